@@ -1,0 +1,1 @@
+"""Audience, composition, schedule, launch and report of campaigns."""

@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL and Valkey, started when no address of a server is set."""

@@ -1,0 +1,1 @@
+"""Persons and organisations: identities, consent, import, merge, segments, timeline, erasure."""

@@ -1,0 +1,1 @@
+"""What arrives: intake of raw bytes, quarantine, conversations, queues."""

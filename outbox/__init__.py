@@ -1,0 +1,1 @@
+"""What leaves: one row per recipient, composing, marking, settling, suppression."""

@@ -1,0 +1,1 @@
+"""Turns events into work: rules, cases, tasks, assignment, working time, timers, escalation."""

@@ -1,0 +1,1 @@
+"""The renderer, and the templates themselves: mail, sms, voice, console."""

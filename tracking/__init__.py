@@ -1,0 +1,1 @@
+"""Pixels, redirects, downloads, verdicts on hits, and the recorder."""

@@ -1,0 +1,1 @@
+"""Jobs and schedules: thin, each calls one function of a room below."""
