@@ -120,7 +120,18 @@ class Compare(_Model):
         return getattr(self, next(iter(self.model_fields_set - {"field"})))
 
 
-OPERATORS = ("is", "is_not", "in", "contains", "starts_with", "less", "at_most", "more", "at_least", "missing")
+OPERATORS = (
+    "is",
+    "is_not",
+    "in",
+    "contains",
+    "starts_with",
+    "less",
+    "at_most",
+    "more",
+    "at_least",
+    "missing",
+)
 
 
 class Did(_Model):
@@ -140,9 +151,13 @@ class Consent(_Model):
 
 
 def _kind(value: Any) -> str | None:
-    keys: set[str] = set(value) if isinstance(value, dict) else {
-        name.removesuffix("_") for name in type(value).model_fields
-    } if isinstance(value, BaseModel) else set()
+    keys: set[str] = (
+        set(value)
+        if isinstance(value, dict)
+        else {name.removesuffix("_") for name in type(value).model_fields}
+        if isinstance(value, BaseModel)
+        else set()
+    )
     for kind in ("all", "any", "not", "field", "did", "consent"):
         if kind in keys:
             return kind

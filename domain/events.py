@@ -49,9 +49,7 @@ class EventType(StrEnum):
     NOTED = "Noted"  #: a person noted a meeting, a letter, a fax, a chat or a visit
 
 
-ENGAGEMENT: Final = frozenset(
-    {EventType.OPENED, EventType.CLICKED, EventType.DOWNLOADED, EventType.VISITED}
-)
+ENGAGEMENT: Final = frozenset({EventType.OPENED, EventType.CLICKED, EventType.DOWNLOADED, EventType.VISITED})
 
 
 class Verdict(StrEnum):

@@ -53,10 +53,14 @@ class TokenKeys:
 
     def __init__(self, roots: Mapping[int, bytes]) -> None:
         if not roots:
-            raise ConfigurationError("tokens.keys: at least one key is needed; `clytie serve` makes one on first start.")
+            raise ConfigurationError(
+                "tokens.keys: at least one key is needed; `clytie serve` makes one on first start."
+            )
         for number, root in roots.items():
             if not 0 <= number <= 255 or len(root) < 32:
-                raise ConfigurationError(f"tokens.keys[{number}]: a key is 32 bytes or more, its number 0 to 255.")
+                raise ConfigurationError(
+                    f"tokens.keys[{number}]: a key is 32 bytes or more, its number 0 to 255."
+                )
         self.current = max(roots)
         self._macs = {
             (use, number): blake2b(digest_size=_MAC, key=_derive(root, use))

@@ -1,1 +1,1 @@
-"""Tables, migrations, unit of work, event store, blobs."""
+"""The record of truth: tables, migrations, unit of work, event store and blobs on PostgreSQL."""
