@@ -108,6 +108,18 @@ signin_links = Table(
     _moment("used_at", nullable=True),
 )
 
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),  # SHA-256; the token itself is shown once
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    _moment("created_at", default=True),
+    _moment("last_used", nullable=True),
+    Index("ix_api_tokens_user_id", "user_id"),
+)
+
 house = Table(
     "house",
     metadata,

@@ -1,0 +1,50 @@
+"""What every handler of the web process works with; built by clytie/bootstrap.py, reached under `CONTEXT`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from domain.clock import Clock
+from domain.tokens import TokenKeys
+from storage.announce import Announcer, Bell
+from storage.blobs import BlobStore
+from storage.pool import Pool
+from web.settings import WebSettings
+
+
+class Enqueue(Protocol):
+    """Hand a job to the workers by name; `arguments` are ids and other JSON values.
+
+    Losing a job loses nothing: loops and schedules look again by themselves.
+    """
+
+    def __call__(self, job: str, *arguments: Any) -> Awaitable[None]:
+        """Enqueue `job`. Raises Unavailable when the queue cannot be reached."""
+        ...
+
+
+async def enqueue_nothing(job: str, *arguments: Any) -> None:
+    """An `Enqueue` for processes without a queue: schedules find the work."""
+
+
+@dataclass(slots=True)
+class WebContext:
+    """The parts of the house that the web process holds. `demo` opens what only a demo may do."""
+
+    pool: Pool
+    announcer: Announcer
+    bell: Bell
+    clock: Clock
+    tokens: TokenKeys
+    blobs: BlobStore
+    recorder: Any  # tracking.recorder.Recorder; None in a process that takes no hits
+    settings: WebSettings = field(default_factory=WebSettings)
+    enqueue: Enqueue = enqueue_nothing
+    demo: bool = False
+
+
+CONTEXT: Final = web.AppKey("context", WebContext)

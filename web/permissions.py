@@ -1,0 +1,60 @@
+"""Who may do what: the one table of roles and permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What a person is here for."""
+
+    ADMINISTRATOR = "administrator"
+    MARKETER = "marketer"
+    REP = "rep"
+    AGENT = "agent"
+    MANAGER = "manager"
+
+
+class Permission(StrEnum):
+    """One thing that a page or a route of the API asks for."""
+
+    TASKS_WORK = "tasks.work"  #: see and move one's own tasks and those of one's teams
+    TASKS_SUPERVISE = "tasks.supervise"  #: see and move everybody's tasks
+    CONTACTS_SEE = "contacts.see"
+    CONTACTS_EDIT = "contacts.edit"
+    CONSENTS_EDIT = "consents.edit"
+    IMPORTS_RUN = "imports.run"
+    CAMPAIGNS_SEE = "campaigns.see"
+    CAMPAIGNS_EDIT = "campaigns.edit"
+    CAMPAIGNS_LAUNCH = "campaigns.launch"  #: launch, pause, resume, cancel
+    RULES_SEE = "rules.see"
+    MAILBOX_SEE = "mailbox.see"  #: the test mailbox
+    PEOPLE_ADMINISTER = "people.administer"  #: users and teams
+    CLOCK_ADVANCE = "clock.advance"  #: demo only
+
+
+_P, _R = Permission, Role
+_EVERYBODY: Final = frozenset(Role)
+
+GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
+    _P.TASKS_WORK: _EVERYBODY,
+    _P.TASKS_SUPERVISE: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
+    _P.CONTACTS_SEE: _EVERYBODY,
+    _P.CONTACTS_EDIT: _EVERYBODY,
+    _P.CONSENTS_EDIT: _EVERYBODY,
+    _P.IMPORTS_RUN: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.CAMPAIGNS_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER, _R.MANAGER}),
+    _P.CAMPAIGNS_EDIT: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.CAMPAIGNS_LAUNCH: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.RULES_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER, _R.MANAGER}),
+    _P.MAILBOX_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.PEOPLE_ADMINISTER: frozenset({_R.ADMINISTRATOR}),
+    _P.CLOCK_ADVANCE: _EVERYBODY,
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Tell whether people of this role have the permission."""
+    return role in GRANTS[permission]
