@@ -1,0 +1,1 @@
+"""The demo: a believable organisation, its contacts, and people who open, click and call back."""
