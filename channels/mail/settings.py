@@ -1,0 +1,87 @@
+"""Settings of outgoing mail: the server that takes our messages, how we reach it, how long we wait."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+_Token = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]*$", max_length=255)]
+_Seconds = Annotated[float, Field(gt=0)]
+
+
+class Encryption(StrEnum):
+    """How a connection is encrypted."""
+
+    NEVER = "never"  #: plain text; only for a server on the same machine or a private network
+    OPPORTUNISTIC = "opportunistic"  #: STARTTLS when the server offers it
+    REQUIRED = "required"  #: STARTTLS, or nothing is sent
+    IMPLICIT = "implicit"  #: TLS from the first byte, usually on port 465
+
+
+class Timeouts(BaseModel):
+    """Seconds to wait in each phase; the defaults are those of RFC 5321, 4.5.3.2."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connect: _Seconds = Field(default=30, description="for the TCP connection and for each TLS handshake")
+    greeting: _Seconds = Field(default=300, description="for the server's greeting")
+    command: _Seconds = Field(default=300, description="for the replies to EHLO, STARTTLS, AUTH and RSET")
+    mail: _Seconds = Field(default=300, description="for the reply to MAIL")
+    rcpt: _Seconds = Field(default=300, description="for the reply to RCPT")
+    data: _Seconds = Field(default=120, description="for the reply to DATA")
+    block: _Seconds = Field(default=180, description="for the server to read a block of a long message")
+    dot: _Seconds = Field(default=600, description="for the reply to a message's end")
+    quit: _Seconds = Field(default=5, description="for the reply to QUIT")
+    idle: _Seconds = Field(default=30, description="an unused connection is kept open for so long")
+    grace: _Seconds = Field(
+        default=5,
+        description="when sending is interrupted, for the replies to messages that are fully written",
+    )
+
+
+class MailSettings(BaseModel):
+    """The server that takes outgoing mail (a relay, or the organisation's own mail server)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: _Token = Field(default="127.0.0.1", description="name or address of the mail server", min_length=1)
+    port: int = Field(
+        default=25, ge=1, le=65535, description="25 or 587 with STARTTLS, 465 with implicit TLS"
+    )
+    encryption: Encryption = Field(
+        default=Encryption.OPPORTUNISTIC,
+        description="never, opportunistic (STARTTLS when offered), required (STARTTLS) or implicit (TLS at once)",
+    )
+    verify: bool = Field(
+        default=True,
+        description="check the server's certificate; an opportunistic connection without a login never checks",
+    )
+    ca_file: Path | None = Field(
+        default=None, description="certificates to trust instead of the system's, a PEM file"
+    )
+    username: str = Field(default="", description="login at the server; empty for none")
+    password: SecretStr = Field(default=SecretStr(""), description="password at the server")
+    plain_login: bool = Field(default=False, description="allow to log in over a connection without TLS")
+    client_name: _Token = Field(
+        default="", description="our name in EHLO; empty for the address of our side of the connection"
+    )
+    connections: int = Field(default=8, ge=1, le=200, description="connections kept open per process")
+    messages_per_connection: int = Field(
+        default=1000, ge=1, description="a connection is replaced after so many messages"
+    )
+    pipelining: bool = Field(default=True, description="use PIPELINING where the server offers it")
+    timeouts: Timeouts = Field(default_factory=Timeouts, description="seconds to wait in each phase")
+
+    @model_validator(mode="after")
+    def _check_login(self) -> MailSettings:
+        if "\0" in self.username or "\0" in self.password.get_secret_value():
+            raise ValueError("username and password: a NUL cannot be sent; remove it")
+        if self.username and self.encryption is Encryption.NEVER and not self.plain_login:
+            raise ValueError(
+                "encryption is `never`, so the password would travel in the clear: choose `required` or "
+                "`implicit`, or set plain_login if the way to the server is private"
+            )
+        return self

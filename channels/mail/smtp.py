@@ -1,0 +1,64 @@
+"""Mail over SMTP: the channel itself. The dialogue is in session.py, the connections in pool.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from channels.base import CallbackRequest, Capability, Received
+from channels.mail.envelope import read_envelope
+from channels.mail.outcomes import REASONS
+from channels.mail.pool import Pool
+from channels.mail.settings import MailSettings
+from domain.errors import DeliveryError, UnsupportedFeature
+from domain.events import NewEvent
+from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome, Receipt
+
+
+class MailChannel:
+    """Mail to the world through one SMTP server. Belongs to the event loop that first delivers."""
+
+    name: ClassVar[str] = "mail"
+    kind: ClassVar[ChannelKind] = ChannelKind.MAIL
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.SEND, Capability.HTML, Capability.ATTACHMENTS, Capability.BULK}
+    )
+    settings_model: ClassVar[type[BaseModel]] = MailSettings
+
+    def __init__(self, settings: MailSettings) -> None:
+        self.settings = settings
+        self._pool = Pool(settings)
+
+    async def send(self, message: Outbound) -> Receipt:
+        """Deliver one message. Raises DeliveryError, or UnsupportedFeature when the server lacks one."""
+        outcomes: list[Outcome] = []
+        await self._pool.deliver([message], outcomes.append)
+        (outcome,) = outcomes
+        if outcome.state is DeliveryState.SENT:
+            return Receipt(message.key, message.attempt, outcome.reply)
+        words = outcome.reply or REASONS[outcome.reason]
+        if outcome.reason == "unsupported":
+            raise UnsupportedFeature(words)
+        raise DeliveryError(
+            words,
+            permanent=outcome.state is DeliveryState.REJECTED,
+            uncertain=outcome.state is DeliveryState.UNCERTAIN,
+        )
+
+    async def deliver(self, batch: Sequence[Outbound], settle: Callable[[Outcome], None]) -> None:
+        """Deliver many; see Pool.deliver for cancellation and for errors in `settle`."""
+        await self._pool.deliver(batch, settle)
+
+    async def close(self) -> None:
+        """Finish or interrupt what is under way, say QUIT, close every connection."""
+        await self._pool.close()
+
+    def parse_callback(self, request: CallbackRequest) -> list[NewEvent]:
+        """SMTP servers do not call back; what they have to say later arrives as mail."""
+        raise UnsupportedFeature("mail over SMTP has no callbacks")
+
+    def parse_inbound(self, raw: bytes) -> Received:
+        """The envelope of a stored mail, as far as its headers tell; never raises."""
+        return read_envelope(raw)
