@@ -277,10 +277,21 @@ campaigns = Table(
     Column("source", JSONB, nullable=False, server_default=_EMPTY),  # templates.source.MailSource
     Column("rate", Integer),  # messages per second over all workers; null: as fast as it goes
     Column("recipients", BigInteger, nullable=False, server_default="0"),
+    Column("first_message_id", BigInteger),  # its messages lie between these two, and others may, too
+    Column("last_message_id", BigInteger),
     Column("created_by", BigInteger),
     _moment("created_at", default=True),
+    _moment("launch_at", nullable=True),  # a draft with this is launched by a worker; machine time
+    Column("launch_error", Text),  # why that did not work
     _moment("launched_at", nullable=True),
     _moment("finished_at", nullable=True),
+)
+
+campaign_paces = Table(  # of campaigns with a rate: from when on the next messages may be marked
+    "campaign_paces",
+    metadata,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    _moment("next_at"),
 )
 
 campaign_links = Table(
@@ -372,9 +383,14 @@ deliveries = Table(  # the outbox: a row per recipient, the state machine of dom
         name="state",
     ),
     Index("ix_deliveries_queued", "campaign_id", "message_id", postgresql_where=text("state = 'queued'")),
-    Index("ix_deliveries_deferred", "not_before", postgresql_where=text("state = 'deferred'")),
     Index("ix_deliveries_leased", "lease_until", postgresql_where=text("state IN ('claimed','sending')")),
-    Index("ix_deliveries_uncertain", "message_id", postgresql_where=text("state = 'uncertain'")),
+    Index(  # what did not simply go out: to be tried again, to be shown, to be counted
+        "ix_deliveries_apart",
+        "campaign_id",
+        "state",
+        "not_before",
+        postgresql_where=text("state IN ('deferred','rejected','uncertain','cancelled')"),
+    ),
     postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.05"},
 )
 

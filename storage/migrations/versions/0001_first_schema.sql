@@ -91,13 +91,11 @@ CREATE TABLE deliveries (
 )
  WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
-CREATE INDEX ix_deliveries_deferred ON deliveries (not_before) WHERE state = 'deferred';
+CREATE INDEX ix_deliveries_apart ON deliveries (campaign_id, state, not_before) WHERE state IN ('deferred','rejected','uncertain','cancelled');
 
 CREATE INDEX ix_deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed','sending');
 
 CREATE INDEX ix_deliveries_queued ON deliveries (campaign_id, message_id) WHERE state = 'queued';
-
-CREATE INDEX ix_deliveries_uncertain ON deliveries (message_id) WHERE state = 'uncertain';
 
 CREATE TABLE event_keys (
     key TEXT NOT NULL,
@@ -387,13 +385,23 @@ CREATE TABLE campaigns (
     source JSONB DEFAULT '{}'::jsonb NOT NULL,
     rate INTEGER,
     recipients BIGINT DEFAULT '0' NOT NULL,
+    first_message_id BIGINT,
+    last_message_id BIGINT,
     created_by BIGINT,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    launch_at TIMESTAMP WITH TIME ZONE,
+    launch_error TEXT,
     launched_at TIMESTAMP WITH TIME ZONE,
     finished_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_campaigns PRIMARY KEY (id),
     CONSTRAINT uq_campaigns_name UNIQUE (name),
     CONSTRAINT fk_campaigns_segment_id FOREIGN KEY(segment_id) REFERENCES segments (id)
+);
+
+CREATE TABLE campaign_paces (
+    campaign_id INTEGER NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_campaign_paces PRIMARY KEY (campaign_id)
 );
 
 CREATE TABLE case_contacts (
