@@ -17,7 +17,7 @@ from domain.messages import DeliveryState
 #: Every reason that a delivery by mail can end with, and the sentence for people.
 REASONS: Final[dict[str, str]] = {
     "address_invalid": "The address is malformed.",
-    "auth_failed": "The server wants a login or refused ours; check the mail settings.",
+    "auth_failed": "The server wants a login or encryption, or refused our login; check the mail settings.",
     "connection_failed": "The server could not be reached.",
     "connection_lost": "The connection broke.",
     "content_invalid": "The message is malformed.",
@@ -105,10 +105,6 @@ _BY_CODE: Final[dict[int, str]] = {
     503: "protocol_error",
     504: "unsupported",
     521: "domain_unknown",
-    530: "auth_failed",
-    534: "auth_failed",
-    535: "auth_failed",
-    538: "auth_failed",
     550: "policy",
     551: "mailbox_unknown",
     552: "too_big",
@@ -130,9 +126,9 @@ def judge_refusal(phase: Phase, code: int, text: bytes) -> tuple[DeliveryState, 
     kind = code // 100
     if kind not in (4, 5):
         return judge_silence(dot_left=phase is Phase.DOT), "protocol_error"
-    state = DeliveryState.REJECTED
-    if kind == 4 or code in _LOGIN_WANTED:
-        state = DeliveryState.DEFERRED
+    if code in _LOGIN_WANTED:
+        return DeliveryState.DEFERRED, "auth_failed"
+    state = DeliveryState.DEFERRED if kind == 4 else DeliveryState.REJECTED
     if kind == 4 and _GREYLISTED.search(text):
         return state, "greylisted"
     reason = None
