@@ -519,7 +519,21 @@ rule_runs = Table(  # why something happened, or why it did not
     Index("ix_rule_runs_task_id", "task_id", postgresql_where=text("task_id IS NOT NULL")),
     Index("ix_rule_runs_rule_id", "rule_id", "id"),
     Index("ix_rule_runs_event_id", "event_id"),
+    Index("ix_rule_runs_failed", "id", postgresql_where=text("result = 'failed'")),
 )
+
+rule_episodes = (
+    Table(  # what a rule already acted on: once per event, or per contact, campaign... within a time
+        "rule_episodes",
+        metadata,
+        Column("key", Text, primary_key=True),  # rule, then what it is once for
+        Column("event_id", BigInteger, nullable=False),  # the event that began the episode
+        _moment("started_at"),
+    )
+)
+
+_OPEN_TASK = text("state NOT IN ('done','cancelled','declined')")
+_CLOSED_TASK = text("state IN ('done','cancelled','declined')")
 
 tasks = Table(
     "tasks",
@@ -543,20 +557,16 @@ tasks = Table(
     _moment("decide_by"),
     _moment("due"),
     _moment("opened_at"),
+    _moment("escalated_at", nullable=True),
     _moment("closed_at", nullable=True),
     _json("outcome"),
-    Index(
-        "ix_tasks_assignee_open",
-        "assignee_id",
-        "due",
-        postgresql_where=text("state NOT IN ('done','cancelled','declined')"),
-    ),
-    Index(
-        "ix_tasks_team_open",
-        "team_id",
-        "due",
-        postgresql_where=text("state NOT IN ('done','cancelled','declined')"),
-    ),
+    _json("details"),  # lengths of its clocks, question, reason, how far it is down a chain of rules
+    Index("ix_tasks_open", "due", "id", postgresql_where=_OPEN_TASK),
+    Index("ix_tasks_assignee_open", "assignee_id", "due", "id", postgresql_where=_OPEN_TASK),
+    Index("ix_tasks_team_open", "team_id", "due", "id", postgresql_where=_OPEN_TASK),
+    Index("ix_tasks_closed", "closed_at", "id", postgresql_where=_CLOSED_TASK),
+    Index("ix_tasks_assignee_closed", "assignee_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
+    Index("ix_tasks_team_closed", "team_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_contact_id", "contact_id"),
     Index("ix_tasks_campaign_id", "campaign_id", postgresql_where=text("campaign_id IS NOT NULL")),
 )
