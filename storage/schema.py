@@ -450,6 +450,7 @@ hits = Table(  # who was behind an engagement event, and how it came; address an
     Column("agent", Text),
     Column("verdict", Text, nullable=False, server_default="unsure"),
     Column("reasons", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    _moment("arrived_at", default=True),  # machine time; a little before recorded_at, minutes after an outage
     _moment("settle_at"),
     _moment("judged_at", nullable=True),
     PrimaryKeyConstraint("event_id", "recorded_at"),

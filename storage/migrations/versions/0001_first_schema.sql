@@ -155,6 +155,7 @@ CREATE TABLE hits (
     agent TEXT,
     verdict TEXT DEFAULT 'unsure' NOT NULL,
     reasons TEXT[] DEFAULT '{}'::text[] NOT NULL,
+    arrived_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     settle_at TIMESTAMP WITH TIME ZONE NOT NULL,
     judged_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_hits PRIMARY KEY (event_id, recorded_at)
