@@ -523,14 +523,14 @@ rule_runs = Table(  # why something happened, or why it did not
     Index("ix_rule_runs_failed", "id", postgresql_where=text("result = 'failed'")),
 )
 
-rule_episodes = (
-    Table(  # what a rule already acted on: once per event, or per contact, campaign... within a time
-        "rule_episodes",
-        metadata,
-        Column("key", Text, primary_key=True),  # rule, then what it is once for
-        Column("event_id", BigInteger, nullable=False),  # the event that began the episode
-        _moment("started_at"),
-    )
+rule_episodes = Table(
+    "rule_episodes",
+    metadata,
+    Column(
+        "key", Text, primary_key=True
+    ),  # rule, then what it acts once for: an event, a contact, a campaign
+    Column("event_id", BigInteger, nullable=False),  # the event that began the episode
+    _moment("started_at"),
 )
 
 _OPEN_TASK = text("state NOT IN ('done','cancelled','declined')")
