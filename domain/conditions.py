@@ -7,14 +7,28 @@ A condition is a mapping with exactly one of the keys `all`, `any`, `not`, `fiel
       - {consent: newsletter}
       - not: {did: Clicked, where: {field: event.link_no, is: 3}, within: 30d}
 
-Semantics, the same in SQL and in Python: a comparison with a missing (null) value is false, save `missing: true`;
-`not` is plain two-valued negation; text compares case-insensitively.
+Semantics, the same in SQL (contacts/segments.py) and in Python (domain/predicates.py):
+
+- A comparison with a missing (null) value is false, `is_not` too; only `missing: true` is true of it. `not` is plain
+  two-valued negation, so `not: {field: contact.country, is: FR}` holds for a contact without a country.
+- Text compares without regard to case (domain/folding.py); `contains` and `starts_with` take every character as it is.
+- A number compares with numbers, and in fields of your own (`contact.fields.x`, `event.data.x`) also with text that is
+  a plain decimal number, as an import brings it. `is: "250"` matches the number 250 and the text "250".
+- true and false compare with the JSON values, and with the texts "true" and "false".
+- A moment compares with moments, and in fields of your own with text in the form of ISO 8601 (`2026-03-01`,
+  `2026-03-01T09:30:00Z`); without a zone it means UTC. A date alone is its first instant. Dates given to `is`, `is_not`
+  and `in` compare as text in fields of your own.
+- Kinds do not mix: any other comparison is false, and `is_not` true of whatever is present.
+- `did` counts the contact's events, those of contacts merged into it included, no older than `within`; in its `where`,
+  event.*, message.* and campaign.* are those of the event that is counted.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,16 +39,79 @@ from pydantic import (
     Field,
     PlainSerializer,
     Tag,
+    TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
 from domain.consent import Purpose
+from domain.errors import InvalidInput
 from domain.events import EventType
 
 _DURATION = re.compile(r"\s*(\d{1,6})\s*(s|min|h|d|w)\s*")
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Scalar = bool | int | float | str | datetime | None
+#: numbers beyond this compare differently in floating point and in PostgreSQL's numeric, so they are refused
+LARGEST = 10**15
+_MOMENT = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{3}|\.[0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?)?"
+)
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Read a date or a date and time of ISO 8601, UTC unless it names a zone; None for any other text."""
+    if _MOMENT.fullmatch(text) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _read_number(value: bool | int | float) -> bool | int | float:
+    if not isinstance(value, bool) and not (math.isfinite(value) and abs(value) <= LARGEST):
+        raise ValueError(f"not a number between -{LARGEST} and {LARGEST}")
+    return value
+
+
+def _read_text(value: str) -> str:
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("text must not hold null characters or halves of surrogate pairs")
+    return value
+
+
+def _read_value(value: object) -> bool | int | float | str:
+    """What `is` compares with: a moment becomes text, so that a condition survives being stored as JSON."""
+    if isinstance(value, str):
+        return _read_text(value)
+    if isinstance(value, bool | int | float):
+        return _read_number(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if value is None:
+        raise ValueError("nothing equals a missing value; write missing: true")
+    raise ValueError("write text, a number, true, false or a date")
+
+
+def _read_bound(value: object) -> int | float | datetime:
+    """What `less`, `at_most`, `more` and `at_least` compare with."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _read_number(value)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    moment = parse_moment(value.isoformat() if isinstance(value, date) else str(value))
+    if moment is None or isinstance(value, bool):
+        raise ValueError("write a number, or a date such as 2026-03-01 or 2026-03-01T09:30:00Z")
+    return moment
+
+
+Value = Annotated[bool | int | float | str, BeforeValidator(_read_value)]
+Bound = Annotated[int | float | datetime, BeforeValidator(_read_bound)]
+Part = Annotated[str, BeforeValidator(lambda value: _read_text(value) if isinstance(value, str) else value)]
 
 
 def parse_duration(value: object) -> timedelta:
@@ -59,10 +136,17 @@ def write_duration(value: timedelta) -> str:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
 
 #: contact.*, event.*, message.*, campaign.* ; `contact.fields.x` reaches a deployment's own field
-FieldName = Annotated[
-    str,
-    Field(pattern=r"^(contact|event|message|campaign)\.[a-z_][a-z0-9_]*(\.[A-Za-z0-9_-]+)?$", max_length=120),
-]
+FieldName = Annotated[str, BeforeValidator(lambda value: _read_field_name(value)), Field(max_length=120)]
+_FIELD_NAME = re.compile(r"(contact|event|message|campaign)\.[a-z_][a-z0-9_]*(\.[A-Za-z0-9_-]+)?")
+
+
+def _read_field_name(value: object) -> object:
+    if isinstance(value, str) and _FIELD_NAME.fullmatch(value) is None:
+        raise ValueError(
+            f"{value[:60]!r} is no field; write contact., event., message. or campaign. and a name,"
+            " such as contact.country or contact.fields.size"
+        )
+    return value
 
 
 class _Model(BaseModel):
@@ -91,21 +175,23 @@ class Compare(_Model):
     """One field against one operator."""
 
     field: FieldName
-    is_: Scalar = Field(None, alias="is")
-    is_not: Scalar = None
-    in_: tuple[Scalar, ...] | None = Field(None, alias="in")
-    contains: str | None = None
-    starts_with: str | None = None
-    less: int | float | datetime | None = None
-    at_most: int | float | datetime | None = None
-    more: int | float | datetime | None = None
-    at_least: int | float | datetime | None = None
+    is_: Value | None = Field(None, alias="is")
+    is_not: Value | None = None
+    in_: tuple[Value, ...] | None = Field(None, alias="in")
+    contains: Part | None = None
+    starts_with: Part | None = None
+    less: Bound | None = None
+    at_most: Bound | None = None
+    more: Bound | None = None
+    at_least: Bound | None = None
     missing: bool | None = None
 
     @model_validator(mode="after")
     def _one_operator(self) -> Compare:
         if len(self.model_fields_set - {"field"}) != 1:
             raise ValueError(f"{self.field}: write exactly one of {', '.join(OPERATORS)}")
+        if self.value is None:
+            raise ValueError(f"{self.field}: nothing compares with a missing value; write missing: true")
         return self
 
     @property
@@ -180,3 +266,50 @@ Condition = Annotated[
 
 for _model in (All, Any_, Not, Did):
     _model.model_rebuild()
+
+_ADAPTER: TypeAdapter[Condition] = TypeAdapter(Condition)
+
+
+def read_condition(data: object, *, name: str = "condition") -> Condition:
+    """A condition from what YAML or JSON gave. Raises InvalidInput naming the place (`condition.all[1].is`)."""
+    try:
+        return _ADAPTER.validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(_place(name, first["loc"]), problem[:1].lower() + problem[1:] + ".") from error
+    except RecursionError as error:
+        raise InvalidInput(name, "it is nested too deeply.") from error
+
+
+def write_condition(condition: Condition) -> dict[str, Any]:
+    """The mapping that `read_condition` reads back, fit for JSON."""
+    return condition.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def parts_of(condition: Condition) -> Iterator[tuple[str, Condition]]:
+    """The conditions right inside of this one, each with its place (`all[0]`, `not`, `where`)."""
+    match condition:
+        case All():
+            yield from ((f"all[{number}]", part) for number, part in enumerate(condition.all))
+        case Any_():
+            yield from ((f"any[{number}]", part) for number, part in enumerate(condition.any))
+        case Not():
+            yield "not", condition.not_
+        case Did(where=where) if where is not None:
+            yield "where", where
+
+
+def _place(name: str, location: tuple[int | str, ...]) -> str:
+    place, key, at_union = name, "", True
+    for step in location:
+        if at_union and isinstance(step, str):
+            at_union = False  # the tag of the union, not a key that somebody wrote
+        elif isinstance(step, int):
+            place += f"[{step}]"
+            at_union = key in ("all", "any")
+        else:
+            place += f".{step}"
+            key = step
+            at_union = key in ("not", "where")
+    return place
