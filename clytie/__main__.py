@@ -25,9 +25,9 @@ def prepare_path() -> None:
 def main() -> None:
     """Run the command line."""
     prepare_path()
-    from clytie.commands.main import app
+    from clytie.commands.main import run
 
-    app()
+    run()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def test_every_state_can_be_reached_from_the_queue() -> None:
     assert reached == set(DeliveryState)
 
 
-@pytest.mark.parametrize(("state", "move"), itertools.product(campaigns.CampaignState, campaigns.CampaignMove))
+@pytest.mark.parametrize(
+    ("state", "move"), list(itertools.product(campaigns.CampaignState, campaigns.CampaignMove))
+)
 def test_a_campaign_moves_by_its_table_or_not_at_all(
     state: campaigns.CampaignState, move: campaigns.CampaignMove
 ) -> None:

@@ -59,7 +59,9 @@ async def test_work_that_fails_leaves_neither_rows_nor_events(pool: Pool) -> Non
     assert await pool.fetchval("SELECT (SELECT count(*) FROM contacts) + (SELECT count(*) FROM events)") == 0
 
 
-async def test_announcements_are_heard_once_per_interval_and_after_the_commit(pool: Pool, database_url: str) -> None:
+async def test_announcements_are_heard_once_per_interval_and_after_the_commit(
+    pool: Pool, database_url: str
+) -> None:
     bell = Bell(database_url)
     bell.start()
     async with bell.subscribed() as rung:

@@ -1,0 +1,111 @@
+"""All settings: environment variables CLYTIE_*, or a TOML file named by CLYTIE_CONFIG; one model per room.
+
+A nested setting is written with two underscores: CLYTIE_MAIL__HOST, or `host` in the table [mail] of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from channels.mail.settings import Encryption, MailSettings
+from domain.errors import ConfigurationError
+from web.settings import WebSettings
+
+CONFIG_VARIABLE = "CLYTIE_CONFIG"
+
+
+class SandboxSettings(BaseModel):
+    """The test mailbox: an SMTP server that keeps every mail to look at."""
+
+    enabled: bool = Field(True, description="Receive mail in the test mailbox.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8026, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+
+
+class Settings(BaseSettings):
+    """Where things are, and how every room behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="CLYTIE_", env_nested_delimiter="__", extra="forbid")
+
+    var: Path = Field(Path("var"), description="The data directory: embedded servers, files, keys.")
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL to use, e.g. postgresql://clytie@db/clytie; an embedded one is started when unset.",
+    )
+    redis_url: str | None = Field(
+        None,
+        description="Redis or Valkey to use, e.g. redis://queue:6379/0; an embedded one is started when unset.",
+    )
+    token_keys: dict[int, str] = Field(
+        default_factory=dict,
+        description='Keys that sign tokens, by number, in hexadecimal: {"1": "…64 digits…"}; the highest number signs. '
+        "Made in the data directory when unset.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the web processes listen on.")
+    port: int = Field(8025, ge=0, le=65535, description="Port that the web processes listen on.")
+    worker_processes: int = Field(1, ge=1, le=64, description="Worker processes on this machine.")
+    demo: bool = Field(False, description="Allow what only a demo may: become somebody without a password.")
+    web: WebSettings = Field(default_factory=WebSettings)
+    mail: MailSettings | None = Field(
+        None,
+        description="The server that takes outgoing mail; when unset, all mail goes to the test mailbox.",
+    )
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+
+    @property
+    def public_url(self) -> str:
+        """Where people and mails reach this deployment, without a slash at the end."""
+        if "public_url" in self.web.model_fields_set:
+            return self.web.public_url.rstrip("/")
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def relay(self) -> MailSettings:
+        """The server that takes outgoing mail: the configured one, or the test mailbox."""
+        if self.mail is not None:
+            return self.mail
+        return MailSettings(host=self.sandbox.host, port=self.sandbox.port, encryption=Encryption.NEVER)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        file = os.environ.get(CONFIG_VARIABLE)
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        self.var = self.var.absolute()
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings. Raises ConfigurationError that names each wrong setting and what it should be."""
+    file = os.environ.get(CONFIG_VARIABLE)
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"{CONFIG_VARIABLE}: there is no file {file}.")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"CLYTIE_{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise ConfigurationError("The settings are not right:\n  " + "\n  ".join(lines)) from error
