@@ -121,31 +121,40 @@ class DataDirectory:
 
     def _check_version(self) -> None:
         record = self.path / "clytie.json"
-        try:
-            written = json.loads(record.read_text())
-            directory_format, postgresql = int(written["format"]), int(written["postgresql"])
-        except FileNotFoundError:
-            self._write(
-                record, {"format": FORMAT, "postgresql": POSTGRES_MAJOR, "clytie": clytie.__version__}
+        known = self._read_record(record)
+        if known["format"] > FORMAT or known["postgresql"] > POSTGRES_MAJOR:
+            raise ConfigurationError(
+                f"The data directory {self.path} was written by a newer Clytie ({known['clytie']}; format "
+                f"{known['format']}, PostgreSQL {known['postgresql']}), this one is {clytie.__version__} (format {FORMAT}, "
+                f"PostgreSQL {POSTGRES_MAJOR}). Install the newer version again, or choose another data directory."
             )
-            return
-        except (ValueError, KeyError, TypeError):
+        if known["postgresql"] < POSTGRES_MAJOR:
+            raise ConfigurationError(
+                f"The data directory {self.path} holds a PostgreSQL {known['postgresql']} database, this Clytie brings "
+                f"PostgreSQL {POSTGRES_MAJOR}. Dump it with the older version (pg_dump) and restore it into a new data "
+                "directory."
+            )
+        if not record.exists():
+            self._write(record, known)
+
+    def _read_record(self, record: Path) -> dict[str, Any]:
+        """Return what is known about who wrote the directory; the cluster itself counts when the record was lost."""
+        cluster = self.services / "postgres" / "PG_VERSION"
+        this_one: dict[str, Any] = {
+            "format": FORMAT,
+            "postgresql": POSTGRES_MAJOR,
+            "clytie": clytie.__version__,
+        }
+        try:
+            written = json.loads(record.read_text()) if record.exists() else this_one
+            major = cluster.read_text() if cluster.exists() else written["postgresql"]
+            version = str(written.get("clytie", "unknown"))
+            return {"format": int(written["format"]), "postgresql": int(major), "clytie": version}
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ConfigurationError(
                 f"{record} cannot be read as the record of a data directory. Restore it from a backup, or choose another "
                 "data directory."
             ) from None
-        if directory_format > FORMAT or postgresql > POSTGRES_MAJOR:
-            raise ConfigurationError(
-                f"The data directory {self.path} was written by a newer Clytie ({written.get('clytie', 'unknown')}; "
-                f"format {directory_format}, PostgreSQL {postgresql}), this one is {clytie.__version__} (format {FORMAT}, "
-                f"PostgreSQL {POSTGRES_MAJOR}). Install the newer version again, or choose another data directory."
-            )
-        if postgresql < POSTGRES_MAJOR:
-            raise ConfigurationError(
-                f"The data directory {self.path} holds a PostgreSQL {postgresql} database, this Clytie brings "
-                f"PostgreSQL {POSTGRES_MAJOR}. Dump it with the older version (pg_dump) and restore it into a new data "
-                "directory."
-            )
 
     def _places(self) -> dict[str, str]:
         try:

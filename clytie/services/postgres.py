@@ -17,7 +17,14 @@ from typing import Final
 
 from clytie.services.account import Account, give_folder
 from clytie.services.datadir import DataDirectory
-from clytie.services.process import ENVIRONMENT, ServerProcess, find_process, read_tail, start_process
+from clytie.services.process import (
+    ENVIRONMENT,
+    ServerProcess,
+    find_process,
+    names_a_stranger,
+    read_tail,
+    start_process,
+)
 from clytie.services.programs import find_postgres, lend_postgres
 from domain.errors import ConfigurationError, Unavailable
 
@@ -26,7 +33,9 @@ log = logging.getLogger("clytie.services")
 USER: Final = "clytie"
 DATABASE: Final = "clytie"
 PATIENCE: Final = 600.0  # seconds: recovery after a crash replays up to max_wal_size of changes
-ATTEMPTS: Final = 5  # a server killed a moment ago may hold its memory until its last process has gone
+ATTEMPTS: Final = 20  # half a second apart
+#: What PostgreSQL says when the last processes of a server that was killed a moment ago have not gone yet.
+REMAINS: Final = ("pre-existing shared memory block", "lock file")
 #: Fast shutdown; if a backend hangs, an immediate one, which costs a recovery at the next start; then the axe.
 STOP: Final = ((signal.SIGINT, 90.0), (signal.SIGQUIT, 20.0), (signal.SIGKILL, 10.0))
 HERE: Final = Path("/proc/self/cwd")  # the folder a process stands in, whoever its parents shut out
@@ -69,9 +78,11 @@ class Postgres:
         """Return the server that an earlier process left running, if there is one."""
         pid_file = self._data / "postmaster.pid"
         found = find_process(pid_file, self._data)
-        if found is None and pid_file.exists():
-            # PostgreSQL itself refuses to start when the number now belongs to any other process of its account.
-            log.warning("PostgreSQL left a stale pid file behind; it will recover.")
+        if found is None and names_a_stranger(pid_file):
+            # PostgreSQL copes with a dead number, but refuses to start when another process of its account has it now.
+            log.warning(
+                "The process number of the last PostgreSQL now belongs to another program; it will recover."
+            )
             pid_file.unlink()
         return found
 
@@ -128,10 +139,10 @@ class Postgres:
         deadline, attempts, told = time.monotonic() + PATIENCE, 1, time.monotonic()
         while not self._answers():
             if not self.running():
-                if attempts == ATTEMPTS or stopping.is_set():
-                    raise ConfigurationError(
-                        f"PostgreSQL does not start. Its last words:\n{read_tail(self._log)}"
-                    )
+                words = read_tail(self._log)
+                passing = any(remains in words for remains in REMAINS)
+                if not passing or attempts == ATTEMPTS or stopping.is_set():
+                    raise ConfigurationError(f"PostgreSQL does not start. Its last words:\n{words}")
                 attempts += 1
                 stopping.wait(0.5)
                 self._process = self._launch()

@@ -85,17 +85,28 @@ def find_process(pid_file: Path, folder: Path) -> ServerProcess | None:
 
     The number alone proves nothing: after a restart of the machine or the container it may belong to anybody.
     """
-    try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except (FileNotFoundError, ValueError, IndexError):
+    pid = _read_pid(pid_file)
+    if pid is None:
         return None
     try:
-        process = psutil.Process(pid)
-        at_home = os.path.samefile(process.cwd(), folder)
+        at_home = os.path.samefile(psutil.Process(pid).cwd(), folder)
     except (psutil.Error, OSError):
         return None
     server = ServerProcess(pid)
     return server if at_home and server.running() else None
+
+
+def names_a_stranger(pid_file: Path) -> bool:
+    """Tell whether a pid file, which `find_process` found stale, names a living process all the same."""
+    pid = _read_pid(pid_file)
+    return pid is not None and psutil.pid_exists(pid)
+
+
+def _read_pid(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text().splitlines()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
 
 
 def read_tail(log: Path, lines: int = 8) -> str:

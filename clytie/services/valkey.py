@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ log = logging.getLogger("clytie.services")
 
 PATIENCE: Final = 30.0  # seconds
 STOP: Final = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+KILL: Final = ((signal.SIGKILL, 5.0),)  # for one that does not answer: it has nothing to lose
 
 
 class Valkey:
@@ -48,7 +50,7 @@ class Valkey:
         self._process = self.find()
         if self._process and self._answers():
             return
-        self.stop()
+        self.stop(KILL)
         self._process = self._launch()
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
@@ -64,12 +66,12 @@ class Valkey:
         """Tell whether the server process lives."""
         return self._process is not None and self._process.running()
 
-    def stop(self) -> None:
+    def stop(self, steps: Sequence[tuple[signal.Signals, float]] = STOP) -> None:
         """End the server, whether this process started it or found it."""
         process = self._process or self.find()
         self._process = None
         if process:
-            process.stop(STOP)
+            process.stop(steps)
         self._socket.unlink(missing_ok=True)
         self._pid_file.unlink(missing_ok=True)
 
@@ -87,7 +89,7 @@ class Valkey:
     def _answers(self) -> bool:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(5)
+                connection.settimeout(2)
                 connection.connect(str(self._socket))
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
