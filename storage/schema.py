@@ -277,6 +277,7 @@ campaigns = Table(
     Column("source", JSONB, nullable=False, server_default=_EMPTY),  # templates.source.MailSource
     Column("rate", Integer),  # messages per second over all workers; null: as fast as it goes
     Column("recipients", BigInteger, nullable=False, server_default="0"),
+    Column("measured", BigInteger, nullable=False, server_default="0"),  # of those, with level full
     Column("first_message_id", BigInteger),  # its messages lie between these two, and others may, too
     Column("last_message_id", BigInteger),
     Column("created_by", BigInteger),

@@ -405,6 +405,7 @@ CREATE TABLE campaigns (
     source JSONB DEFAULT '{}'::jsonb NOT NULL,
     rate INTEGER,
     recipients BIGINT DEFAULT '0' NOT NULL,
+    measured BIGINT DEFAULT '0' NOT NULL,
     first_message_id BIGINT,
     last_message_id BIGINT,
     created_by BIGINT,

@@ -1,0 +1,63 @@
+"""The messages of one running campaign that this worker holds ready, and its share of the campaign's pace."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from outbox.composing import Composer
+from outbox.queue import Claimed
+from outbox.settings import OutboxSettings
+
+#: A campaign with a rate is marked in portions of about this many seconds.
+_PORTION: Final = 0.1
+
+
+@dataclass(slots=True)
+class Feed:
+    """Times are monotonic seconds. `allowance` messages may be marked from `opens` on; without a rate it is
+    not looked at."""
+
+    campaign_id: int
+    composer: Composer
+    rate: float | None = None
+    ready: deque[tuple[Claimed, float]] = field(default_factory=deque)  #: with the end of its claim
+    after: int = 0  #: the highest message id claimed so far
+    look_at: float = 0.0  #: when to ask the queue again, after it gave nothing
+    allowance: int = 0
+    opens: float = 0.0
+
+    def claim_count(self, settings: OutboxSettings) -> int:
+        """How many rows to claim now: enough to keep the wire busy, no more than can be sent under their lease."""
+        wanted = settings.claim_size
+        if self.rate is not None:
+            wanted = max(1, min(wanted, int(self.rate * settings.claim_lease / 4)))
+        return wanted if len(self.ready) <= wanted // 2 else 0
+
+    def portion(self, settings: OutboxSettings) -> int:
+        """How many places to reserve in the pace at once."""
+        assert self.rate is not None
+        return max(1, min(int(self.rate * _PORTION), settings.window // 2))
+
+    def wants_allowance(self) -> bool:
+        """Whether places in the pace have to be reserved before anything more is marked."""
+        return self.rate is not None and self.allowance == 0 and bool(self.ready)
+
+    def available(self, now: float) -> int:
+        """How many messages may be marked now."""
+        if self.rate is None:
+            return len(self.ready)
+        return min(self.allowance, len(self.ready)) if now >= self.opens else 0
+
+    def take(self, count: int, now: float) -> tuple[list[Claimed], list[Claimed]]:
+        """Take up to `count` messages to mark; the second list are those whose claim is over."""
+        good: list[Claimed] = []
+        late: list[Claimed] = []
+        count = min(count, self.available(now))
+        while self.ready and len(good) < count:
+            row, until = self.ready.popleft()
+            (good if now < until else late).append(row)
+        if self.rate is not None:
+            self.allowance -= len(good)
+        return good, late

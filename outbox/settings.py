@@ -1,0 +1,70 @@
+"""Settings of the outbox: how many messages are under way, how long a lease lasts, when to try again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+_Seconds = Annotated[float, Field(gt=0)]
+_Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,30}$")]
+
+
+class OutboxSettings(BaseModel):
+    """What leaves the house, per worker process unless said otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window: int = Field(
+        default=200,
+        ge=2,
+        le=5000,
+        description="messages that may be marked and unsettled at once; a crash leaves at most so many unconfirmed",
+    )
+    claim_size: int = Field(default=500, ge=1, le=10_000, description="messages taken from the queue at once")
+    claim_lease: _Seconds = Field(default=120, description="seconds that a taken message is ours")
+    sending_lease: _Seconds = Field(
+        default=900,
+        description="seconds after which a message that is being sent counts as unconfirmed; "
+        "keep it above the 600 that RFC 5321 allows a server for its answer",
+    )
+    lease_margin: _Seconds = Field(
+        default=60,
+        description="seconds before the end of a lease from which on nothing is handed to the channel",
+    )
+    retry_after: _Seconds = Field(
+        default=300, description="seconds until the second attempt; doubles with each further one"
+    )
+    retry_limit: _Seconds = Field(default=14_400, description="longest time in seconds between two attempts")
+    max_attempts: int = Field(
+        default=24, ge=1, le=1000, description="attempts before giving up; 24 last about three days"
+    )
+    rest_limit: _Seconds = Field(
+        default=60, description="longest rest in seconds after a server could not be reached, between probes"
+    )
+    flush_after: float = Field(
+        default=0.05, ge=0, description="seconds that a result waits at most for others before it is settled"
+    )
+    poll: _Seconds = Field(default=1, description="seconds between looks at the queue when nothing rings")
+    stop_grace: _Seconds = Field(
+        default=20, description="seconds that messages under way have to finish when the worker stops"
+    )
+    organisation: str = Field(
+        default="",
+        description="who writes, as templates see it in sender.name; empty for the campaign's sender",
+    )
+    bounce_local: _Local = Field(
+        default="bounces", description="local part of envelope senders; a token is added behind a plus sign"
+    )
+    bounce_domain: str = Field(
+        default="", description="domain of envelope senders; empty for the domain of the campaign's sender"
+    )
+    message_id_domain: str = Field(
+        default="", description="domain in Message-IDs; empty for the domain of the campaign's sender"
+    )
+
+    @model_validator(mode="after")
+    def _check_margin(self) -> OutboxSettings:
+        if self.lease_margin >= self.sending_lease:
+            raise ValueError("lease_margin must be shorter than sending_lease")
+        return self

@@ -1,0 +1,167 @@
+"""The SQL of the outbox. Each text is one statement; the moves it makes stand in domain.messages.DELIVERY_MOVES."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The statements reach a few hundred rows through primary keys. A generic plan saves planning them anew each
+#: time; nested loops over indexes stay right when the tables grow faster than their statistics.
+PREPARE: Final = """
+SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off
+"""
+
+RUNNING: Final = "SELECT id, rate FROM campaigns WHERE state = 'running' AND channel = $1 ORDER BY id"
+CAMPAIGN: Final = "SELECT id, name, source FROM campaigns WHERE id = $1"
+
+_TAKE: Final = """
+), taken AS (
+    UPDATE deliveries AS d
+    SET state = 'claimed', worker = $1, lease_until = now() + make_interval(secs => $4)
+    FROM due WHERE d.message_id = due.message_id
+    RETURNING d.message_id, d.attempt, d.contact_id, d.address
+)
+SELECT t.message_id, t.attempt, t.address AS email, m.tracking_level, coalesce(a.contact_id, t.contact_id) AS contact_id,
+       c.id, c.kind, c.name, c.given_name, c.family_name, c.organisation, c.relation, c.country, c.language,
+       c.timezone, c.owner_id, c.fields
+FROM taken AS t
+  JOIN messages AS m ON m.id = t.message_id
+  LEFT JOIN contact_aliases AS a ON a.old_id = t.contact_id
+  LEFT JOIN contacts AS c ON c.id = coalesce(a.contact_id, t.contact_id)
+ORDER BY t.message_id
+"""
+
+#: queued → claimed. $1 worker, $2 campaign, $3 how many, $4 lease in seconds, $5 the last message id that this
+#: worker saw: a place to start from, because behind it lie the index entries of all that was sent already.
+#: The caller begins again from 0 when it finds nothing, so that nothing is missed.
+CLAIM_QUEUED: Final = (
+    """
+WITH due AS MATERIALIZED (
+    SELECT message_id FROM deliveries
+    WHERE state = 'queued' AND campaign_id = $2 AND message_id > $5
+      AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
+    ORDER BY message_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+"""
+    + _TAKE
+)
+
+#: deferred → claimed, for those whose time has come. Parameters 1 to 4 as above.
+CLAIM_DEFERRED: Final = (
+    """
+WITH due AS MATERIALIZED (
+    SELECT message_id FROM deliveries
+    WHERE state = 'deferred' AND campaign_id = $2 AND not_before <= now()
+      AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
+    ORDER BY not_before LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+"""
+    + _TAKE
+)
+
+#: Settles the results of the last batch (sending → sent, deferred, rejected, uncertain) and marks the next rows
+#: (claimed → sending, or → rejected when the recipient may not be written to), with the events of both.
+#:
+#: $1 worker. Results: $2 message ids, $3 attempts, $4 states, $5 reasons, $6 replies, $7 seconds until the next
+#: attempt, $8 event types (null: no event). To mark: $9 message ids, $10 attempts so far, $11 campaign ids,
+#: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
+#: was). $16 lease in seconds, $17 the business time.
+#:
+#: A result counts only for the attempt that it belongs to. A row is marked only under an unexpired lease of this
+#: worker, and while its campaign runs: FOR SHARE makes a pause wait for this statement, and this statement look
+#: again after a pause. `sending` with the new attempt's number is a row that we marked and never heard back
+#: about, because the connection to the database broke; nothing of it was written.
+SETTLE_AND_MARK: Final = """
+WITH results AS MATERIALIZED (
+    SELECT * FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[])
+      AS r(message_id, attempt, state, reason, reply, delay, event)
+), settled AS (
+    UPDATE deliveries AS d
+    SET state = r.state, reason = r.reason, reply = r.reply, worker = NULL, lease_until = NULL,
+        not_before = now() + make_interval(secs => r.delay),
+        settled_at = CASE WHEN r.state <> 'deferred' THEN now() END
+    FROM results AS r
+    WHERE d.message_id = r.message_id AND d.state = 'sending' AND d.worker = $1 AND d.attempt = r.attempt
+    RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt
+), wanted AS MATERIALIZED (
+    SELECT * FROM unnest($9::bigint[], $10::smallint[], $11::int[], $12::bigint[], $13::text[], $14::text[], $15::text[])
+      AS w(message_id, attempt, campaign_id, contact_id, address, kind, refusal)
+), gates AS MATERIALIZED (
+    SELECT id, purpose FROM campaigns WHERE id = ANY($11::int[]) AND state = 'running' FOR SHARE
+), judged AS MATERIALIZED (
+    SELECT w.message_id, w.attempt,
+           CASE WHEN s.address IS NOT NULL THEN 'suppressed'
+                WHEN c.state IS DISTINCT FROM 'granted' THEN 'consent_withdrawn'
+                ELSE w.refusal END AS reason
+    FROM wanted AS w
+      JOIN gates AS g ON g.id = w.campaign_id
+      LEFT JOIN suppressions AS s ON s.kind = w.kind AND s.address = w.address
+      LEFT JOIN consents AS c ON c.contact_id = w.contact_id AND c.purpose = g.purpose
+), marked AS (
+    UPDATE deliveries AS d
+    SET state = CASE WHEN j.reason IS NULL THEN 'sending' ELSE 'rejected' END,
+        attempt = CASE WHEN j.reason IS NULL THEN j.attempt + 1 ELSE d.attempt END,
+        worker = CASE WHEN j.reason IS NULL THEN $1 END,
+        lease_until = CASE WHEN j.reason IS NULL THEN now() + make_interval(secs => $16) END,
+        settled_at = CASE WHEN j.reason IS NOT NULL THEN now() END,
+        reason = j.reason
+    FROM judged AS j
+    WHERE d.message_id = j.message_id AND d.worker = $1
+      AND (d.state = 'claimed' AND d.attempt = j.attempt AND d.lease_until > now()
+           OR d.state = 'sending' AND d.attempt = j.attempt + 1 AND j.reason IS NULL)
+    RETURNING d.message_id, d.contact_id, d.campaign_id, d.reason
+), told AS (
+    INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, data)
+    SELECT $17, event, contact_id, message_id, campaign_id,
+           CASE WHEN reason IS NOT NULL THEN jsonb_build_object('reason', reason, 'attempt', attempt) END
+    FROM settled WHERE event IS NOT NULL
+    UNION ALL
+    SELECT $17, 'Rejected', contact_id, message_id, campaign_id, jsonb_build_object('reason', reason)
+    FROM marked WHERE reason IS NOT NULL
+    RETURNING id, recorded_at, type, contact_id
+), pending AS (
+    INSERT INTO pending_events (lane, event_id, recorded_at)
+    SELECT coalesce(contact_id, 0) % 32, id, recorded_at FROM told JOIN router_interests USING (type)
+)
+SELECT message_id, reason FROM marked
+UNION ALL
+SELECT NULL, (SELECT count(*) FROM settled)::text
+"""
+
+#: claimed → queued, for rows of worker $1 that it will not send after all ($2).
+RELEASE: Final = """
+UPDATE deliveries SET state = 'queued', worker = NULL, lease_until = NULL
+WHERE message_id = ANY($2::bigint[]) AND state = 'claimed' AND worker = $1
+"""
+
+#: claimed → queued, where the lease ran out, at most $1 rows.
+SWEEP_CLAIMED: Final = """
+WITH late AS MATERIALIZED (
+    SELECT message_id FROM deliveries
+    WHERE state IN ('claimed', 'sending') AND lease_until < now() AND state = 'claimed'
+    ORDER BY lease_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE deliveries AS d SET state = 'queued', worker = NULL, lease_until = NULL
+FROM late WHERE d.message_id = late.message_id
+RETURNING d.message_id
+"""
+
+#: sending → uncertain, where the lease ran out, at most $1 rows. The worker's name stays, for whoever looks into it.
+SWEEP_SENDING: Final = """
+WITH late AS MATERIALIZED (
+    SELECT message_id FROM deliveries
+    WHERE state IN ('claimed', 'sending') AND lease_until < now() AND state = 'sending'
+    ORDER BY lease_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE deliveries AS d SET state = 'uncertain', reason = 'lease_expired', settled_at = now(), lease_until = NULL
+FROM late WHERE d.message_id = late.message_id
+RETURNING d.message_id
+"""
+
+#: Reserves $2 places at $3 messages a second in campaign $1's pace; gives the seconds until the first of them.
+#: Whoever comes late may catch up a quarter of a second.
+RESERVE: Final = """
+INSERT INTO campaign_paces AS p (campaign_id, next_at)
+VALUES ($1, now() + make_interval(secs => $2::float8 / $3::float8))
+ON CONFLICT (campaign_id) DO UPDATE
+SET next_at = greatest(p.next_at, now() - interval '250 ms') + make_interval(secs => $2::float8 / $3::float8)
+RETURNING extract(epoch FROM next_at - now())::float8 - $2::float8 / $3::float8
+"""
