@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
@@ -57,6 +57,10 @@ class Channel(Protocol):
     kind: ClassVar[ChannelKind]
     capabilities: ClassVar[frozenset[Capability]]
     settings_model: ClassVar[type[BaseModel]]
+
+    def __init__(self, settings: Any) -> None:
+        """Takes an instance of its `settings_model`; opens no connection yet."""
+        ...
 
     async def send(self, message: Outbound) -> Receipt:
         """Deliver one message. Raises DeliveryError or UnsupportedFeature."""

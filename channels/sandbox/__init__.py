@@ -1,1 +1,1 @@
-"""The test mailbox: a channel whose mails stay in the house and show in the console."""
+"""The test mailbox: real SMTP in and out, to an address on this machine instead of the world."""

@@ -44,9 +44,12 @@ FINE: dict[str, bytes] = {
 }
 
 
+_VERBS = {*FINE, "EHLO", "AUTH", "NOOP"}
+
+
 @dataclass
 class ScriptedServer:
-    """Answers by step (`greeting`, a verb, or `content` for the final dot): the queued answers first, then the
+    """Answers by step (`greeting`, a verb, `response`, or `content` for the final dot): the queued answers first, then the
     usual ones. `mails` holds what was answered with 2xx, `complete` all that came with its final dot."""
 
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 10000000")
@@ -56,7 +59,9 @@ class ScriptedServer:
     stop_in_content: bool = False  # read no further
     port: int = 0
     lines: list[str] = field(default_factory=list)
-    reads: list[bytes] = field(default_factory=list)
+    early: int = 0  # commands that were here before the one before them was answered
+    encrypted_mails: int = 0
+    reached: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     mails: list[tuple[str, str, bytes]] = field(default_factory=list)
     complete: list[tuple[str, str, bytes]] = field(default_factory=list)
     connections: int = 0
@@ -71,10 +76,10 @@ class ScriptedServer:
         self._answers[step].extend(answers)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[ScriptedServer]:
+    async def running(self, host: str = "127.0.0.1") -> AsyncIterator[ScriptedServer]:
         """Listen on a free port of the loopback while the block runs."""
         server = await asyncio.start_server(
-            self._accept, "127.0.0.1", 0, ssl=self.tls if self.implicit else None, limit=2**20
+            self._accept, host, 0, ssl=self.tls if self.implicit else None, limit=2**20
         )
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -106,14 +111,18 @@ class ScriptedServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._answer("greeting", writer, FINE["greeting"])
         sender = recipient = ""  # as far as they were accepted
+        encrypted = self.implicit
         while line := (await reader.readuntil(b"\n")).decode("utf-8", "replace"):
             self.lines.append(line.rstrip("\r\n"))
             verb = line[:8].split()[0].upper() if line.strip() else ""
+            verb = verb if verb in _VERBS else "response"  # to a challenge of AUTH
             usual = FINE.get(verb, b"500 5.5.1 what?\r\n")
             if verb == "EHLO":
-                usual = self._ehlo(encrypted=self.implicit)
+                usual = self._ehlo(encrypted=encrypted)
             elif (verb == "RCPT" and not sender) or (verb == "DATA" and not recipient):
                 usual = b"503 5.5.1 something is missing\r\n"
+            if reader._buffer:  # type: ignore[attr-defined]
+                self.early += 1
             tried = _path(line) if verb == "RCPT" else recipient
             code = await self._answer(verb, writer, usual, tried)
             if verb == "MAIL":
@@ -126,7 +135,7 @@ class ScriptedServer:
                 await self._take_content(reader, writer, sender, recipient)
             elif verb == "STARTTLS" and code == b"220" and self.tls:
                 await writer.start_tls(self.tls)
-                self.implicit = True
+                encrypted = True
             elif verb == "QUIT":
                 return
 
@@ -139,10 +148,12 @@ class ScriptedServer:
             raise _Over
         if self.stop_in_content:
             await asyncio.sleep(3600)
-        content = b""
-        while not (content.endswith(b"\r\n.\r\n") or content == b".\r\n"):
-            content += await reader.readuntil(b"\n")
+        lines = [await reader.readuntil(b"\n")]
+        while lines[-1] != b".\r\n":
+            lines.append(await reader.readuntil(b"\n"))
+        content = b"".join(lines)
         self.complete.append((sender, recipient, content))
+        self.encrypted_mails += writer.get_extra_info("ssl_object") is not None
         if (await self._answer("content", writer, FINE["content"], recipient)).startswith(b"2"):
             self.mails.append((sender, recipient, content))
 
@@ -154,6 +165,7 @@ class ScriptedServer:
         answer = self.by_recipient.get(recipient, {}).get(step, self.always.get(step, answer))
         if queued:
             answer = queued.popleft()
+        self.reached[step].set()
         if isinstance(answer, Pause):
             await asyncio.sleep(answer.seconds)
             answer = answer.reply
