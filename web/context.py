@@ -10,9 +10,12 @@ from aiohttp import web
 
 from domain.clock import Clock
 from domain.tokens import TokenKeys
+from outbox.composing import MailKitchen
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
 from storage.pool import Pool
+from tracking.recorder import Recorder
+from tracking.settings import TrackingSettings
 from web.settings import WebSettings
 
 
@@ -41,8 +44,10 @@ class WebContext:
     clock: Clock
     tokens: TokenKeys
     blobs: BlobStore
-    recorder: Any  # tracking.recorder.Recorder; None in a process that takes no hits
+    recorder: Recorder | None  #: started; None in a process that takes no hits
+    kitchen: MailKitchen
     settings: WebSettings = field(default_factory=WebSettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
     enqueue: Enqueue = enqueue_nothing
     demo: bool = False
 

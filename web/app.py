@@ -1,0 +1,84 @@
+"""The web application: tracking at the root without middlewares, the API, the console, live updates, health."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from domain.clock import SystemClock
+from storage.house_clock import follow_clock
+from web.api import install_api
+from web.console import install_console
+from web.console.door import THROTTLE
+from web.context import CONTEXT, WebContext
+from web.health import show_health, show_metrics, show_readiness
+from web.live import LIVE, LiveHub, stream_changes
+from web.static_files import serve_static
+from web.throttle import Throttle
+from web.tracking import TrackingEndpoints, add_tracking_routes
+
+
+def build_app(context: WebContext) -> web.Application:
+    """Everything that answers HTTP. Tracking routes come first and pass through no middleware."""
+    app = web.Application(client_max_size=4 * 1024 * 1024)
+    app[CONTEXT] = context
+    app[THROTTLE] = Throttle(context.settings.signin_tries)
+    app[LIVE] = LiveHub(context.pool, context.bell, context.settings)
+    if context.recorder is not None:
+        add_tracking_routes(
+            app,
+            TrackingEndpoints(
+                context.pool,
+                context.recorder,
+                context.announcer,
+                context.clock,
+                context.tokens,
+                context.blobs,
+                context.tracking,
+            ),
+        )
+    app.router.add_get("/healthz", show_health)
+    app.router.add_get("/readyz", show_readiness)
+    app.router.add_get("/metrics", show_metrics)
+    app.router.add_get("/static/{hash}/{name}", serve_static)
+    app.router.add_get("/live", stream_changes)
+    install_api(app)
+    install_console(app)
+    app.cleanup_ctx.append(_run_live)
+    app.cleanup_ctx.append(_follow_clock)
+    return app
+
+
+async def _run_live(app: web.Application) -> AsyncIterator[None]:
+    hub = app[LIVE]
+    hub.start()
+    yield
+    await hub.close()
+
+
+async def _follow_clock(app: web.Application) -> AsyncIterator[None]:
+    context = app[CONTEXT]
+    if not (context.demo and isinstance(context.clock, SystemClock)):
+        yield
+        return
+    following = asyncio.create_task(follow_clock(context.pool, context.clock), name="clock")
+    yield
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+
+
+async def run_web(
+    context: WebContext, host: str, port: int, reuse_port: bool, stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set; then answer what was begun, for at most some seconds."""
+    runner = web.AppRunner(build_app(context), access_log=None, handle_signals=False, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=1024).start()
+        await stop.wait()
+    finally:
+        await runner.cleanup()

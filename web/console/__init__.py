@@ -1,0 +1,25 @@
+"""The console: pages for people, rendered on the server, kept current by live fragments."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from web.console.pages import install_pages
+
+
+def install_console(app: web.Application) -> None:
+    """Add all pages; importing their modules declares them."""
+    from web.console import (  # noqa: F401 - declared by being imported
+        account,
+        campaigns,
+        contacts,
+        door,
+        home,
+        imports,
+        mailbox,
+        people,
+        rules,
+        tasks,
+    )
+
+    install_pages(app)

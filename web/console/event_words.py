@@ -1,0 +1,134 @@
+"""Events in words: the sentence a timeline shows, its icon and tone, and what a task says about its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from domain.events import EventType
+from web.i18n import N_, _
+from web.words import label
+
+_T: Final = EventType
+
+#: type → (icon, tone, sentence); {thing} is what was clicked or fetched, {campaign} the campaign's name
+_LINES: Final[Mapping[EventType, tuple[str, str, str]]] = {
+    _T.QUEUED: ("clock", "", N_("“%(campaign)s” was put in the queue")),
+    _T.SENT: ("send", "info", N_("“%(campaign)s” was sent")),
+    _T.DELIVERED: ("mailbox", "info", N_("“%(campaign)s” arrived")),
+    _T.DEFERRED: ("clock", "", N_("“%(campaign)s” was refused for now and will be tried again")),
+    _T.BOUNCED: ("alert", "bad", N_("“%(campaign)s” came back")),
+    _T.REJECTED: ("alert", "bad", N_("“%(campaign)s” was rejected")),
+    _T.FAILED: ("alert", "bad", N_("“%(campaign)s” could not be sent")),
+    _T.OPENED: ("open", "sun", N_("Opened “%(campaign)s”")),
+    _T.CLICKED: ("click", "sun", N_("Clicked %(thing)s in “%(campaign)s”")),
+    _T.DOWNLOADED: ("download", "sun", N_("Downloaded %(thing)s from “%(campaign)s”")),
+    _T.VISITED: ("open", "sun", N_("Visited %(thing)s")),
+    _T.ANSWERED: ("phone", "good", N_("Answered")),
+    _T.RECEIVED: ("mailbox", "info", N_("Wrote to us")),
+    _T.GRANTED: ("shield", "good", N_("Consented: %(purpose)s")),
+    _T.WITHDRAWN: ("shield", "bad", N_("Withdrew consent: %(purpose)s")),
+    _T.COMPLAINED: ("alert", "bad", N_("Reported a message as unwanted")),
+    _T.TASK_OPENED: ("tasks", "sun", N_("Task: %(task)s")),
+    _T.TASK_ACCEPTED: ("check", "", N_("%(actor)s accepted the task")),
+    _T.TASK_DECLINED: ("cross", "", N_("%(actor)s declined the task")),
+    _T.TASK_RESCHEDULED: ("clock", "", N_("%(actor)s rescheduled the task")),
+    _T.TASK_ESCALATED: ("alert", "bad", N_("The task was escalated")),
+    _T.TASK_DONE: ("check", "good", N_("%(actor)s completed the task")),
+    _T.CHANGED: ("edit", "", N_("%(field)s changed from “%(old)s” to “%(new)s”")),
+    _T.NOTED: ("note", "", N_("%(note)s noted by %(actor)s")),
+}
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "name": N_("Name"),
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "organisation": N_("Organisation"),
+    "relation": N_("Relation"),
+    "country": N_("Country"),
+    "language": N_("Language"),
+    "timezone": N_("Time zone"),
+    "owner_id": N_("Owner"),
+    "email": N_("E-mail address"),
+    "phone": N_("Phone number"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event as a timeline shows it."""
+
+    icon: str
+    tone: str
+    sentence: str
+    detail: str = ""
+
+
+def field_label(name: str) -> str:
+    """The word for a field of a contact."""
+    return _(_FIELDS[name]) if name in _FIELDS else name.removeprefix("fields.")
+
+
+def name_link(link_label: str | None, url: str | None) -> str:
+    """A link by its label, else by where it leads."""
+    if link_label:
+        return f"“{link_label}”"
+    if url:
+        parts = urlsplit(url)
+        return f"“{parts.netloc}{parts.path.rstrip('/')}”"
+    return _("a link")
+
+
+def describe_event(row: Mapping[str, Any]) -> EventLine:
+    """The line of an event; `row` is one of web/queries/timeline.py."""
+    kind = EventType(row["type"])
+    icon, tone, sentence = _LINES[kind]
+    data = row["data"] or {}
+    words = {
+        "campaign": row["campaign_name"] or _("a message"),
+        "thing": name_link(row["link_label"], row["link_url"])
+        if kind is EventType.CLICKED
+        else f"“{data.get('asset') or data.get('name') or data.get('url') or _('a file')}”",
+        "purpose": label("purpose", data.get("purpose", "")).lower() if data.get("purpose") else "",
+        "task": row["task_title"] or "",
+        "actor": row["actor_name"] or _("Somebody"),
+        "field": field_label(str(data.get("field", ""))),
+        "old": _shown(data.get("old")),
+        "new": _shown(data.get("new")),
+        "note": label("note_kind", data.get("kind", "note")),
+    }
+    return EventLine(icon, tone, _(sentence) % words, _detail(kind, data))
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None or value == "" else str(value)
+
+
+def _detail(kind: EventType, data: Mapping[str, Any]) -> str:
+    if kind is EventType.TASK_DONE and data.get("outcome"):
+        return label("outcome", data["outcome"])
+    if kind in (EventType.REJECTED, EventType.BOUNCED, EventType.FAILED, EventType.DEFERRED):
+        return str(data.get("reply") or data.get("reason") or "")
+    if kind in (EventType.TASK_DECLINED, EventType.TASK_RESCHEDULED):
+        return str(data.get("reason") or "")
+    return ""
+
+
+def describe_reason(task: Any) -> str:
+    """Why a task exists, in one line: what the contact did."""
+    if task.event_type is None:
+        return str(task.title)
+    data = task.event_data or {}
+    return describe_event(
+        {
+            "type": task.event_type,
+            "data": data,
+            "campaign_name": task.campaign_name,
+            "link_label": task.link_label,
+            "link_url": task.link_url,
+            "task_title": task.title,
+            "actor_name": None,
+        }
+    ).sentence

@@ -1,0 +1,37 @@
+"""The main menu: what each role finds there, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from web.i18n import N_
+from web.people import Person
+from web.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry; `icon` is a macro of icons.html. `primary` ones stand in the bar at the foot of a phone."""
+
+    path: str
+    title: str
+    icon: str
+    permission: Permission
+    primary: bool = False
+
+
+MENU: Final = (
+    Entry("/tasks", N_("Tasks"), "tasks", Permission.TASKS_WORK, primary=True),
+    Entry("/contacts", N_("Contacts"), "contacts", Permission.CONTACTS_SEE, primary=True),
+    Entry("/campaigns", N_("Campaigns"), "campaigns", Permission.CAMPAIGNS_SEE, primary=True),
+    Entry("/imports", N_("Imports"), "imports", Permission.IMPORTS_RUN),
+    Entry("/mailbox", N_("Test mailbox"), "mailbox", Permission.MAILBOX_SEE),
+    Entry("/rules", N_("Rules"), "rules", Permission.RULES_SEE),
+    Entry("/people", N_("People"), "people", Permission.PEOPLE_ADMINISTER),
+)
+
+
+def entries_for(person: Person) -> tuple[Entry, ...]:
+    """The entries that this person's role may open."""
+    return tuple(entry for entry in MENU if person.may(entry.permission))

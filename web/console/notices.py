@@ -1,0 +1,44 @@
+"""What a page says right after something was done; the URL carries only the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from web.i18n import N_, _
+
+NOTICES: Final[Mapping[str, str]] = {
+    "signed_out": N_("You are signed out."),
+    "welcome": N_("Welcome. Your account is ready."),
+    "task_accept": N_("Accepted. It is on your list now."),
+    "task_decline": N_("Declined. It went back, with your reason."),
+    "task_reschedule": N_("Rescheduled."),
+    "task_ask": N_("Asked. The task waits for the answer."),
+    "task_answer": N_("Answered. The task is open for a decision again."),
+    "task_start": N_("Started. Good luck with the call."),
+    "task_finish": N_("Done. The outcome is on the timeline."),
+    "task_cancel": N_("Cancelled."),
+    "task_escalate": N_("Passed on to the supervisor."),
+    "task_offer": N_("Offered again."),
+    "note_saved": N_("The note is on the timeline."),
+    "contact_saved": N_("The contact is saved."),
+    "consent_granted": N_("The consent is in the history."),
+    "consent_withdrawn": N_("The withdrawal is in the history. It also works on mail already sent."),
+    "campaign_saved": N_("The draft is saved."),
+    "campaign_launch": N_("Launched. The mails are on their way."),
+    "campaign_pause": N_("Paused. Nothing more leaves until you resume it."),
+    "campaign_resume": N_("Resumed."),
+    "campaign_cancel": N_("Cancelled. What was sent stays sent."),
+    "segment_saved": N_("The segment is saved."),
+    "import_started": N_("The file is here; the import has started."),
+    "user_saved": N_("The user is saved."),
+    "team_saved": N_("The team is saved."),
+    "token_ended": N_("The API token no longer works."),
+    "settings_saved": N_("Saved."),
+    "clock_advanced": N_("The demo's clock went forward."),
+}
+
+
+def notice_text(code: str) -> str:
+    """The sentence of a code, translated; nothing for an unknown one."""
+    return _(NOTICES[code]) if code in NOTICES else ""

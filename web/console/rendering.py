@@ -1,0 +1,74 @@
+"""Templates of the console: jinja2 with autoescape, gettext in the reader's language, and the words for values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from babel.numbers import format_decimal, format_percent
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from domain.errors import ClytieError
+from web.console.navigation import entries_for
+from web.i18n import LANGUAGES, _, current_language, ngettext
+from web.people import Person
+from web.sentences import translate_error
+from web.static_files import static_url
+from web.times import write_ago, write_moment, write_remaining, write_time
+from web.words import label
+
+FOLDER: Final = Path(__file__).parents[2] / "templates" / "console"
+
+
+@cache
+def environment() -> Environment:
+    """The environment of all pages."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    env.globals.update(
+        static=static_url,
+        label=label,
+        error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
+        count=lambda number: format_decimal(number, locale=current_language()),
+        percent=lambda part, whole: (
+            format_percent(part / whole, "#,##0.# %" if current_language() == "fr" else "#,##0.#%",
+                           locale=current_language())
+            if whole
+            else "–"
+        ),
+        LANGUAGES=LANGUAGES,
+    )
+    return env
+
+
+def render(
+    template: str, *, person: Person | None, now: datetime, path: str, values: Mapping[str, Any]
+) -> str:
+    """The page as text. `now` is business time; moments are written in the person's time zone."""
+    zone = person.timezone if person else "UTC"
+    return environment().get_template(template).render(
+        {
+            "person": person,
+            "language": current_language(),
+            "path": path,
+            "navigation": entries_for(person) if person else (),
+            "now": now,
+            "moment": lambda at: write_moment(at, now, zone),
+            "clock_time": lambda at: write_time(at, zone),
+            "remaining": lambda at: write_remaining(at, now),
+            "ago": lambda at: write_ago(at, now),
+            "iso": lambda at: at.isoformat(),
+            **values,
+        }
+    )

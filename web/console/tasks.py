@@ -1,0 +1,140 @@
+"""Tasks: the list, one task, and the moves a person makes on it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from domain.errors import Conflict, InvalidInput, NotFound
+from domain.tasks import CallOutcome, TaskMove
+from web.console.door import safe_path
+from web.console.event_words import describe_event
+from web.console.pages import page
+from web.console.visit import Visit
+from web.i18n import N_
+from web.permissions import Permission
+from web.queries.reasons import read_runs, read_verdict
+from web.queries.tasks import Scope, TaskView, find_task, group_tasks, list_tasks
+from web.queries.timeline import read_timeline
+from web.sentences import translate_error
+from web.task_moves import make_move
+from web.times import local
+
+_SCOPES: Final = frozenset(Scope)
+
+
+@page("GET", "/tasks", permission=Permission.TASKS_WORK)
+async def show_tasks(visit: Visit) -> web.StreamResponse:
+    """The list; as a fragment only its rows."""
+    asked = visit.request.query.get("scope", Scope.MINE.value)
+    scope = Scope(asked) if asked in _SCOPES else Scope.MINE
+    if scope is Scope.ALL:
+        visit.require(Permission.TASKS_SUPERVISE)
+    tasks = await list_tasks(visit.context.pool, visit.person, scope, visit.now)
+    groups: list[tuple[str, list[TaskView]]]
+    if scope is Scope.CLOSED:
+        groups = [("closed", tasks)] if tasks else []
+    else:
+        groups = group_tasks(tasks, end_of_today(visit.now, visit.person.timezone))
+    return visit.page("task_list.html" if visit.is_fragment else "tasks.html", groups=groups, scope=scope.value)
+
+
+def end_of_today(now: datetime, zone: str) -> datetime:
+    """Midnight after `now` on the wall clock of a time zone."""
+    here = local(now, zone)
+    return (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@page("GET", "/tasks/{id}", permission=Permission.TASKS_WORK)
+async def show_task(visit: Visit) -> web.StreamResponse:
+    """One task; `?part=clocks` gives only its clocks."""
+    task = await _find(visit)
+    if visit.is_fragment:
+        return visit.page("task_clocks.html", task=task)
+    return await _task_page(visit, task)
+
+
+async def _find(visit: Visit) -> TaskView:
+    task = await find_task(visit.context.pool, visit.person, visit.number("id"), visit.now)
+    if task is None:
+        raise NotFound("There is no such task, or you may not see it.")
+    return task
+
+
+async def _task_page(
+    visit: Visit, task: TaskView, *, status: int = 200, conflict: str = "", errors: dict[str, str] | None = None
+) -> web.Response:
+    pool = visit.context.pool
+    events: list[Any] = []
+    if task.contact_id is not None:
+        events = list(await read_timeline(pool, visit.person, task.contact_id, limit=6))
+    here = local(visit.now, visit.person.timezone)
+    return visit.page(
+        "task.html",
+        status=status,
+        task=task,
+        conflict=conflict,
+        errors=errors or {},
+        fields=visit.fields,
+        outcomes=[outcome.value for outcome in CallOutcome],
+        runs=await read_runs(pool, task.id),
+        verdict=await read_verdict(pool, task.event_id),
+        timeline=[(event, describe_event(event)) for event in events],
+        earliest=f"{here:%Y-%m-%dT%H:%M}",
+        soonest=f"{_next_morning(here):%Y-%m-%dT%H:%M}",
+    )
+
+
+def _next_morning(here: datetime) -> datetime:
+    """Nine o'clock on the next weekday: what rescheduling suggests."""
+    day = here + timedelta(days=1)
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return day.replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+@page("POST", "/tasks/{id}/{move}", permission=Permission.TASKS_WORK)
+async def move(visit: Visit) -> web.StreamResponse:
+    """Make a move; when somebody else was faster, show kindly how the task stands now."""
+    try:
+        wanted = TaskMove(visit.request.match_info["move"])
+    except ValueError as error:
+        raise web.HTTPNotFound() from error
+    task = await _find(visit)
+    try:
+        await make_move(
+            visit.context,
+            visit.person,
+            task.id,
+            version=_version(visit.fields.get("version", "")),
+            move=wanted,
+            reason=visit.text("reason", longest=2000),
+            until=_until(visit.fields.get("until", ""), visit.person.timezone),
+            outcome=visit.text("outcome", longest=50),
+            note=visit.text("note", longest=10_000),
+        )
+    except Conflict as error:
+        return await _task_page(visit, await _find(visit), status=409, conflict=translate_error(error))
+    except InvalidInput as error:
+        return await _task_page(visit, task, status=422, errors={error.field: translate_error(error)})
+    back = safe_path(visit.fields.get("back", ""), otherwise=f"/tasks/{task.id}")
+    return visit.redirect(back, f"task_{wanted.value}")
+
+
+def _version(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _until(text: str, zone: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(
+            "until", N_("This is not a date and time."), N_("Write it like 2026-03-31 09:00.")
+        ) from error
+    return written.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) if written.tzinfo is None else written

@@ -1,0 +1,33 @@
+// Keyboard on lists: j and k move, Enter or o opens, a presses the row's first action, / searches, ? tells the keys.
+
+function rows() {
+  return [...document.querySelectorAll("[data-row]")];
+}
+
+function choose(row) {
+  document.querySelector(".chosen")?.classList.remove("chosen");
+  row.classList.add("chosen");
+  row.scrollIntoView({ block: "nearest" });
+  row.querySelector("a")?.focus({ preventScroll: true });
+}
+
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.classList.contains("chosen"));
+  choose(all[Math.min(Math.max(at + by, 0), all.length - 1)] ?? all[0]);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input, textarea, select")) return;
+  const chosen = document.querySelector("[data-row].chosen");
+  if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
+  else if (event.key === "a" && chosen) chosen.querySelector("[data-first-action]")?.click();
+  else if (event.key === "o" && chosen) chosen.querySelector("a")?.click();
+  else if (event.key === "/" && document.querySelector("input[type=search]"))
+    document.querySelector("input[type=search]").focus();
+  else if (event.key === "?") document.getElementById("keys")?.togglePopover?.();
+  else return;
+  event.preventDefault();
+});

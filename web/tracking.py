@@ -1,0 +1,192 @@
+"""The doors that mails lead to: pixel, redirect and download; each answers when its hit is committed, not before.
+
+Any application may mount them with `add_tracking_routes`. Forged or unknown tokens get a calm 404; a redirect leads
+only where a campaign's own links lead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from domain.clock import Clock
+from domain.errors import Unavailable
+from domain.tokens import TEXT_LENGTH, TokenKeys, TokenUse
+from storage.announce import Announcer
+from storage.blobs import BlobStore
+from storage.pool import Pool
+from tracking.hits import Hit, Outcome
+from tracking.links import load_links
+from tracking.recorder import Recorder
+from tracking.remembered import Remembered
+from tracking.settings import TrackingSettings
+from web.tracking_answers import NO_STORE, UNRECORDED, AnswerKit, ReadyAnswer
+from web.tracking_downloads import Downloads
+from web.tracking_pages import Note, answer_note
+from web.tracking_preferences import Preferences
+from web.tracking_source import SourceReader, read_agent, read_reasons
+
+#: A transparent picture of one pixel (GIF89a).
+GIF: Final = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_LATER: Final = {"Retry-After": "5"}
+GIF_HEADERS: Final = {
+    "Content-Type": "image/gif",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    **NO_STORE,
+}
+
+PIXEL: Final = AnswerKit(200, GIF_HEADERS, GIF)
+PIXEL_UNKNOWN: Final = AnswerKit(404, GIF_HEADERS, GIF)
+PIXEL_UNRECORDED: Final = AnswerKit(503, {"Content-Type": "text/plain", **NO_STORE, **_LATER, **UNRECORDED})
+
+
+@dataclass(slots=True)
+class TrackingEndpoints:
+    """What the doors work with. The recorder must be started before the first request."""
+
+    pool: Pool
+    recorder: Recorder
+    announcer: Announcer
+    clock: Clock
+    tokens: TokenKeys
+    blobs: BlobStore
+    settings: TrackingSettings = field(default_factory=TrackingSettings)
+
+
+def add_tracking_routes(app: web.Application, endpoints: TrackingEndpoints) -> None:
+    """Mount /o, /c, /d and /u."""
+    doors = Doors(endpoints)
+    downloads = Downloads(endpoints.pool, endpoints.blobs, endpoints.tokens, endpoints.settings, doors.record)
+    preferences = Preferences(endpoints.pool, endpoints.announcer, endpoints.clock, endpoints.tokens)
+    app.router.add_get("/o/{name}", doors.answer_pixel)
+    app.router.add_get("/c/{name}", doors.answer_click)
+    app.router.add_get("/d/{token}/{name}", downloads.answer)
+    app.router.add_get("/u/{token}", preferences.show)
+    app.router.add_post("/u/{token}", preferences.change)
+
+
+class Doors:
+    """The handlers of pixel and redirect, and what all doors share."""
+
+    def __init__(self, endpoints: TrackingEndpoints) -> None:
+        settings = endpoints.settings
+        self._verify = endpoints.tokens.verify
+        self._now = endpoints.clock.now
+        self._put = endpoints.recorder.put
+        self._source = SourceReader(settings.trusted_proxies)
+        self._redirects: Remembered[int, dict[int, Redirect]] = Remembered(
+            partial(_load_redirects, endpoints.pool),
+            seconds=settings.cache_seconds,
+            patience=settings.patience,
+        )
+
+    async def answer_pixel(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /o/{token}.gif"""
+        name = request.match_info["name"]
+        token = self._verify(name[:TEXT_LENGTH], TokenUse.MEASURE) if name[TEXT_LENGTH:] == ".gif" else None
+        if token is None:
+            return PIXEL_UNKNOWN.fit(request)
+        outcome = await self.record(request, "Opened", token.campaign_id, token.message_id)
+        return (PIXEL_UNRECORDED if outcome is Outcome.UNRECORDED else PIXEL).fit(request)
+
+    async def answer_click(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /c/{token}.{n}"""
+        name = request.match_info["name"]
+        number = _read_number(name[TEXT_LENGTH:])
+        token = self._verify(name[:TEXT_LENGTH], TokenUse.MEASURE) if number is not None else None
+        if token is None or number is None:
+            return answer_note(request, Note.UNKNOWN_LINK)
+        try:
+            redirect = (await self._redirects.get(token.campaign_id)).get(number)
+        except Unavailable:
+            return answer_note(request, Note.UNAVAILABLE)
+        if redirect is None:
+            return answer_note(request, Note.UNKNOWN_LINK)
+        outcome = await self.record(
+            request,
+            "Clicked",
+            token.campaign_id,
+            token.message_id,
+            link_no=number,
+            data=redirect.data,
+        )
+        return redirect.fit(request, recorded=outcome is not Outcome.UNRECORDED)
+
+    async def record(
+        self,
+        request: web.Request,
+        kind: str,
+        campaign_id: int,
+        message_id: int | None,
+        *,
+        link_no: int | None = None,
+        data: str | None = None,
+    ) -> Outcome:
+        """Hand the hit of this request to the recorder, and wait for what becomes of it."""
+        return await self._put(
+            Hit(
+                kind,
+                self._now(),
+                campaign_id,
+                message_id,
+                link_no,
+                request.method,
+                self._source.address(request),
+                read_agent(request),
+                read_reasons(request),
+                data,
+            )
+        )
+
+
+class Redirect:
+    """A link of a campaign: its answers, ready, and the data of its events."""
+
+    def __init__(self, number: int, url: str) -> None:
+        headers = {"Location": url, "Referrer-Policy": "no-referrer", **NO_STORE}
+        self.data = f'{{"link_no": {number}}}'
+        self._recorded = AnswerKit(302, headers)
+        self._unrecorded = AnswerKit(302, {**headers, **UNRECORDED})
+
+    def fit(self, request: web.BaseRequest, *, recorded: bool) -> ReadyAnswer:
+        """The answer for this request, marked unless its hit was recorded."""
+        return (self._recorded if recorded else self._unrecorded).fit(request)
+
+
+def to_location(url: str) -> str | None:
+    """A marketer's link as a Location header: ASCII, http or https with a host; None for anything else."""
+    if any(ord(char) < 33 or ord(char) == 127 for char in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        if parts.scheme.lower() not in ("http", "https") or not host:
+            return None
+        if not host.isascii():
+            authority = parts.netloc.replace(host, host.encode("idna").decode("ascii"))
+            url = parts._replace(netloc=authority).geturl()
+    except (ValueError, UnicodeError):
+        return None
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~")
+
+
+async def _load_redirects(pool: Pool, campaign_id: int) -> dict[int, Redirect]:
+    links = await load_links(pool, campaign_id)
+    located = {number: to_location(url) for number, url in links.items()}
+    return {number: Redirect(number, url) for number, url in located.items() if url is not None}
+
+
+def _read_number(text: str) -> int | None:
+    """The number in `.12`: one to four digits after a dot, not beginning with a zero."""
+    digits = text[1:]
+    if text[:1] != "." or not 1 <= len(digits) <= 4 or not digits.isascii() or not digits.isdigit():
+        return None
+    return int(digits) if digits[0] != "0" else None

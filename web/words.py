@@ -1,0 +1,156 @@
+"""The words people read for values that the code uses; one table per kind of value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from web.i18n import N_, _
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "role": {
+        "administrator": N_("Administrator"),
+        "marketer": N_("Marketer"),
+        "rep": N_("Sales rep"),
+        "agent": N_("Support agent"),
+        "manager": N_("Team manager"),
+    },
+    "task_state": {
+        "offered": N_("to decide"),
+        "needs_information": N_("waits for an answer"),
+        "accepted": N_("accepted"),
+        "declined": N_("declined"),
+        "rescheduled": N_("rescheduled"),
+        "in_progress": N_("in progress"),
+        "done": N_("done"),
+        "cancelled": N_("cancelled"),
+        "escalated": N_("escalated"),
+    },
+    "task_kind": {
+        "callback": N_("Call back"),
+        "todo": N_("To do"),
+        "interview": N_("Interview"),
+    },
+    "task_move": {
+        "accept": N_("Accept"),
+        "decline": N_("Decline"),
+        "reschedule": N_("Reschedule"),
+        "ask": N_("Ask for information"),
+        "answer": N_("Answer"),
+        "start": N_("Start"),
+        "finish": N_("Complete"),
+        "cancel": N_("Cancel the task"),
+        "escalate": N_("Escalate"),
+        "offer": N_("Offer again"),
+    },
+    "priority": {
+        "low": N_("low"),
+        "normal": N_("normal"),
+        "high": N_("high"),
+        "urgent": N_("urgent"),
+    },
+    "outcome": {
+        "reached": N_("Reached"),
+        "interested": N_("Interested"),
+        "not_interested": N_("Not interested"),
+        "no_answer": N_("No answer"),
+        "voicemail": N_("Left a voice message"),
+        "wrong_number": N_("Wrong number"),
+        "call_again": N_("Wants another call"),
+    },
+    "campaign_state": {
+        "draft": N_("draft"),
+        "running": N_("sending"),
+        "paused": N_("paused"),
+        "cancelled": N_("cancelled"),
+        "done": N_("sent"),
+    },
+    "delivery_state": {
+        "queued": N_("waiting"),
+        "claimed": N_("being sent"),
+        "sending": N_("being sent"),
+        "sent": N_("sent"),
+        "deferred": N_("will be tried again"),
+        "rejected": N_("rejected"),
+        "uncertain": N_("delivery unconfirmed"),
+        "cancelled": N_("cancelled"),
+    },
+    "verdict": {
+        "human": N_("human"),
+        "machine": N_("automatic"),
+        "unsure": N_("unclear"),
+    },
+    "hit": {
+        "Opened": N_("open"),
+        "Clicked": N_("click"),
+        "Downloaded": N_("download"),
+    },
+    "hits": {
+        "Opened": N_("Opens"),
+        "Clicked": N_("Clicks"),
+        "Downloaded": N_("Downloads"),
+    },
+    "purpose": {
+        "newsletter": N_("Receive the newsletter"),
+        "measure": N_("Have opens and clicks recorded"),
+        "personalise": N_("Have content chosen for them"),
+        "profile": N_("Be scored and grouped"),
+        "calls": N_("Be called for prospecting"),
+    },
+    "consent_state": {
+        "granted": N_("granted"),
+        "withdrawn": N_("withdrawn"),
+        "never": N_("never asked"),
+    },
+    "contact_kind": {
+        "person": N_("person"),
+        "organisation": N_("organisation"),
+    },
+    "relation": {
+        "prospect": N_("prospect"),
+        "customer": N_("customer"),
+        "supplier": N_("supplier"),
+        "partner": N_("partner"),
+        "distributor": N_("distributor"),
+        "employee": N_("employee"),
+        "candidate": N_("candidate"),
+        "journalist": N_("journalist"),
+        "citizen": N_("citizen"),
+        "other": N_("other"),
+    },
+    "import_state": {
+        "waiting": N_("waiting"),
+        "running": N_("running"),
+        "done": N_("finished"),
+        "failed": N_("failed"),
+        "cancelled": N_("cancelled"),
+    },
+    "rule_result": {
+        "acted": N_("acted"),
+        "held": N_("waited for a verdict"),
+        "repeated": N_("already done"),
+        "refused": N_("condition not met"),
+        "failed": N_("failed"),
+    },
+    "tracking_policy": {
+        "none": N_("count nothing"),
+        "aggregate": N_("count anonymously"),
+        "deliverability": N_("count anonymously, and keep the day of the last open"),
+    },
+    "note_kind": {
+        "call": N_("Call"),
+        "meeting": N_("Meeting"),
+        "letter": N_("Letter"),
+        "fax": N_("Fax"),
+        "chat": N_("Chat"),
+        "visit": N_("Visit"),
+        "note": N_("Note"),
+    },
+}
+
+
+def label(kind: str, value: object) -> str:
+    """The word for a value in the current language; a value the table does not know stands for itself."""
+    text = str(getattr(value, "value", value))
+    known = WORDS[kind].get(text)
+    return _(known) if known else text.replace("_", " ")
