@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, TemplateError, Undefined
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -54,6 +54,35 @@ class MissingField(InvalidInput):
             "there is no value for it.",
             f"Write {{{{ {name}|default('…') }}}} to say what stands in for it.",
         )
+
+
+class Endless(Exception):
+    """Raised by the alarm of the process that a preview runs in: the template takes too long."""
+
+
+#: What running a template may raise.
+BROKEN: Final = (
+    TemplateError,
+    Endless,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def broken(part: str, line: int, error: Exception) -> TemplateProblem:
+    """Say in a sentence what went wrong while a line of a template ran."""
+    if isinstance(error, Endless):
+        return TemplateProblem(
+            part, line, "this does not come to an end.", "Look for a loop that is too long."
+        )
+    if isinstance(error, RecursionError):
+        return TemplateProblem(part, line, "this calls itself without end.", "End the recursion.")
+    problem = str(error).rstrip(".") or type(error).__name__
+    return TemplateProblem(part, line, f"{problem}.", "Correct the tag on this line.")
 
 
 class Missing(Undefined):

@@ -36,6 +36,7 @@ class Computed:
 
     value: Expression
     needs: frozenset[str] = frozenset()
+    line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Branch:
     """`{% if %}` over a recipient's data."""
 
     test: Expression
+    line: int
     then: list[Piece]
     otherwise: list[Piece]
 
@@ -92,6 +94,11 @@ class Fragment:
         self.definitions = definitions
         self.body = body
         self._template: Template | None = None
+
+    @property
+    def line(self) -> int:
+        """The line of the source where it starts."""
+        return self.body[0].lineno if self.body else 1
 
     def _compiled(self) -> Template:
         if self._template is None:

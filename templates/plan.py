@@ -17,14 +17,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from jinja2 import TemplateError
-
 from domain.errors import InvalidInput
 from templates.context import Composed as Composed
 from templates.context import FieldUse, Refusal
 from templates.context import Recipient as Recipient
 from templates.encoding import SOFT, header_text, mailbox
-from templates.environment import MissingField
+from templates.environment import Endless, MissingField
 from templates.filling import Filling, Surroundings
 from templates.frame import Frame
 from templates.links import Numbering
@@ -34,15 +32,6 @@ from templates.program import Drafter, Fill, Reserved, Slot, Step, field_of, fie
 _TOKEN: Final = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,66}"
 _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.\[\]:-]+")
 _WORDS: Final = re.compile(f"{_MESSAGE_ID.pattern} {_TOKEN} {_TOKEN} {_TOKEN}")
-_BROKEN: Final = (
-    TemplateError,
-    ArithmeticError,
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +41,7 @@ class _Variant:
     pick: Callable[[list[bytes]], tuple[bytes, ...]]
     statics: list[bytes]
     fills: list[Fill]
+    html: int  #: the first of `fills` that belongs to the HTML
 
 
 @lru_cache(maxsize=16)
@@ -86,7 +76,7 @@ class Plan:
         self._surroundings = surroundings
         self._parts = parts
         self._variants: dict[tuple[bool, bool], _Variant] = {}
-        drafts = Drafter(surroundings, html=False, links=False, pixel=False).draft(parts["subject"])
+        drafts = Drafter(surroundings, "subject", links=False, pixel=False).draft(parts["subject"])
         known = [draft for draft in drafts if isinstance(draft, str)]
         self._subject = text_of(drafts)
         self._fixed_subject = header_text("".join(known)) if len(known) == len(drafts) else None
@@ -130,8 +120,8 @@ class Plan:
                     values.extend(pair(field_text(field, value)))
             for fill in variant.fills:
                 values.append(fill(filling))
-        except _BROKEN as error:
-            raise InvalidInput("template", f"{error}.", "Correct the template or the contact.") from error
+        except ValueError as error:
+            raise InvalidInput("address", f"{error}.", "Correct the contact's address.") from error
         return Composed(b"".join(variant.pick(values + variant.statics)), not address.isascii())
 
     def refusals(self, contact: Mapping[str, Any]) -> tuple[Refusal, ...]:
@@ -147,19 +137,23 @@ class Plan:
             except MissingField as error:
                 found.setdefault(error.name, Refusal(error.name, str(error)))
         variant = self._variants.get((True, True)) or self._variant(True, True)
-        for part, fill in (("subject", self._subject), *(("template", fill) for fill in variant.fills)):
+        first = variant.html  # what a marketer writes before the text that is derived from it
+        for give in (self._subject, *variant.fills[first:], *variant.fills[:first]):
             try:
-                fill(filling)
+                give(filling)
             except MissingField as error:
                 found.setdefault(error.name, Refusal(error.name, str(error)))
-            except _BROKEN as error:
-                found.setdefault(part, Refusal(part, f"{error}."))
+            except InvalidInput as error:
+                if isinstance(error.__cause__, Endless):
+                    raise
+                found.setdefault(error.field, Refusal(error.field, error.problem))
         return tuple(found.values())
 
     def _variant(self, pixel: bool, links: bool) -> _Variant:
-        sequence = _joined(self._frame(self._steps("text", pixel, links), self._steps("html", pixel, links)))
+        text = self._steps("text", pixel, links)
+        sequence = _joined(self._frame(text, self._steps("html", pixel, links)))
         fields = {one: 8 + 2 * index for index, one in enumerate(self._fields)}
-        fills = [step for step in sequence if not isinstance(step, (bytes, Reserved, Slot))]
+        fills = _fills(sequence)
         first_fill = 8 + 2 * len(fields)
         statics: list[bytes] = []
         order: list[int] = []
@@ -176,20 +170,23 @@ class Plan:
                 case _:
                     order.append(first_fill + filled)
                     filled += 1
-        variant = _Variant(itemgetter(*order), statics, fills)
+        variant = _Variant(itemgetter(*order), statics, fills, len(_fills(text)))
         self._variants[pixel, links] = variant
         return variant
 
     def _steps(self, part: str, pixel: bool, links: bool) -> list[Step]:
-        html = part == "html"
-        drafter = Drafter(self._surroundings, html=html, links=links, pixel=pixel)
-        return steps(drafter.draft(self._parts[part]), html=html)
+        drafter = Drafter(self._surroundings, part, links=links, pixel=pixel)
+        return steps(drafter.draft(self._parts[part]), html=drafter.html)
 
 
 def _wrong(recipient: Recipient) -> InvalidInput:
     if _MESSAGE_ID.fullmatch(recipient.message_id) is None:
         return InvalidInput("message_id", f"{recipient.message_id!r} is no message id.", "Write id@domain.")
     return InvalidInput("token", "a token cannot stand in a URL.", "Use at most 67 of A-Z a-z 0-9 - . _ ~.")
+
+
+def _fills(sequence: list[Step]) -> list[Fill]:
+    return [step for step in sequence if not isinstance(step, (bytes, Reserved, Slot))]
 
 
 def _joined(sequence: list[Step]) -> list[Step]:
@@ -207,7 +204,7 @@ def _assets(pieces: list[Piece]) -> Iterator[str]:
         match piece:
             case Asset(name):
                 yield name
-            case Branch(_, then, otherwise):
+            case Branch(_, _, then, otherwise):
                 yield from _assets(then)
                 yield from _assets(otherwise)
 

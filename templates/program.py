@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from markupsafe import Markup, escape
 
 from templates.encoding import SOFT, body_bytes, value_bytes
-from templates.environment import MissingField, printed
+from templates.environment import BROKEN, MissingField, broken, printed
 from templates.filling import PIXEL_AFTER, PIXEL_BEFORE, Filling, Surroundings
 from templates.pieces import (
     Asset,
@@ -29,6 +29,9 @@ from templates.pieces import (
 
 #: What needs neither escaping in HTML nor encoding in quoted-printable, at the start of a line.
 _SAFE: Final = re.compile(r"(?!From )[A-Za-z0-9(+_-][A-Za-z0-9 .,:;()+@_/!?-]*")
+
+
+_Result = TypeVar("_Result")
 
 
 class Reserved(IntEnum):
@@ -94,9 +97,14 @@ class Drafter:
     """Drafts the steps of one part for one variant: with or without measured links, with or without the pixel."""
 
     surroundings: Surroundings
-    html: bool
+    part: str
     links: bool
     pixel: bool
+
+    @property
+    def html(self) -> bool:
+        """Whether values are escaped."""
+        return self.part == "html"
 
     def _raw(self, text: str) -> str:
         return str(escape(text)) if self.html else text
@@ -135,12 +143,21 @@ class Drafter:
                         yield PIXEL_BEFORE
                         yield from self._around(addresses.opened("\x00"), Reserved.PIXEL)
                         yield PIXEL_AFTER
-                case Computed(value):
-                    yield self._computed(value)
+                case Computed(value, _, line):
+                    yield self._guarded(line, self._computed(value))
                 case Region(fragment):
-                    yield self._region(fragment)
-                case Branch(test, then, otherwise):
-                    yield Fork(test, self.draft(then), self.draft(otherwise))
+                    yield self._guarded(fragment.line, self._region(fragment))
+                case Branch(test, line, then, otherwise):
+                    yield Fork(self._guarded(line, _truth(test)), self.draft(then), self.draft(otherwise))
+
+    def _guarded(self, line: int, run: Callable[[Filling], _Result]) -> Callable[[Filling], _Result]:
+        def guarded(filling: Filling) -> _Result:
+            try:
+                return run(filling)
+            except BROKEN as error:
+                raise broken(self.part, line, error) from error
+
+        return guarded
 
     def _region(self, fragment: Fragment) -> Give:
         return lambda filling: Markup(fragment.render(filling.context()))
@@ -157,6 +174,10 @@ class Drafter:
             return result if isinstance(result, Markup) else str(result)
 
         return give
+
+
+def _truth(test: Expression) -> Callable[[Filling], bool]:
+    return lambda filling: bool(test(filling))
 
 
 def _token(filling: Filling, token: Reserved) -> str:

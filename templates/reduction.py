@@ -7,17 +7,18 @@ definitions inside conditions, ...) a region that jinja2 renders for each recipi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-from jinja2 import TemplateError, nodes
+from jinja2 import nodes
 
-from templates.environment import MailEnvironment, MissingField, TemplateProblem
+from templates.environment import BROKEN, MailEnvironment, MissingField, TemplateProblem, broken
 from templates.expressions import Compiler, as_field, asset_name, needs
 from templates.pieces import Asset, Computed, Fragment, Unsubscribe, result_of
 from templates.skeleton import Close, Done, Else, Hole, Literal, Mark, Open, Skeleton
 from templates.variables import PERSONAL, member, walk
 
+_Result = TypeVar("_Result")
 _DEFINES: Final = (nodes.Assign, nodes.AssignBlock, nodes.Macro)
 _SCOPED: Final = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.With, nodes.Scope)
 
@@ -70,18 +71,13 @@ class Reducer:
     def _static(self, node: nodes.Node) -> bool:
         return not any(isinstance(one, nodes.Name) and one.name in self._personal for one in walk(node))
 
-    def _guard(self, line: int, run: Any) -> Any:
+    def _guard(self, line: int, run: Callable[[], _Result]) -> _Result:
         try:
             return run()
         except MissingField as error:
             raise TemplateProblem(self.part, line, f"{error.name} has no value.", error.remedy) from error
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-            problem = str(error).rstrip(".") or type(error).__name__
-            raise TemplateProblem(self.part, line, f"{problem}.", "Correct the tag on this line.") from error
-        except RecursionError as error:
-            raise TemplateProblem(
-                self.part, line, "this calls itself without end.", "End the recursion."
-            ) from error
+        except BROKEN as error:
+            raise broken(self.part, line, error) from error
 
     def _evaluate(self, node: nodes.Expr) -> Any:
         fragment = result_of(self.env, list(self._known), node)
@@ -122,7 +118,7 @@ class Reducer:
         return [nodes.If(first.test, first.body, rest, node.else_, lineno=first.lineno)]
 
     def _branch(self, node: nodes.If) -> None:
-        self._mark(Open(self._compiler.compile(_expr(node.test))))
+        self._mark(Open(self._compiler.compile(_expr(node.test)), node.lineno))
         self._body(node.body)
         self._mark(Else())
         self._body(self._otherwise(node))
@@ -169,4 +165,4 @@ class Reducer:
         elif (asset := asset_name(node)) is not None:
             self._mark(Asset(asset))
         else:
-            self._mark(Computed(self._compiler.compile(node), needs(node)))
+            self._mark(Computed(self._compiler.compile(node), needs(node), node.lineno))

@@ -32,6 +32,7 @@ class Open:
     """A condition starts."""
 
     test: Expression
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,10 @@ def _read(tokens: Iterator[Mark | str], slots: dict[str, Link | Pixel]) -> tuple
     found: list[Piece] = []
     for token in tokens:
         match token:
-            case Open(test):
+            case Open(test, line):
                 then, end = _read(tokens, slots)
                 otherwise = _read(tokens, slots)[0] if isinstance(end, Else) else []
-                found.append(Branch(test, then, otherwise))
+                found.append(Branch(test, line, then, otherwise))
             case Else() | Close():
                 return found, token
             case Literal() | Hole() | Done():
