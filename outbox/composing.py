@@ -127,8 +127,12 @@ class MailKitchen:
         launch would have refused."""
         source = read_source(campaign["source"])
         context = self.context(campaign["id"], campaign["name"], source)
-        plan = await asyncio.to_thread(compile_plan, source, context)
+        plan = await self.plan(source, context)
         return MailComposer(campaign["id"], plan, source.from_address, self._tokens, self._settings)
+
+    async def plan(self, source: MailTemplate, context: CampaignContext) -> Plan:
+        """Compile a template that was checked (templates.preview) before."""
+        return await asyncio.to_thread(compile_plan, source, context)
 
 
 def read_source(source: object) -> MailTemplate:

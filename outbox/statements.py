@@ -110,11 +110,11 @@ WITH results AS MATERIALIZED (
     RETURNING d.message_id, d.contact_id, d.campaign_id, d.reason
 ), told AS (
     INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, data)
-    SELECT $17, event, contact_id, message_id, campaign_id,
+    SELECT $17::timestamptz, event, contact_id, message_id, campaign_id,
            CASE WHEN reason IS NOT NULL THEN jsonb_build_object('reason', reason, 'attempt', attempt) END
     FROM settled WHERE event IS NOT NULL
     UNION ALL
-    SELECT $17, 'Rejected', contact_id, message_id, campaign_id, jsonb_build_object('reason', reason)
+    SELECT $17::timestamptz, 'Rejected', contact_id, message_id, campaign_id, jsonb_build_object('reason', reason)
     FROM marked WHERE reason IS NOT NULL
     RETURNING id, recorded_at, type, contact_id
 ), pending AS (

@@ -1,0 +1,102 @@
+"""Pause, resume, cancel, complete: by the table of domain/campaigns.py, and binding once answered.
+
+Marking a message takes the campaign's row FOR SHARE (outbox/statements.py). The update here waits for marks under
+way, and marks that come later see the new state: after `pause` has returned, nothing is newly marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from domain.campaigns import CAMPAIGN_MOVES, CampaignMove, CampaignState, next_state
+from domain.errors import NotFound
+from storage.announce import Announcer
+from storage.pool import Connection, Pool, transaction
+
+_FINISHED: Final = frozenset({CampaignState.CANCELLED, CampaignState.DONE})
+
+#: Messages of a cancelled campaign that nobody has begun to send. Its messages lie in a range of ids.
+_WITHDRAW: Final = """
+UPDATE deliveries AS d
+SET state = 'cancelled', worker = NULL, lease_until = NULL, not_before = NULL, settled_at = now()
+FROM campaigns AS c
+WHERE c.id = $1 AND d.message_id BETWEEN c.first_message_id AND c.last_message_id AND d.campaign_id = c.id
+  AND d.state IN ('queued', 'claimed', 'deferred')
+"""
+
+#: What went back to the queue of a cancelled campaign afterwards: refused for now, or left behind by a worker.
+_WITHDRAW_LATECOMERS: Final = """
+UPDATE deliveries AS d SET state = 'cancelled', not_before = NULL, settled_at = now()
+FROM campaigns AS c
+WHERE c.state = 'cancelled' AND c.finished_at > now() - interval '1 day' AND d.campaign_id = c.id AND d.state = '{}'
+"""
+
+_COMPLETE: Final = """
+UPDATE campaigns AS c SET state = 'done', finished_at = now()
+WHERE c.state = 'running'
+  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state = 'queued')
+  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state IN ('claimed', 'sending'))
+  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state = 'deferred')
+RETURNING id
+"""
+
+
+async def pause(pool: Pool, campaign_id: int, announcer: Announcer | None = None) -> None:
+    """Stop marking messages; those under way are finished. Raises NotFound, Conflict."""
+    await _move(pool, campaign_id, CampaignMove.PAUSE, announcer)
+
+
+async def resume(pool: Pool, campaign_id: int, announcer: Announcer | None = None) -> None:
+    """Go on after a pause. Raises NotFound, Conflict."""
+    await _move(pool, campaign_id, CampaignMove.RESUME, announcer)
+
+
+async def cancel(pool: Pool, campaign_id: int, announcer: Announcer | None = None) -> None:
+    """Stop for good: what is not under way is never sent. Raises NotFound, Conflict."""
+    await _move(pool, campaign_id, CampaignMove.CANCEL, announcer)
+
+
+async def complete_finished(pool: Pool, announcer: Announcer | None = None) -> list[int]:
+    """Make every running campaign done that has nothing left to send, tidy up after cancelled ones; gives the ids
+    of those that are done now."""
+    for state in ("queued", "deferred"):
+        await pool.execute(_WITHDRAW_LATECOMERS.format(state))
+    done = [row["id"] for row in await pool.fetch(_COMPLETE)]
+    if done and announcer is not None:
+        announcer.touch()
+    return done
+
+
+def moves_from(state: CampaignState) -> Sequence[CampaignMove]:
+    """What a person can do to a campaign in `state`, in the order of the table."""
+    return [
+        move
+        for move, (sources, _) in CAMPAIGN_MOVES.items()
+        if state in sources and move is not CampaignMove.COMPLETE
+    ]
+
+
+async def _move(pool: Pool, campaign_id: int, move: CampaignMove, announcer: Announcer | None) -> None:
+    async with transaction(pool) as connection:
+        await _change_state(connection, campaign_id, move)
+        if move is CampaignMove.CANCEL:
+            await connection.execute(_WITHDRAW, campaign_id)
+    if announcer is not None:
+        announcer.touch()
+
+
+async def _change_state(connection: Connection, campaign_id: int, move: CampaignMove) -> None:
+    state = await connection.fetchval(
+        "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id
+    )
+    if state is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    target = next_state(CampaignState(state), move)
+    await connection.execute(
+        "UPDATE campaigns SET state = $2, launch_at = NULL,"
+        " finished_at = CASE WHEN $3 THEN now() ELSE finished_at END WHERE id = $1",
+        campaign_id,
+        target,
+        target in _FINISHED,
+    )

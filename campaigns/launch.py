@@ -1,0 +1,222 @@
+"""Launch: a row per recipient, written by one statement together with everything that makes the campaign run.
+
+Either all of it is committed or nothing. Whoever launches a campaign twice, or at the same time as somebody else,
+gets a Conflict: the campaign's row is locked while its state is looked at. `request_launch` only notes the wish,
+after the checks; a worker then launches (`launch_due`), so that a large audience keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from campaigns.audience import Audience, load_condition, select_audience
+from campaigns.drafts import Campaign, load_campaign
+from domain.campaigns import CampaignMove, CampaignState, next_state
+from domain.clock import Clock
+from domain.errors import ClytieError, Conflict, InvalidInput
+from outbox.composing import MailKitchen, read_source
+from storage.announce import Announcer
+from storage.pool import Connection, Pool, transaction
+from templates.plan import Plan
+from templates.preview import check
+
+log = logging.getLogger(__name__)
+
+#: Columns of contacts that templates speak of; `contact.email` is the address itself.
+_COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation", "country", "language"})
+_CHUNK: Final = 5000
+
+_WRITE: Final = """
+WITH audience AS MATERIALIZED (
+    SELECT nextval('messages_id_seq') AS id, a.* FROM ({audience}) AS a
+), written AS (
+    INSERT INTO messages (id, direction, channel, contact_id, identity_id, campaign_id, tracking_level)
+    SELECT id, 'out', 'mail', contact_id, identity_id, {campaign}, tracking_level FROM audience
+), queued AS (
+    INSERT INTO deliveries (message_id, campaign_id, contact_id, channel, address)
+    SELECT id, {campaign}, contact_id, 'mail', address FROM audience
+), counted AS (
+    SELECT count(*) AS recipients, count(*) FILTER (WHERE tracking_level = 'full') AS measured,
+           min(id) AS low, max(id) AS high
+    FROM audience
+)
+UPDATE campaigns SET state = 'running', launched_at = now(), launch_at = NULL, launch_error = NULL,
+                     recipients = n.recipients, measured = n.measured, first_message_id = n.low, last_message_id = n.high
+FROM counted AS n WHERE campaigns.id = {campaign}
+RETURNING n.recipients
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchCheck:
+    """What a launch would do: how many it writes to, and what the marketer might want to look at again."""
+
+    recipients: int
+    warnings: tuple[str, ...]
+
+
+async def check_launch(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> LaunchCheck:
+    """Tell whether a campaign can be launched. Raises NotFound, Conflict and InvalidInput (template, segment,
+    fields that recipients lack) as `launch` does; changes nothing."""
+    plan = await _prepare_plan(pool, campaign_id, kitchen)
+    async with transaction(pool) as connection:
+        campaign = await load_campaign(connection, campaign_id)
+        _refuse_launched(campaign)
+        audience = await _audience(connection, campaign, clock)
+        recipients = await _check_recipients(connection, plan, audience)
+    return LaunchCheck(recipients, plan.warnings)
+
+
+async def request_launch(
+    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
+) -> LaunchCheck:
+    """Check a campaign and leave the launch to a worker. Raises as `check_launch` does."""
+    checked = await check_launch(pool, campaign_id, kitchen, clock)
+    noted = await pool.fetchval(
+        "UPDATE campaigns SET launch_at = now(), launch_error = NULL WHERE id = $1 AND state = 'draft' RETURNING id",
+        campaign_id,
+    )
+    if noted is None:
+        raise Conflict("The campaign was launched or cancelled in the meantime.")
+    if announcer is not None:
+        announcer.touch()
+    return checked
+
+
+async def launch(
+    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
+) -> int:
+    """Launch a draft now; gives the number of recipients.
+
+    Raises NotFound, Conflict (launched already), and InvalidInput for a template that cannot be used, a missing
+    segment, an audience without anybody, or fields that the template prints and recipients lack (with counts).
+    """
+    plan = await _prepare_plan(pool, campaign_id, kitchen)
+    async with transaction(pool) as connection:
+        await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id)
+        campaign = await load_campaign(connection, campaign_id)
+        _refuse_launched(campaign)
+        audience = await _audience(connection, campaign, clock)
+        await _check_recipients(connection, plan, audience)
+        await connection.executemany(
+            "INSERT INTO campaign_links (campaign_id, no, url, label) VALUES ($1, $2, $3, $4)",
+            [(campaign_id, link.no, link.url, link.label) for link in plan.links],
+        )
+        recipients: int = await connection.fetchval(
+            _WRITE.format(audience=audience.sql, campaign=f"${len(audience.args) + 1}::int"),
+            *audience.args,
+            campaign_id,
+            timeout=3600,
+        )
+    if announcer is not None:
+        announcer.touch()
+    return recipients
+
+
+async def launch_due(
+    pool: Pool, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
+) -> list[int]:
+    """Launch what was requested; a refusal is noted on the campaign. Gives the ids that were launched."""
+    launched = []
+    for row in await pool.fetch(
+        "SELECT id FROM campaigns WHERE state = 'draft' AND launch_at <= now() ORDER BY launch_at"
+    ):
+        try:
+            await launch(pool, row["id"], kitchen, clock, announcer)
+        except Conflict:
+            continue  # a twin was faster, or somebody cancelled
+        except ClytieError as error:
+            log.warning("campaign %s was not launched: %s", row["id"], error)
+            await pool.execute(
+                "UPDATE campaigns SET launch_at = NULL, launch_error = $2 WHERE id = $1 AND state = 'draft'",
+                row["id"],
+                str(error),
+            )
+            if announcer is not None:
+                announcer.touch()
+        else:
+            launched.append(row["id"])
+    return launched
+
+
+def _refuse_launched(campaign: Campaign) -> None:
+    next_state(CampaignState(campaign.state), CampaignMove.LAUNCH)
+
+
+async def _prepare_plan(pool: Pool, campaign_id: int, kitchen: MailKitchen) -> Plan:
+    """The campaign's plan, after a check in a process that can be killed."""
+    async with pool.acquire() as connection:
+        campaign = await load_campaign(connection, campaign_id)
+        _refuse_launched(campaign)
+        assets: Collection[str] = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
+    source = read_source(campaign.source)
+    context = kitchen.context(campaign_id, campaign.name, source, assets)
+    await check(source, context)
+    return await kitchen.plan(source, context)
+
+
+async def _audience(connection: Connection, campaign: Campaign, clock: Clock) -> Audience:
+    condition = await load_condition(connection, campaign.segment_id)
+    return select_audience(condition, campaign.purpose, campaign.tracking_policy, clock.now())
+
+
+async def _check_recipients(connection: Connection, plan: Plan, audience: Audience) -> int:
+    """Count the recipients and the fields they lack. Raises InvalidInput when there is nobody, or when the
+    template prints a field that somebody lacks."""
+    required = sorted(plan.required_fields - {"contact.email"})
+    lacking = "".join(
+        f", count(*) FILTER (WHERE coalesce(btrim({_column(name)}, E' \\t\\n\\r'), '') = '')"
+        for name in required
+    )
+    row = await connection.fetchrow(
+        f"SELECT count(*){lacking} FROM ({audience.sql}) AS a JOIN contacts AS c ON c.id = a.contact_id",
+        *audience.args,
+        timeout=600,
+    )
+    assert row is not None
+    recipients: int = row[0]
+    if recipients == 0:
+        raise InvalidInput(
+            "segment_id",
+            "nobody in this segment may be written to.",
+            "Choose another segment, or look at how many have given their consent and have an address.",
+        )
+    missing = Counter({name: count for name, count in zip(required, list(row)[1:], strict=True) if count})
+    if not missing and {use.name for use in plan.uses} - plan.required_fields:
+        missing = await _count_refusals(connection, plan, audience)
+    if missing:
+        name, count = missing.most_common(1)[0]
+        others = "".join(f", {other}: {more}" for other, more in missing.most_common()[1:])
+        raise InvalidInput(
+            name,
+            f"{count} of {recipients} recipients have no value for it{others}.",
+            f"Write {{{{ {name}|default('…') }}}} to say what stands in for it, or narrow the segment.",
+        )
+    return recipients
+
+
+def _column(name: str) -> str:
+    """The SQL of a field that a template requires; names of own fields are quoted as text."""
+    parts = name.split(".")
+    if len(parts) == 3:
+        return "c.fields->>'" + parts[2].replace("'", "''") + "'"
+    if parts[1] not in _COLUMNS:
+        raise InvalidInput(name, "there is no such field.")
+    return f"c.{parts[1]}"
+
+
+async def _count_refusals(connection: Connection, plan: Plan, audience: Audience) -> Counter[str]:
+    """Ask the plan about every recipient, for templates whose conditions decide which fields they print."""
+    counts: Counter[str] = Counter()
+    cursor = await connection.cursor(
+        f"SELECT c.*, a.address AS email FROM ({audience.sql}) AS a JOIN contacts AS c ON c.id = a.contact_id",
+        *audience.args,
+    )
+    while rows := await cursor.fetch(_CHUNK):
+        for row in rows:
+            counts.update(refusal.field for refusal in plan.refusals(dict(row)))
+    return counts

@@ -1,0 +1,222 @@
+"""The statements of the queue: leases, fences, pauses, suppression, and results that come late."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from campaigns import control
+from domain.messages import DeliveryState, Outcome
+from outbox.queue import Claimed, Result, claim, reserve, settle_and_mark, sweep
+from storage.pool import Pool
+from tests.outbox.stock import NOW, events, states, stock_campaign
+
+
+def wanted(rows: list[asyncpg.Record], campaign_id: int) -> list[Claimed]:
+    return [
+        Claimed(row["message_id"], row["attempt"], campaign_id, row["contact_id"], row["email"], "mail")
+        for row in rows
+    ]
+
+
+def sent(row: Claimed) -> Result:
+    return Result(Outcome(row.message_id, row.attempt + 1, DeliveryState.SENT, "250 ok"))
+
+
+async def test_two_workers_never_claim_the_same_row(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 400)
+
+    async def take(worker: str) -> list[int]:
+        taken: list[int] = []
+        async with pool.acquire() as connection:
+            while rows := await claim(connection, worker, campaign_id, 30, 60):
+                taken += [row["message_id"] for row in rows]
+        return taken
+
+    taken = await asyncio.gather(*[take(f"w{number}") for number in range(4)])
+    everything = [one for part in taken for one in part]
+    assert len(everything) == len(set(everything)) == 400
+
+
+async def test_a_claim_with_a_starting_point_begins_again_when_it_finds_nothing(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 3)
+    async with pool.acquire() as connection:
+        rows = await claim(connection, "w", campaign_id, 10, 60, after=10**9)
+    assert len(rows) == 3
+
+
+async def test_what_is_settled_is_told_as_an_event_once(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 2)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        step = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+        assert step.marked == {row.message_id for row in rows}
+        results = [
+            sent(rows[0]),
+            Result(Outcome(rows[1].message_id, 1, DeliveryState.REJECTED, "550", "policy")),
+        ]
+        assert (await settle_and_mark(connection, "w", results, [], 60, NOW)).settled == 2
+        assert (await settle_and_mark(connection, "w", results, [], 60, NOW)).settled == 0
+    assert await states(pool) == {"sent": 1, "rejected": 1}
+    assert await events(pool) == {"Sent": 1, "Rejected": 1}
+
+
+async def test_events_that_a_rule_looks_at_are_left_for_the_router(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 2)
+    await pool.execute("INSERT INTO router_interests VALUES ('Rejected')")
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        await settle_and_mark(connection, "w", [], rows, 60, NOW)
+        results = [
+            sent(rows[0]),
+            Result(Outcome(rows[1].message_id, 1, DeliveryState.REJECTED, "550", "policy")),
+        ]
+        await settle_and_mark(connection, "w", results, [], 60, NOW)
+    pending = await pool.fetch(
+        "SELECT type FROM pending_events JOIN events ON events.id = pending_events.event_id"
+    )
+    assert [row["type"] for row in pending] == ["Rejected"]
+
+
+async def test_marking_again_after_a_lost_answer_gives_the_same_rows(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 3)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        first = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+        again = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+        other = await settle_and_mark(connection, "other", [], rows, 60, NOW)
+    assert first.marked == again.marked == {row.message_id for row in rows}
+    assert other.marked == set()
+    assert await pool.fetchval("SELECT max(attempt) FROM deliveries") == 1
+
+
+async def test_a_claim_that_ran_out_is_not_marked_and_goes_back_to_the_queue(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 3)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "slow", campaign_id, 10, 0.01), campaign_id)
+        await asyncio.sleep(0.05)
+        assert (await settle_and_mark(connection, "slow", [], rows, 60, NOW)).marked == set()
+        assert await sweep(connection) == (3, 0)
+        again = wanted(await claim(connection, "quick", campaign_id, 10, 60), campaign_id)
+        assert len((await settle_and_mark(connection, "quick", [], again, 60, NOW)).marked) == 3
+        assert (await settle_and_mark(connection, "slow", [], rows, 60, NOW)).marked == set()
+
+
+async def test_a_mark_that_ran_out_becomes_uncertain_and_stays_so_when_its_result_comes_late(
+    pool: Pool,
+) -> None:
+    campaign_id = await stock_campaign(pool, 2)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        await settle_and_mark(connection, "w", [], rows, 0.01, NOW)
+        await asyncio.sleep(0.05)
+        assert await sweep(connection) == (0, 2)
+        late = [
+            sent(rows[0]),
+            Result(Outcome(rows[1].message_id, 1, DeliveryState.DEFERRED, "", "timeout"), 0.0),
+        ]
+        assert (await settle_and_mark(connection, "w", late, [], 60, NOW)).settled == 0
+        assert await claim(connection, "w", campaign_id, 10, 60) == []
+    assert await states(pool) == {"uncertain": 2}
+    assert await events(pool) == {}
+
+
+async def test_a_deferred_row_waits_for_its_time_and_a_result_of_an_older_attempt_is_ignored(
+    pool: Pool,
+) -> None:
+    campaign_id = await stock_campaign(pool, 1)
+    async with pool.acquire() as connection:
+        (row,) = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        await settle_and_mark(connection, "w", [], [row], 60, NOW)
+        refused = Result(Outcome(row.message_id, 1, DeliveryState.DEFERRED, "451", "greylisted"), 0.3)
+        await settle_and_mark(connection, "w", [refused], [], 60, NOW)
+        assert await claim(connection, "w", campaign_id, 10, 60) == []
+        await asyncio.sleep(0.35)
+        (again,) = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        assert again.attempt == 1
+        await settle_and_mark(connection, "w", [], [again], 60, NOW)
+        assert (await settle_and_mark(connection, "w", [sent(row)], [], 60, NOW)).settled == 0
+        assert (await settle_and_mark(connection, "w", [sent(again)], [], 60, NOW)).settled == 1
+    assert await events(pool) == {"Deferred": 1, "Sent": 1}
+
+
+async def test_who_may_not_be_written_to_is_rejected_at_the_mark_with_the_reason(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 4)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        await connection.execute(
+            "INSERT INTO suppressions (kind, address, reason, source) VALUES ('mail', $1, 'complaint', 'test')",
+            rows[0].address,
+        )
+        await connection.execute(
+            "UPDATE consents SET state = 'withdrawn' WHERE contact_id = $1", rows[1].contact_id
+        )
+        await connection.execute("DELETE FROM consents WHERE contact_id = $1", rows[2].contact_id)
+        step = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+    assert step.marked == {rows[3].message_id}
+    assert step.refused == {
+        rows[0].message_id: "suppressed",
+        rows[1].message_id: "consent_withdrawn",
+        rows[2].message_id: "consent_withdrawn",
+    }
+    assert await states(pool) == {"rejected": 3, "sending": 1}
+    assert await events(pool) == {"Rejected": 3}
+
+
+async def test_a_pause_waits_for_marks_under_way_and_nothing_is_marked_after_it(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 20)
+    async with pool.acquire() as connection, pool.acquire() as other:
+        rows = wanted(await claim(connection, "w", campaign_id, 20, 60), campaign_id)
+        marking = connection.transaction()
+        await marking.start()
+        await settle_and_mark(connection, "w", [], rows[:10], 60, NOW)
+        pausing = asyncio.create_task(control.pause(pool, campaign_id))
+        await asyncio.sleep(0.1)
+        assert not pausing.done()
+        await marking.commit()
+        await pausing
+        assert (await settle_and_mark(other, "w", [], rows[10:], 60, NOW)).marked == set()
+    assert await states(pool) == {"sending": 10, "claimed": 10}
+
+
+async def test_a_mark_that_waited_for_a_pause_sees_it(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 5)
+    async with pool.acquire() as connection, pool.acquire() as pauser:
+        rows = wanted(await claim(connection, "w", campaign_id, 5, 60), campaign_id)
+        pausing = pauser.transaction()
+        await pausing.start()
+        await pauser.execute("UPDATE campaigns SET state = 'paused' WHERE id = $1", campaign_id)
+        marking = asyncio.create_task(settle_and_mark(connection, "w", [], rows, 60, NOW))
+        await asyncio.sleep(0.1)
+        assert not marking.done()
+        await pausing.commit()
+        assert (await marking).marked == set()
+
+
+async def test_a_cancelled_campaign_gives_up_all_that_is_not_under_way(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 9)
+    async with pool.acquire() as connection:
+        rows = wanted(await claim(connection, "w", campaign_id, 6, 60), campaign_id)
+        await settle_and_mark(connection, "w", [], rows[:3], 60, NOW)
+        await control.cancel(pool, campaign_id)
+        assert await states(pool) == {"sending": 3, "cancelled": 6}
+        results = [
+            sent(rows[0]),
+            Result(Outcome(rows[1].message_id, 1, DeliveryState.DEFERRED, "451", "greylisted"), 0.0),
+            Result(Outcome(rows[2].message_id, 1, DeliveryState.UNCERTAIN, "", "connection_lost")),
+        ]
+        await settle_and_mark(connection, "w", results, rows[3:], 60, NOW)
+    await control.complete_finished(pool)
+    assert await states(pool) == {"sent": 1, "uncertain": 1, "cancelled": 7}
+
+
+async def test_a_pace_is_shared_by_all_who_reserve_from_it(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 1, rate=100)
+    async with pool.acquire() as one, pool.acquire() as other:
+        waits = []
+        for _ in range(5):
+            waits.append(await reserve(one, campaign_id, 10, 100))
+            waits.append(await reserve(other, campaign_id, 10, 100))
+    assert waits[0] <= 0
+    assert 0.8 < waits[-1] <= 0.91
