@@ -92,6 +92,8 @@ def measure_html(skeleton: Skeleton, numbering: Numbering) -> None:
             edits.append((href.start, href.end, marked))
     ends = {token.name: token.start for token in found if token.kind == "end"}
     at = ends.get("body", ends.get("html", len(text)))
+    if at == len(text) and found and found[-1].kind == "comment" and not text.endswith(">"):
+        at = found[-1].start
     edits.append((at, at, skeleton.mark(Pixel())))
     skeleton.text = _edited(text, edits)
 

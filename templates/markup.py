@@ -36,7 +36,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One piece of HTML between two positions; `raw` is the content of style, script and the like."""
+    """One piece of HTML between two positions.
+
+    `raw` is the content of style, script and the like; `comment` is whatever is not shown: comments, the doctype, a
+    tag that the end of the HTML cuts off.
+    """
 
     kind: Kind
     start: int
@@ -49,15 +53,15 @@ class Token:
         return next((one.value for one in self.attributes if one.name == name), "")
 
 
-def _attributes(html: str, at: int) -> tuple[tuple[Attribute, ...], int]:
+def _attributes(html: str, at: int) -> tuple[tuple[Attribute, ...], int, bool]:
     found: list[Attribute] = []
     while True:
         if end := _TAG_END.match(html, at):
-            return tuple(found), end.end()
+            return tuple(found), end.end(), True
         match = _ATTRIBUTE.match(html, at)
         if match is None or match.end() == at:
             if at >= len(html):
-                return tuple(found), len(html)
+                return tuple(found), len(html), False
             at += 1
             continue
         group = next((name for name in ("double", "single", "bare") if match[name] is not None), None)
@@ -93,8 +97,11 @@ def tokens(html: str) -> Iterator[Token]:
             yield Token("comment", opening, at)
             continue
         name = tag[2].lower()
-        attributes, at = _attributes(html, tag.end())
+        attributes, at, closed = _attributes(html, tag.end())
         text = at
+        if not closed:
+            yield Token("comment", opening, at)
+            continue
         yield Token("end" if tag[1] else "start", opening, at, name, attributes)
         if not tag[1] and name in _RAW:
             closing = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(html, at)

@@ -83,7 +83,11 @@ def drafts(draw: st.DrawFn, html: bool, depth: int = 2) -> Draft:
 
 def _fill(draw: st.DrawFn, draft: Draft, depth: int) -> None:
     for _ in range(draw(st.integers(0, 5))):
-        kind = draw(st.sampled_from(["literal", "print", "link", "if", "elif", "for", "static", "set", "setif", "macro"]))
+        kind = draw(
+            st.sampled_from(
+                ["literal", "print", "link", "if", "elif", "for", "static", "set", "setif", "macro"]
+            )
+        )
         if depth == 0 and kind not in ("literal", "link"):
             kind = "print"
         if kind == "literal":
@@ -115,9 +119,13 @@ def _fill(draw: st.DrawFn, draft: Draft, depth: int) -> None:
         elif kind == "set":
             draft.add("{% set greeting = 'Hi ' ~ contact.given_name|default('you') %}{{ greeting }}")
         elif kind == "setif":
-            draft.add("{% set mood = 1 %}{% if contact.country == 'FR' %}{% set mood = 2 %}{% endif %}{{ mood }}")
+            draft.add(
+                "{% set mood = 1 %}{% if contact.country == 'FR' %}{% set mood = 2 %}{% endif %}{{ mood }}"
+            )
         else:
-            draft.add("{% macro card(x) %}<b>{{ x }}{{ contact.country|default('') }}</b>{% endmacro %}{{ card('é') }}")
+            draft.add(
+                "{% macro card(x) %}<b>{{ x }}{{ contact.country|default('') }}</b>{% endmacro %}{{ card('é') }}"
+            )
 
 
 people = st.fixed_dictionaries(
@@ -127,7 +135,11 @@ people = st.fixed_dictionaries(
         "name": values,
         "country": st.sampled_from(["FR", "DE", "", None]),
         "fields": st.fixed_dictionaries(
-            {"note": values, "count": st.integers(-3, 9), "tags": st.lists(values.filter(str.strip), max_size=3)}
+            {
+                "note": values,
+                "count": st.integers(-3, 9),
+                "tags": st.lists(values.filter(str.strip), max_size=3),
+            }
         ),
     }
 )
@@ -136,7 +148,9 @@ people = st.fixed_dictionaries(
 def _clean(value: Any) -> Any:
     """What the plan takes as not filled in is not there; line ends are \\n."""
     if isinstance(value, dict):
-        return {k: _clean(v) for k, v in value.items() if v is not None and (not isinstance(v, str) or v.strip())}
+        return {
+            k: _clean(v) for k, v in value.items() if v is not None and (not isinstance(v, str) or v.strip())
+        }
     if isinstance(value, list):
         return [_clean(one) for one in value]
     return re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value
@@ -145,7 +159,10 @@ def _clean(value: Any) -> Any:
 def _render(source: str, contact: dict[str, Any], *, html: bool) -> str:
     plain = Environment(autoescape=html, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
     return plain.from_string(source).render(
-        contact=_clean(contact), sender=SENDER, campaign={"name": "c"}, links={"unsubscribe": f"{BASE}/u/utok"}
+        contact=_clean(contact),
+        sender=SENDER,
+        campaign={"name": "c"},
+        links={"unsubscribe": f"{BASE}/u/utok"},
     )
 
 
@@ -167,14 +184,26 @@ SUBJECTS = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(subject=SUBJECTS, html=drafts(html=True), text=drafts(html=False), contact=people, measured=st.booleans())
-@example(subject="Plain", html=Draft("a", "a"), text=Draft("x", "x"), contact={"name": "x" * 1500, "fields": {}}, measured=False)
+@given(
+    subject=SUBJECTS, html=drafts(html=True), text=drafts(html=False), contact=people, measured=st.booleans()
+)
+@example(
+    subject="Plain",
+    html=Draft("a", "a"),
+    text=Draft("x", "x"),
+    contact={"name": "x" * 1500, "fields": {}},
+    measured=False,
+)
 def test_the_bytes_of_a_plan_parse_back_to_what_jinja2_and_email_message_give(
     subject: str, html: Draft, text: Draft, contact: dict[str, Any], measured: bool
 ) -> None:
     body = f"<html><body>{html.written}</body></html>"
     source = MailTemplate(
-        subject=subject, from_name="Zoé & Cie", from_address="news@example.org", html=body, text=text.written + "."
+        subject=subject,
+        from_name="Zoé & Cie",
+        from_address="news@example.org",
+        html=body,
+        text=text.written + ".",
     )
     plan = compile_plan(source, CampaignContext("c", BASE, SENDER))
     token = ("ptok", "ltok") if measured else (None, None)
@@ -219,7 +248,9 @@ def _measured_text(text: Draft, html: Draft) -> str:
 
 
 def test_no_line_of_a_mail_starts_with_a_dot_before_the_last() -> None:
-    source = MailTemplate(subject="x", from_address="a@example.org", html=".{{ contact.name }}\n.", text="{{ contact.name }}.")
+    source = MailTemplate(
+        subject="x", from_address="a@example.org", html=".{{ contact.name }}\n.", text="{{ contact.name }}."
+    )
     plan = compile_plan(source, CampaignContext("c", BASE))
     for name in (".", "..x", ".\n.\n", "é."):
         content = plan.compose(Recipient("b@example.org", {"name": name}, "m@e.org", "u"), NOW).content
