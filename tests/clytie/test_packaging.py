@@ -44,6 +44,8 @@ def test_a_distribution_that_provides_one_of_our_names_is_noticed(tmp_path: Path
     record.mkdir()
     (record / "METADATA").write_text("Metadata-Version: 2.1\nName: intruder\nVersion: 1.0\n")
     (record / "RECORD").write_text(f"{file},,\nweb_client.py,,\n")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
     name = file.partition("/")[0].removesuffix(".py")
     found = find_intruders(importlib.metadata.distributions(path=[str(tmp_path)]))
     assert found == [f"intruder provides {name}"]
