@@ -11,7 +11,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from domain.errors import InvalidInput
 from templates.compilation import compile_plan
@@ -89,7 +89,7 @@ def _rendered(plan: Plan, contact: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInput(
             "template", f"the mail has {size:,} octets.", "Most servers take less than 10 MB; cut it."
         )
-    message = cast(EmailMessage, message_from_bytes(content[:-3], policy=default))
+    message = message_from_bytes(content[:-3], policy=default)
     return {
         "subject": str(message["Subject"]),
         "html": _part(message, "html"),
@@ -100,4 +100,4 @@ def _rendered(plan: Plan, contact: dict[str, Any]) -> dict[str, Any]:
 
 def _part(message: EmailMessage, subtype: str) -> str:
     body = message.get_body((subtype,))
-    return "" if body is None else str(cast(EmailMessage, body).get_content()).replace("\r\n", "\n")
+    return "" if body is None else str(body.get_content()).replace("\r\n", "\n")

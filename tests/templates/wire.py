@@ -27,14 +27,14 @@ def parsed(content: bytes) -> EmailMessage:
 
 def read(message: bytes) -> EmailMessage:
     """Parse a message."""
-    return cast(EmailMessage, message_from_bytes(message, policy=default))
+    return message_from_bytes(message, policy=default)
 
 
 def part(message: EmailMessage, subtype: str) -> str:
     """Give the text or HTML part with \\n line ends, without the last line's end."""
     body = message.get_body((subtype,))
     assert body is not None
-    content = cast(str, cast(EmailMessage, body).get_content())
+    content = cast(str, body.get_content())
     return re.sub(r"\r\n?", "\n", content).removesuffix("\n")
 
 
