@@ -46,7 +46,7 @@ def test_nobody_else_may_enter_the_folder_of_the_sockets(var: Path, open_service
     assert stat.S_IMODE(var.stat().st_mode) == 0o700
 
 
-@as_root
+@pytest.mark.root
 def test_root_lends_the_servers_another_account(var: Path, open_services: Open) -> None:
     open_services(var).start()
     for pid in server_pids(var):
@@ -56,7 +56,7 @@ def test_root_lends_the_servers_another_account(var: Path, open_services: Open) 
         assert 0 not in groups(pid)
 
 
-@as_root
+@pytest.mark.root
 def test_an_installation_below_a_private_folder_works_as_root(
     var: Path, tmp_path: Path, open_services: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +84,7 @@ def test_an_installation_below_a_private_folder_works_as_root(
     assert not any(copy.exists() for copy in copies)
 
 
-@as_root
+@pytest.mark.root
 def test_an_ordinary_user_runs_everything_under_the_own_name(
     ordinary_folder: Path, programs_for_all: tuple[Path, Path]
 ) -> None:
@@ -93,7 +93,7 @@ def test_an_ordinary_user_runs_everything_under_the_own_name(
     assert lines == ["1", str(nobody.pw_uid), str(nobody.pw_uid)]
 
 
-@as_root
+@pytest.mark.root
 def test_root_goes_on_with_the_servers_of_an_ordinary_user_under_that_name(
     ordinary_folder: Path, programs_for_all: tuple[Path, Path], open_services: Open
 ) -> None:
