@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Literal
 
-from domain.errors import Conflict
+from domain.errors import Conflict, InvalidInput
 from domain.events import EventType
 
 
@@ -68,6 +69,50 @@ MOVE_EVENTS: Final[Mapping[TaskMove, EventType]] = {
 }
 
 OPEN_STATES: Final = _OPEN
+UNDECIDED_STATES: Final = _UNDECIDED
+CLOSED_STATES: Final = frozenset(TaskState) - _OPEN
+
+
+class TaskMover(StrEnum):
+    """What a person is to a task."""
+
+    ASSIGNEE = "assignee"
+    TEAM = "team"  #: a member of the team that answers for it
+    REQUESTER = "requester"
+    SUPERVISOR = "supervisor"  #: a manager or an administrator
+
+
+_DOERS: Final = frozenset({TaskMover.ASSIGNEE, TaskMover.TEAM, TaskMover.SUPERVISOR})
+_ASKERS: Final = frozenset({TaskMover.REQUESTER, TaskMover.SUPERVISOR})
+
+#: who may make a move
+MOVERS: Final[Mapping[TaskMove, frozenset[TaskMover]]] = {
+    TaskMove.ACCEPT: _DOERS,
+    TaskMove.DECLINE: _DOERS,
+    TaskMove.RESCHEDULE: _DOERS,
+    TaskMove.ASK: _DOERS,
+    TaskMove.ANSWER: _DOERS | _ASKERS,
+    TaskMove.START: _DOERS,
+    TaskMove.FINISH: _DOERS,
+    TaskMove.CANCEL: _ASKERS,
+    TaskMove.ESCALATE: _DOERS | _ASKERS,
+    TaskMove.OFFER: _ASKERS,
+}
+
+TaskClock = Literal["decide_by", "due"]
+
+
+def escalates(state: TaskState, clock: str) -> bool | None:
+    """What happens when a clock (`decide_by` or `due`) of a task runs out.
+
+    True: nobody decided, so it passes to a supervisor. False: it was accepted and is late; it stays with whoever
+    accepted it, and its lateness is told. None: nothing, because that clock does not run in this state.
+    """
+    if state in _UNDECIDED:
+        return True
+    if clock == "due" and state in (_S.ACCEPTED, _S.IN_PROGRESS):
+        return False
+    return None
 
 
 class TaskKind(StrEnum):
@@ -97,6 +142,55 @@ class CallOutcome(StrEnum):
     VOICEMAIL = "voicemail"
     WRONG_NUMBER = "wrong_number"
     CALL_AGAIN = "call_again"
+
+
+class DeclineReason(StrEnum):
+    """Why a task is declined; anything else is `other`, with words."""
+
+    NOT_MINE = "not_mine"
+    NO_TIME = "no_time"
+    NOT_RELEVANT = "not_relevant"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeForm:
+    """What is asked when a task of some kind is finished: one of `results`, and a note."""
+
+    results: tuple[str, ...]
+    longest_note: int = 4000
+    note_needed: frozenset[str] = frozenset()  #: results that say nothing without a note
+
+
+OUTCOME_FORMS: Final[Mapping[TaskKind, OutcomeForm]] = {
+    TaskKind.CALLBACK: OutcomeForm(tuple(outcome.value for outcome in CallOutcome)),
+    TaskKind.TODO: OutcomeForm(("done", "not_possible"), note_needed=frozenset({"not_possible"})),
+    TaskKind.INTERVIEW: OutcomeForm(("held", "not_held"), note_needed=frozenset({"not_held"})),
+}
+
+
+def check_outcome(kind: TaskKind, outcome: Mapping[str, Any] | None) -> dict[str, str]:
+    """The outcome of a finished task as it is stored: `result`, and `note` when there is one.
+
+    Raises InvalidInput naming the field and what may stand there.
+    """
+    form = OUTCOME_FORMS[kind]
+    given = dict(outcome or {})
+    unknown = sorted(given.keys() - {"result", "note"})
+    if unknown:
+        raise InvalidInput(f"outcome.{unknown[0]}", "is not asked for.", "Write result and note.")
+    result, note = given.get("result"), given.get("note") or ""
+    if result not in form.results:
+        raise InvalidInput(
+            "outcome.result", f"{result!r} is no result.", f"Choose {', '.join(form.results)}."
+        )
+    if not isinstance(note, str) or len(note) > form.longest_note:
+        raise InvalidInput("outcome.note", "is too long.", f"Write {form.longest_note} characters at most.")
+    note = note.replace("\x00", "").strip()
+    if result in form.note_needed and not note:
+        raise InvalidInput("outcome.note", "is missing.", f"Say in a few words why it ended as {result}.")
+    return {"result": result, "note": note} if note else {"result": result}
 
 
 def next_state(state: TaskState, move: TaskMove) -> TaskState:

@@ -566,6 +566,13 @@ tasks = Table(
     Index("ix_tasks_open", "due", "id", postgresql_where=_OPEN_TASK),
     Index("ix_tasks_assignee_open", "assignee_id", "due", "id", postgresql_where=_OPEN_TASK),
     Index("ix_tasks_team_open", "team_id", "due", "id", postgresql_where=_OPEN_TASK),
+    Index(
+        "ix_tasks_team_waiting",
+        "team_id",
+        "due",
+        "id",
+        postgresql_where=text("assignee_id IS NULL AND state NOT IN ('done','cancelled','declined')"),
+    ),
     Index("ix_tasks_closed", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_assignee_closed", "assignee_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_team_closed", "team_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),

@@ -1,0 +1,28 @@
+"""What rules can do, one file per action: `plan` decides in Python what would be done, `execute` does it set-based."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from router.actions import note, open_task
+from router.actions.work import Planned, Work
+from router.decide import Decision
+from router.rules import NoteAction, OpenTaskAction
+
+
+class Executor(Protocol):
+    """The two halves of an action."""
+
+    @property
+    def plan(self) -> Callable[[Decision, int, Work], Any]:
+        """What the action with this number of the rule would do. Raises ClytieError when it cannot be done."""
+        ...
+
+    @property
+    def execute(self) -> Callable[[Work, Sequence[Planned]], Awaitable[None]]:
+        """Do all that was planned, in a few statements; gives each decision its results."""
+        ...
+
+
+EXECUTORS: Final[Mapping[type, Executor]] = {OpenTaskAction: open_task, NoteAction: note}

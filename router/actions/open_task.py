@@ -1,0 +1,155 @@
+"""The action `open_task`: a task for the owner or a team, with its two clocks and an event on the timeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from domain.events import EventType, NewEvent
+from domain.tasks import Priority, TaskKind
+from router.actions.work import Planned, Work
+from router.decide import Decision
+from router.rules import OpenTaskAction
+
+_OPEN: Final = """
+WITH made AS (
+    INSERT INTO tasks (kind, title, priority, contact_id, campaign_id, conversation_id, case_id, event_id, rule_id,
+                       requester_id, assignee_id, team_id, idempotency_key, decide_by, due, opened_at, details)
+    SELECT kind, title, priority, contact_id, campaign_id, conversation_id, case_id, event_id, rule_id, requester_id,
+           assignee_id, team_id, key, decide_by, due, $17, details::jsonb
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
+                $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::timestamptz[],
+                $15::timestamptz[], $16::text[])
+      AS given (kind, title, priority, contact_id, campaign_id, conversation_id, case_id, event_id, rule_id,
+                requester_id, assignee_id, team_id, key, decide_by, due, details)
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING id, idempotency_key, decide_by, due
+), clocks AS (
+    INSERT INTO timers (kind, key, due_at, payload)
+    SELECT clock, clock || ':' || id, at, jsonb_build_object('task_id', id)
+    FROM made CROSS JOIN LATERAL (VALUES ('decide_by', decide_by), ('due', due)) AS clocks (clock, at)
+)
+SELECT id, idempotency_key FROM made
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """A task before it is stored. Its key makes it idempotent."""
+
+    kind: TaskKind
+    title: str
+    priority: Priority
+    contact_id: int | None
+    campaign_id: int | None
+    conversation_id: int | None
+    case_id: int | None
+    event_id: int | None
+    rule_id: int | None
+    requester_id: int | None
+    assignee_id: int | None
+    team_id: int | None
+    key: str
+    decide_by: datetime
+    due: datetime
+    details: Mapping[str, Any]
+
+
+def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
+    """The task that this decision opens. Raises NotFound when the team is gone, InvalidInput for a broken calendar."""
+    compiled, sighting = decision.rule.actions[number], decision.sighting
+    assert isinstance(compiled.action, OpenTaskAction)
+    wanted = compiled.action.open_task
+    facts = sighting.facts(work.now)
+    assignee, team = work.staff.assign(wanted.assign, sighting.contact.get("owner_id"))
+    details: dict[str, Any] = {
+        "depth": sighting.depth + 1,
+        "decide_within": str(wanted.decide_within),
+        "due_within": str(wanted.due_within),
+    }
+    text = compiled.text(facts)
+    if text:
+        details["description"] = text
+    decide_by = wanted.decide_within.after(work.now, team.calendar)
+    return TaskPlan(
+        kind=wanted.kind,
+        title=compiled.title(facts),
+        priority=wanted.priority,
+        contact_id=sighting.contact_id,
+        campaign_id=sighting.campaign_id,
+        conversation_id=sighting.conversation_id,
+        case_id=sighting.event["case_id"],
+        event_id=sighting.id,
+        rule_id=decision.rule.id,
+        requester_id=None,
+        assignee_id=assignee,
+        team_id=team.id,
+        key=f"{decision.key}:{sighting.id}:{number}",
+        decide_by=decide_by,
+        due=max(decide_by, wanted.due_within.after(work.now, team.calendar)),
+        details=details,
+    )
+
+
+async def execute(work: Work, planned: Sequence[Planned]) -> None:
+    """Open the tasks that were not opened before; tells a TaskOpened for each."""
+    ids = await open_tasks(work, [(item.plan, item.decision.rule.name) for item in planned])
+    for item, task_id in zip(planned, ids, strict=True):
+        if task_id is not None:
+            item.decision.task_id = item.decision.task_id or task_id
+
+
+async def open_tasks(work: Work, plans: Sequence[tuple[TaskPlan, str | None]]) -> list[int | None]:
+    """Store tasks with their clocks and events; gives their ids, None for one whose key was there before.
+
+    Each plan comes with the name of the rule that asks for it, None for a person. Keys must differ.
+    """
+    tasks = [one for one, _ in plans]
+    rows = await work.connection.fetch(
+        _OPEN,
+        [task.kind.value for task in tasks],
+        [task.title for task in tasks],
+        [task.priority.value for task in tasks],
+        [task.contact_id for task in tasks],
+        [task.campaign_id for task in tasks],
+        [task.conversation_id for task in tasks],
+        [task.case_id for task in tasks],
+        [task.event_id for task in tasks],
+        [task.rule_id for task in tasks],
+        [task.requester_id for task in tasks],
+        [task.assignee_id for task in tasks],
+        [task.team_id for task in tasks],
+        [task.key for task in tasks],
+        [task.decide_by for task in tasks],
+        [task.due for task in tasks],
+        [json.dumps(task.details, ensure_ascii=False) for task in tasks],
+        work.now,
+    )
+    made = {row["idempotency_key"]: row["id"] for row in rows}
+    ids: list[int | None] = []
+    for task, rule in plans:
+        task_id = made.get(task.key)
+        ids.append(task_id)
+        if task_id is None:
+            continue
+        work.acted = True
+        data: dict[str, Any] = {"kind": task.kind.value, "priority": task.priority.value}
+        if rule is not None:
+            data |= {"rule": rule, "depth": task.details.get("depth", 0)}
+        work.tell(
+            NewEvent(
+                EventType.TASK_OPENED,
+                work.now,
+                contact_id=task.contact_id,
+                campaign_id=task.campaign_id,
+                conversation_id=task.conversation_id,
+                case_id=task.case_id,
+                task_id=task_id,
+                actor_id=task.requester_id,
+                data=data,
+            )
+        )
+    return ids

@@ -1,0 +1,42 @@
+"""What actions are handed: the transaction they work in, the people who may get a task, and what they leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from domain.events import NewEvent
+from router.decide import Decision
+from router.staff import Staff
+from storage.pool import Connection
+
+
+@dataclass(slots=True)
+class Planned:
+    """One action of one decision. `plan` is what the action's own `plan` gave."""
+
+    decision: Decision
+    number: int
+    plan: Any
+
+
+@dataclass(slots=True)
+class Work:
+    """An open transaction with the business time it happens at; `events` are recorded at its end.
+
+    `texts` holds what people may read beside an event, by the event's place in `events`.
+    """
+
+    connection: Connection
+    now: datetime
+    staff: Staff
+    events: list[NewEvent] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    acted: bool = False
+
+    def tell(self, event: NewEvent, text: str = "") -> None:
+        """Append an event at the end of this work, with a text that can be erased apart from it."""
+        if text:
+            self.texts[len(self.events)] = text
+        self.events.append(event)

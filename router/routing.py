@@ -1,0 +1,218 @@
+"""From questions to deeds, inside the caller's transaction: ask the rules, sort out repeats, act, log, set timers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from domain.errors import ClytieError
+from router.actions import EXECUTORS
+from router.actions.work import Planned, Work
+from router.decide import (
+    Decision,
+    Episode,
+    Question,
+    Result,
+    decide,
+    fail,
+    repeat,
+    sort_out_repeats,
+)
+from router.rules import OpenTaskAction
+from router.settings import RouterSettings
+from router.sightings import load_facts
+from router.staff import Staff, load_staff
+from storage.event_store import record
+from storage.pool import Connection
+
+log = logging.getLogger("clytie.router")
+
+_EPISODES: Final = "SELECT key, event_id, started_at FROM rule_episodes WHERE key = ANY ($1::text[])"
+_BEGIN: Final = """
+INSERT INTO rule_episodes AS e (key, event_id, started_at)
+SELECT key, event_id, started_at
+FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) AS given (key, event_id, started_at)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, started_at = excluded.started_at
+  WHERE e.key || '@' || e.event_id = ANY ($4::text[])
+RETURNING key
+"""
+_TEXTS: Final = "INSERT INTO event_texts (event_id, body) SELECT * FROM unnest($1::bigint[], $2::text[])"
+_RUNS: Final = """
+INSERT INTO rule_runs (rule_id, event_id, contact_id, result, task_id, matched)
+SELECT rule_id, event_id, contact_id, result, task_id, matched::jsonb
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
+  AS given (rule_id, event_id, contact_id, result, task_id, matched)
+"""
+_TIMERS: Final = """
+INSERT INTO timers (kind, key, due_at, payload)
+SELECT kind, key, due_at, payload::jsonb
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) AS given (kind, key, due_at, payload)
+ON CONFLICT (key) DO UPDATE SET due_at = excluded.due_at, payload = excluded.payload
+"""
+
+
+async def answer(
+    connection: Connection, questions: Sequence[Question], now: datetime, settings: RouterSettings
+) -> bool:
+    """Ask, act and log; tells whether anything was done that people can see.
+
+    Everything happens in the caller's transaction, so that a crash anywhere undoes it all and the next one begins
+    again; episodes and idempotency keys keep a second run from acting twice.
+    """
+    asked = [question for question in questions if question.rules]
+    if not asked:
+        return False
+    await load_facts(connection, [(question.sighting, question.rules) for question in asked], now)
+    decisions = [decision for question in asked for decision in decide(question, now, settings)]
+    if not decisions:
+        return False
+    known = await _load_episodes(connection, decisions)
+    begun = sort_out_repeats(decisions, known)
+    work = Work(connection, now, await _staff(connection, decisions, settings))
+    planned = _plan(work, decisions)
+    await _begin(connection, decisions, begun, known)
+    await _act(work, [item for item in planned if item.decision.result is Result.ACTED])
+    ids = await record(connection, work.events)
+    if work.texts:
+        told = [(ids[place], text) for place, text in work.texts.items() if ids[place] is not None]
+        await connection.execute(_TEXTS, [id for id, _ in told], [text for _, text in told])
+    await _set_timers(connection, decisions, now, settings)
+    await log_runs(connection, decisions)
+    return work.acted
+
+
+async def _load_episodes(connection: Connection, decisions: Sequence[Decision]) -> dict[str, Episode]:
+    keys = list({decision.key for decision in decisions if decision.result is Result.ACTED})
+    if not keys:
+        return {}
+    rows = await connection.fetch(_EPISODES, keys)
+    return {row["key"]: Episode(row["event_id"], row["started_at"]) for row in rows}
+
+
+async def _begin(
+    connection: Connection,
+    decisions: Sequence[Decision],
+    begun: Mapping[str, Episode],
+    known: Mapping[str, Episode],
+) -> None:
+    """Claim the episodes of what is going to be done, against routers that are at work elsewhere."""
+    acting = {decision.key for decision in decisions if decision.result is Result.ACTED}
+    claims = {key: episode for key, episode in begun.items() if key in acting}
+    if not claims:
+        return
+    rows = await connection.fetch(
+        _BEGIN,
+        list(claims),
+        [episode.event_id for episode in claims.values()],
+        [episode.started_at for episode in claims.values()],
+        [f"{key}@{known[key].event_id}" for key in claims if key in known],
+    )
+    lost = claims.keys() - {row["key"] for row in rows}
+    for decision in decisions:
+        if decision.result is Result.ACTED and decision.key in lost:
+            repeat(decision, 0)
+            decision.matched["reason"] = "another event was faster"
+
+
+async def _staff(connection: Connection, decisions: Sequence[Decision], settings: RouterSettings) -> Staff:
+    teams: set[str] = set()
+    owners: set[int] = set()
+    for decision in decisions:
+        if decision.result is Result.ACTED:
+            for action in decision.rule.rule.then:
+                if isinstance(action, OpenTaskAction):
+                    teams.add(action.open_task.assign.team_name)
+                    owner = decision.sighting.contact.get("owner_id")
+                    if owner is not None:
+                        owners.add(owner)
+    return await load_staff(connection, settings, names=teams, owners=owners) if teams else Staff()
+
+
+def _plan(work: Work, decisions: Sequence[Decision]) -> list[Planned]:
+    """What each action would do. An action that cannot be planned makes its decision FAILED, and nothing of it done."""
+    planned: list[Planned] = []
+    for decision in decisions:
+        if decision.result is not Result.ACTED:
+            continue
+        try:
+            planned += [
+                Planned(decision, number, EXECUTORS[type(action)].plan(decision, number, work))
+                for number, action in enumerate(decision.rule.rule.then)
+            ]
+        except Exception as error:
+            if not isinstance(error, ClytieError):
+                log.exception("rule %s failed on event %s", decision.rule.name, decision.sighting.id)
+            failed = fail(decision.rule, decision.sighting, error)
+            decision.result = failed.result
+            decision.matched |= failed.matched
+    return planned
+
+
+async def _act(work: Work, planned: Sequence[Planned]) -> None:
+    by_action: dict[type, list[Planned]] = {}
+    for item in planned:
+        by_action.setdefault(type(item.decision.rule.rule.then[item.number]), []).append(item)
+    for action, items in by_action.items():
+        await EXECUTORS[action].execute(work, items)
+
+
+async def _set_timers(
+    connection: Connection, decisions: Sequence[Decision], now: datetime, settings: RouterSettings
+) -> None:
+    rows: dict[str, tuple[str, str, datetime, str]] = {}
+    for decision in decisions:
+        if decision.result is Result.HELD and decision.until is not None:
+            row = _waiting("hold", decision, decision.until, 1)
+        elif decision.result is Result.FAILED and decision.attempt < settings.attempts:
+            again = now + settings.retry_after * 4 ** (decision.attempt - 1)
+            row = _waiting("retry", decision, again, decision.attempt + 1)
+        else:
+            continue
+        rows[row[1]] = row
+    if rows:
+        await connection.execute(_TIMERS, *([*column] for column in zip(*rows.values(), strict=True)))
+
+
+def _waiting(kind: str, decision: Decision, until: datetime, attempt: int) -> tuple[str, str, datetime, str]:
+    sighting = decision.sighting
+    payload = {
+        "rule": decision.rule.name,
+        "event_id": sighting.id,
+        "recorded_at": sighting.recorded_at.isoformat(),
+        "attempt": attempt,
+    }
+    return kind, f"{kind}:{decision.rule.name}:{sighting.id}", until, json.dumps(payload)
+
+
+async def fail_all(
+    connection: Connection, decisions: Sequence[Decision], now: datetime, settings: RouterSettings
+) -> None:
+    """Log FAILED decisions and set the timers that try them again."""
+    await _set_timers(connection, decisions, now, settings)
+    await log_runs(connection, decisions)
+
+
+async def log_runs(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Write what became of each decision; a wait that goes on is told once."""
+    told = [decision for decision in decisions if not (decision.result is Result.HELD and decision.told)]
+    if not told:
+        return
+    await connection.execute(
+        _RUNS,
+        [decision.rule.id for decision in told],
+        [decision.sighting.id for decision in told],
+        [decision.sighting.contact_id for decision in told],
+        [decision.result.value for decision in told],
+        [decision.task_id for decision in told],
+        [json.dumps(_matched(decision), ensure_ascii=False, default=str) for decision in told],
+    )
+
+
+def _matched(decision: Decision) -> dict[str, Any]:
+    if decision.result is Result.FAILED:
+        return decision.matched | {"attempt": decision.attempt}
+    return decision.matched

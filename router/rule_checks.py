@@ -1,0 +1,237 @@
+"""Check what rules refer to: fields and their values, campaigns, teams, and chains that would run in circles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from domain.conditions import Compare, Condition, parts_of
+from domain.contacts import ContactKind, Relation
+from domain.errors import InvalidInput
+from domain.events import EventType, Verdict
+from domain.fields import Place, check_condition
+from domain.folding import fold
+from domain.messages import ChannelKind, Direction, TrackingLevel
+from router.rule_files import InvalidRules, RuleProblem, Source, Step, WrittenRule, read_place
+from router.rules import NoteAction, OpenTaskAction, Rule
+from router.templates import check_template
+from storage.pool import Pool
+
+#: fields that hold one word of a fixed list
+WORDS: Final[dict[str, tuple[str, ...]]] = {
+    name: tuple(word.value for word in words)
+    for name, words in {
+        "contact.kind": ContactKind,
+        "contact.relation": Relation,
+        "event.type": EventType,
+        "event.verdict": Verdict,
+        "message.direction": Direction,
+        "message.channel": ChannelKind,
+        "message.tracking_level": TrackingLevel,
+        "campaign.channel": ChannelKind,
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """What rules may name: campaigns by name or number, teams by their exact name."""
+
+    campaigns: frozenset[str]
+    campaign_ids: frozenset[int]
+    teams: frozenset[str]
+
+
+async def load_names(pool: Pool) -> KnownNames:
+    """The names in the database now."""
+    campaigns = await pool.fetch("SELECT id, name FROM campaigns")
+    teams = await pool.fetch("SELECT name FROM teams")
+    return KnownNames(
+        frozenset(row["name"] for row in campaigns),
+        frozenset(row["id"] for row in campaigns),
+        frozenset(row["name"] for row in teams),
+    )
+
+
+async def check_rules(pool: Pool | None, rules: Sequence[WrittenRule]) -> list[RuleProblem]:
+    """Every problem of the rules; empty when they can be applied.
+
+    Without a pool only what needs no database is checked: fields, values, templates, circles.
+    """
+    names = None if pool is None else await load_names(pool)
+    problems = [problem for written in rules for problem in check_rule(written, names)]
+    problems += _circles([written for written in rules if written.rule.active])
+    return problems
+
+
+async def require_sound(pool: Pool | None, rules: Sequence[WrittenRule]) -> None:
+    """Raise InvalidRules with every problem when there is one."""
+    problems = await check_rules(pool, rules)
+    if problems:
+        raise InvalidRules(problems)
+
+
+def check_rule(written: WrittenRule, names: KnownNames | None = None) -> list[RuleProblem]:
+    """What is wrong with one rule. Without `names`, campaigns and teams are taken for granted."""
+    rule, source = written.rule, written.source
+    problems: list[RuleProblem] = []
+    for key, condition in (("where", rule.where), ("unless", rule.unless)):
+        if condition is None:
+            continue
+        try:
+            check_condition(condition, Place.RULE, name=key)
+        except InvalidInput as error:
+            problems.append(_place(source, rule, error))
+            continue
+        for place, compare in _compares(condition, key):
+            problems += _check_words(source, rule, place, compare)
+            if names is not None:
+                problems += _check_campaign(source, rule, place, compare, names)
+    for place, template in _templates(rule):
+        try:
+            check_template(template, name=place)
+        except InvalidInput as error:
+            problems.append(_place(source, rule, error))
+    if names is not None:
+        for steps, team in _teams(rule):
+            if team not in names.teams:
+                problems.append(
+                    source.problem(rule.name, steps, f"there is no team {team!r}.", _offer(team, names.teams))
+                )
+    return problems
+
+
+def _place(source: Source, rule: Rule, error: InvalidInput) -> RuleProblem:
+    return source.problem(rule.name, read_place(error.field), error.problem, error.remedy)
+
+
+def _offer(written: str, known: Iterable[str]) -> str:
+    choices = sorted(known)
+    near = get_close_matches(written, choices, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known are {', '.join(choices[:20])}." if choices else "There is none yet; create it first."
+
+
+def _compares(condition: Condition, place: str) -> Iterator[tuple[str, Compare]]:
+    if isinstance(condition, Compare):
+        yield place, condition
+    for step, part in parts_of(condition):
+        yield from _compares(part, f"{place}.{step}")
+
+
+def _values(compare: Compare) -> tuple[Any, ...]:
+    if compare.operator in ("is", "is_not"):
+        return (compare.value,)
+    return tuple(compare.value) if compare.operator == "in" else ()
+
+
+def _check_words(source: Source, rule: Rule, place: str, compare: Compare) -> Iterator[RuleProblem]:
+    words = WORDS.get(compare.field)
+    if words is None:
+        return
+    folded = {fold(word) for word in words}
+    for value in _values(compare):
+        if fold(str(value)) not in folded:
+            yield source.problem(
+                rule.name,
+                read_place(f"{place}.{compare.operator}"),
+                f"{compare.field} is never {str(value)!r}.",
+                _offer(str(value), words),
+            )
+
+
+def _check_campaign(
+    source: Source, rule: Rule, place: str, compare: Compare, names: KnownNames
+) -> Iterator[RuleProblem]:
+    steps = read_place(f"{place}.{compare.operator}")
+    if compare.field == "campaign.name":
+        known = {fold(name) for name in names.campaigns}
+        for value in _values(compare):
+            if fold(str(value)) not in known:
+                yield source.problem(
+                    rule.name,
+                    steps,
+                    f"there is no campaign {str(value)!r}.",
+                    _offer(str(value), names.campaigns),
+                )
+    elif compare.field in ("campaign.id", "event.campaign_id"):
+        for value in _values(compare):
+            if value not in names.campaign_ids:
+                yield source.problem(
+                    rule.name, steps, f"there is no campaign number {value}.", "Write campaign.name instead."
+                )
+
+
+def _templates(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.once is not None and rule.once.key is not None:
+        yield "once.key", rule.once.key
+    for number, action in enumerate(rule.then):
+        if isinstance(action, OpenTaskAction):
+            yield f"then[{number}].open_task.title", action.open_task.title
+            if action.open_task.description is not None:
+                yield f"then[{number}].open_task.description", action.open_task.description
+        else:
+            yield f"then[{number}].note", action.note.text
+
+
+def _teams(rule: Rule) -> Iterator[tuple[list[Step], str]]:
+    for number, action in enumerate(rule.then):
+        if isinstance(action, OpenTaskAction):
+            assign = action.open_task.assign
+            key = "team" if assign.team is not None else "else_team"
+            yield ["then", number, "open_task", "assign", key], assign.team_name
+
+
+#: the events that an action causes by itself, at once
+CAUSED: Final[Mapping[type[BaseModel], frozenset[EventType]]] = {
+    OpenTaskAction: frozenset({EventType.TASK_OPENED}),
+    NoteAction: frozenset({EventType.NOTED}),
+}
+
+
+def _circles(rules: Sequence[WrittenRule]) -> Iterator[RuleProblem]:
+    """Rules that would set each other off for ever: each is told, with the way round.
+
+    A rule whose `once` counts for ever ends a circle by itself, and so does not belong to one.
+    """
+    open_rules = [
+        written for written in rules if written.rule.once is None or written.rule.once.within is not None
+    ]
+    causes = {
+        written.rule.name: frozenset().union(*(CAUSED[type(action)] for action in written.rule.then))
+        for written in open_rules
+    }
+    follows = {
+        written.rule.name: [
+            other.rule.name for other in open_rules if causes[written.rule.name] & set(other.rule.when)
+        ]
+        for written in open_rules
+    }
+    for written in open_rules:
+        way = _way_back(written.rule.name, follows)
+        if way is not None:
+            yield written.source.problem(
+                written.rule.name,
+                ("when",),
+                f"the rule sets itself off again: {' → '.join(way)}.",
+                "Look at another type of event, or write once: contact.",
+            )
+
+
+def _way_back(start: str, follows: dict[str, list[str]]) -> list[str] | None:
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for after in follows[way[-1]]:
+            if after == start:
+                return [*way, start]
+            if after not in seen:
+                seen.add(after)
+                ways.append([*way, after])
+    return None

@@ -1,0 +1,56 @@
+"""Settings of the router: how much at once, how often it looks, how far chains may go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from pydantic import BaseModel, Field
+
+from router.working_time import read_calendar
+
+_DAY = [["09:00", "12:30"], ["14:00", "18:00"]]
+
+
+class RouterSettings(BaseModel):
+    """Rules, tasks and timers."""
+
+    batch: int = Field(500, ge=1, le=10_000, description="Events routed in one transaction, at most.")
+    lanes_at_once: int = Field(
+        16,
+        ge=1,
+        le=32,
+        description="Lanes of contacts that one transaction locks; the others are left to others.",
+    )
+    workers: int = Field(
+        2, ge=1, le=16, description="Transactions that one process keeps going side by side."
+    )
+    poll_seconds: float = Field(
+        1.0, gt=0, le=60, description="How often to look for work when nothing was announced."
+    )
+    hold_margin: timedelta = Field(
+        timedelta(seconds=1),
+        description="Added to the settle time of a hit before a rule asks for its verdict.",
+    )
+    hold_patience: timedelta = Field(
+        timedelta(seconds=5), description="How often a rule asks again for a verdict that is late."
+    )
+    longest_chain: int = Field(
+        5,
+        ge=1,
+        le=50,
+        description="Rules that may set each other off in a row; the next one is refused, visibly.",
+    )
+    attempts: int = Field(5, ge=1, le=20, description="How often a failing rule is tried for one event.")
+    retry_after: timedelta = Field(
+        timedelta(minutes=1),
+        description="Wait before the second attempt; four times as long before each next one.",
+    )
+    hours: Mapping[str, Sequence[Sequence[str]]] = Field(
+        default_factory=lambda: dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _DAY),
+        description="Working hours of teams that have none of their own.",
+    )
+
+    def model_post_init(self, context: object) -> None:
+        """Refuse working hours that cannot be used, with the field and the remedy."""
+        read_calendar(self.hours, "UTC")
