@@ -49,6 +49,7 @@ from domain.errors import InvalidInput
 from domain.events import EventType
 
 _DURATION = re.compile(r"\s*(\d{1,6})\s*(s|min|h|d|w)\s*")
+_LONGEST = timedelta(days=36525)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 #: numbers beyond this compare differently in floating point and in PostgreSQL's numeric, so they are refused
@@ -121,7 +122,10 @@ def parse_duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("not a length of time; write a number and s, min, h, d or w, such as 30d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if length > _LONGEST:
+        raise ValueError("longer than 100 years; leave it out for events of any age")
+    return length
 
 
 def write_duration(value: timedelta) -> str:

@@ -54,11 +54,7 @@ FIELDS: Final[dict[str, Field]] = {
         Field("contact.given_name", _T, "the given name of a person"),
         Field("contact.family_name", _T, "the family name of a person"),
         Field("contact.organisation", _T, "the organisation as it was written"),
-        Field(
-            "contact.relation",
-            _T,
-            "prospect, customer, supplier, partner and the others of domain/contacts.py",
-        ),
+        Field("contact.relation", _T, "prospect, customer and the others of domain/contacts.py"),
         Field("contact.country", _T, "ISO 3166-1 code of two letters, such as FR"),
         Field("contact.language", _T, "ISO 639-1 code of two letters, such as fr"),
         Field("contact.timezone", _T, "IANA name, such as Europe/Paris"),
