@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -66,7 +67,7 @@ def recipients(count: int) -> list[Recipient]:
 
 def _plan(people: Sequence[Recipient]) -> Callable[[], object]:
     plan = compile_plan(newsletter(), CampaignContext("Spring", BASE))
-    return lambda: [plan.compose(person, NOW) for person in people]
+    return lambda: deque((plan.compose(person, NOW) for person in people), maxlen=0)
 
 
 def _email(people: Sequence[Recipient]) -> Callable[[], object]:

@@ -180,13 +180,13 @@ def _truth(test: Expression) -> Callable[[Filling], bool]:
     return lambda filling: bool(test(filling))
 
 
-def _token(filling: Filling, token: Reserved) -> str:
-    value = {
-        Reserved.UNSUBSCRIBE: filling.unsubscribe,
-        Reserved.LINK: filling.link,
-        Reserved.PIXEL: filling.pixel,
-    }[token]
-    return value or ""
+def _token(token: Reserved) -> Give:
+    match token:
+        case Reserved.LINK:
+            return lambda filling: filling.link or ""
+        case Reserved.PIXEL:
+            return lambda filling: filling.pixel or ""
+    return lambda filling: filling.unsubscribe
 
 
 def _encoded(step: Draft, *, html: bool) -> Fill:
@@ -196,7 +196,8 @@ def _encoded(step: Draft, *, html: bool) -> Fill:
             known = body_bytes(step, more=True)
             return lambda _: known
         case Reserved():
-            return lambda filling: body_bytes(_token(filling, step), more=True)
+            token = _token(step)
+            return lambda filling: token(filling).encode() + SOFT
         case Slot(field):
             return lambda filling: pair(field_text(field, field_of(filling, field)))[0 if html else 1]
         case Fork(test, then, otherwise):
@@ -242,7 +243,7 @@ def _text_of(draft: Draft) -> Give:
         case str():
             return lambda _: draft
         case Reserved():
-            return lambda filling: _token(filling, draft)
+            return _token(draft)
         case Slot(field):
             return lambda filling: field_text(field, field_of(filling, field))
         case Fork(test, then, otherwise):

@@ -29,7 +29,8 @@ def prepare(source: str) -> str:
     """Turn MJML or HTML with style sheets, jinja2 tags in it, into the HTML that is sent.
 
     Raises InvalidInput when the MJML is not valid or a jinja2 tag stands where it cannot be kept. Nothing is
-    loaded from files or the network.
+    loaded from files or the network. Style sheets make the HTML be written anew: what HTML implies (such as
+    `<tbody>`) is then spelt out, so write it yourself where a loop begins.
     """
     masked, tags = mask(source)
     stem = _stem(source)

@@ -90,6 +90,10 @@ def check_names(
                 "a mail template is one piece: no extends, include, import or block.",
                 "Write the content here.",
             )
+        if isinstance(node, nodes.Name) and node.ctx != "load" and node.name in ROOTS:
+            raise TemplateProblem(
+                part, node.lineno, f"{node.name} is given and cannot be changed.", "Choose another name."
+            )
         if isinstance(node, nodes.Filter) and node.name not in env.filters:
             raise _unknown(part, node.lineno, node.name, sorted(env.filters), "filter")
         if isinstance(node, nodes.Test) and node.name not in env.tests:
