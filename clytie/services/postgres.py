@@ -21,6 +21,7 @@ from clytie.services.process import (
     ENVIRONMENT,
     ServerProcess,
     find_process,
+    measure,
     names_a_stranger,
     read_tail,
     start_process,
@@ -52,6 +53,8 @@ class Postgres:
         self._log = directory.services / "postgres.log"
         self._client_programs = find_postgres()
         self._process: ServerProcess | None = None
+        self._attempts = 0  # launches since `start` was called; 0 while a server that was found is waited for
+        self._log_start = 0  # where the words of the latest launch begin
 
     @property
     def url(self) -> str:
@@ -64,7 +67,8 @@ class Postgres:
         A server that runs already is kept. Raises ConfigurationError when it cannot start, Unavailable when it does not
         answer within minutes.
         """
-        self._prepare_sockets()
+        give_folder(self._directory.sockets(), self._account)
+        self._attempts = 0
         self._process = self.find()
         if self._process is None:
             if not (self._data / "PG_VERSION").exists():
@@ -78,7 +82,7 @@ class Postgres:
         """Return the server that an earlier process left running, if there is one."""
         pid_file = self._data / "postmaster.pid"
         found = find_process(pid_file, self._data)
-        if found is None and names_a_stranger(pid_file):
+        if found is None and names_a_stranger(pid_file, self._data):
             # PostgreSQL copes with a dead number, but refuses to start when another process of its account has it now.
             log.warning(
                 "The process number of the last PostgreSQL now belongs to another program; it will recover."
@@ -96,9 +100,6 @@ class Postgres:
         self._process = None
         if process and not process.stop(STOP):
             raise Unavailable(f"PostgreSQL (process {process.pid}) does not stop.")
-
-    def _prepare_sockets(self) -> None:
-        give_folder(self._directory.sockets(), self._account)
 
     def _create_cluster(self) -> None:
         """Run initdb in a folder beside the final one, so that a half-made cluster is never taken for a whole one."""
@@ -132,26 +133,27 @@ class Postgres:
         command: list[str | Path] = [self._programs() / "postgres", "-D", self._seen(self._data)]
         for name, value in self._parameters().items():
             command += ["-c", f"{name}={value}"]
+        self._attempts += 1
+        self._log_start = measure(self._log)
         return start_process(command, cwd=self._data, log=self._log, account=self._account)
 
     def _wait(self, stopping: threading.Event) -> None:
         """Wait until the server answers a query; start it again when it gave up because of a predecessor's remains."""
-        deadline, attempts, told = time.monotonic() + PATIENCE, 1, time.monotonic()
+        deadline, told = time.monotonic() + PATIENCE, time.monotonic()
         while not self._answers():
+            words = read_tail(self._log, self._log_start)
             if not self.running():
-                words = read_tail(self._log)
-                passing = any(remains in words for remains in REMAINS)
-                if not passing or attempts == ATTEMPTS or stopping.is_set():
+                passing = self._attempts == 0 or any(remains in words for remains in REMAINS)
+                if not passing or self._attempts == ATTEMPTS:
                     raise ConfigurationError(f"PostgreSQL does not start. Its last words:\n{words}")
-                attempts += 1
-                stopping.wait(0.5)
+                stopping.wait(0.5 if self._attempts else 0.0)
                 self._process = self._launch()
             elif self._lost_its_socket():
                 log.warning("PostgreSQL runs without its socket; starting it again.")
                 self.stop()
                 self._process = self._launch()
             if stopping.is_set() or time.monotonic() > deadline:
-                raise Unavailable(f"PostgreSQL does not answer yet. Its last words:\n{read_tail(self._log)}")
+                raise Unavailable(f"PostgreSQL does not answer yet. Its last words:\n{words}")
             if time.monotonic() - told > 10:
                 told = time.monotonic()
                 log.info("PostgreSQL is still recovering; this may take minutes.")

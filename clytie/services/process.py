@@ -60,7 +60,7 @@ def start_process(
 
     It starts in `cwd`, which is entered before the privileges are dropped, and writes to `log`.
     """
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
+    if measure(log) > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     options: dict[str, Any] = account.options() if account else {}
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -96,10 +96,20 @@ def find_process(pid_file: Path, folder: Path) -> ServerProcess | None:
     return server if at_home and server.running() else None
 
 
-def names_a_stranger(pid_file: Path) -> bool:
-    """Tell whether a pid file, which `find_process` found stale, names a living process all the same."""
+def names_a_stranger(pid_file: Path, folder: Path) -> bool:
+    """Tell whether the number in a pid file now belongs to a program that lives somewhere else than in `folder`.
+
+    A server that is just dying has no folder any more, and is no stranger.
+    """
     pid = _read_pid(pid_file)
-    return pid is not None and psutil.pid_exists(pid)
+    if pid is None:
+        return False
+    try:
+        return not os.path.samefile(psutil.Process(pid).cwd(), folder)
+    except psutil.AccessDenied:
+        return True
+    except (psutil.Error, OSError):
+        return False
 
 
 def _read_pid(pid_file: Path) -> int | None:
@@ -109,10 +119,15 @@ def _read_pid(pid_file: Path) -> int | None:
         return None
 
 
-def read_tail(log: Path, lines: int = 8) -> str:
-    """Return the last lines of a log, for error messages."""
-    try:
-        text = log.read_bytes()[-4096:].decode("utf-8", "replace")
-    except FileNotFoundError:
+def measure(log: Path) -> int:
+    """Return the length of a log in bytes, 0 when there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def read_tail(log: Path, start: int = 0, lines: int = 8) -> str:
+    """Return the last lines of a log, at most from the byte `start` on, for error messages."""
+    if not log.exists():
         return ""
+    written = log.read_bytes()
+    text = written[start if start <= len(written) else 0 :][-4096:].decode("utf-8", "replace")
     return "\n".join(text.splitlines()[-lines:])

@@ -60,7 +60,7 @@ class Valkey:
 
     def find(self) -> ServerProcess | None:
         """Return the server that an earlier process left running, if there is one."""
-        return find_process(self._pid_file, self._directory.sockets())
+        return find_process(self._pid_file, self._directory.services)
 
     def running(self) -> bool:
         """Tell whether the server process lives."""
@@ -77,12 +77,14 @@ class Valkey:
 
     def _launch(self) -> ServerProcess:
         # Relative to the folder it starts in: its account may be shut out from the full path.
+        near = self._socket.is_relative_to(self._directory.services)
+        socket_path = self._socket.relative_to(self._directory.services) if near else self._socket
         command: list[str | Path] = [
             lend_valkey(self._program, self._account, lambda: self._directory.temporary("programs")),
-            *("--port", "0", "--unixsocket", "valkey.sock", "--unixsocketperm", "700"),
+            *("--port", "0", "--unixsocket", str(socket_path), "--unixsocketperm", "700"),
             *("--save", "", "--appendonly", "no", "--daemonize", "no", "--maxmemory-policy", "noeviction"),
         ]
-        process = start_process(command, cwd=self._socket.parent, log=self._log, account=self._account)
+        process = start_process(command, cwd=self._directory.services, log=self._log, account=self._account)
         self._pid_file.write_text(f"{process.pid}\n")
         return process
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -120,6 +121,21 @@ def test_a_valkey_that_hangs_is_replaced_at_the_next_start(
     urls = open_services(var).start()
     assert redis.Redis.from_url(urls.redis_url).ping()
     assert not alive(hanging)
+
+
+def test_servers_whose_socket_folder_was_wiped_are_replaced(
+    tmp_path: Path, hold_services: Hold, open_services: Open
+) -> None:
+    var = tmp_path / ("b" * 100)  # too long for a socket, so the sockets lie in /tmp
+    parent, urls = hold_services(var)
+    pids = server_pids(var)
+    parent.kill()
+    parent.wait()
+    shutil.rmtree(Path(urls["redis_url"].removeprefix("unix://")).parents[1])
+    again = open_services(var).start()
+    assert query(again.database_url, "SELECT 1") == "1"
+    assert redis.Redis.from_url(again.redis_url).ping()
+    assert not any(alive(pid) for pid in pids)
 
 
 def alive(pid: int) -> bool:

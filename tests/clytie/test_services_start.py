@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,16 +115,6 @@ def test_a_path_that_no_socket_address_can_carry_works_all_the_same(
     assert outside.stat().st_mode & 0o066 == 0
     services.stop()
     assert not outside.exists()
-
-
-def test_a_socket_folder_that_was_wiped_is_made_again(tmp_path: Path, open_services: Open) -> None:
-    var = tmp_path / ("b" * 100)
-    services = open_services(var)
-    old = services.start().database_url
-    subprocess.run(["rm", "-rf", str(Path(old.partition("host=")[2]).parent)], check=True)
-    services._directory.close()  # as if the process had ended without stopping its servers
-    again = open_services(var)
-    assert query(again.start().database_url, "SELECT 1") == "1"
 
 
 def network_listeners(pid: int) -> list[object]:
