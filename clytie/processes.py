@@ -34,8 +34,15 @@ class RoleProcess:
 class ProcessGroup:
     """Keeps a set of role processes running until it is told to stop."""
 
-    def __init__(self, roles: Sequence[RoleProcess], *, grace: float = 20.0) -> None:
+    def __init__(
+        self,
+        roles: Sequence[RoleProcess],
+        *,
+        grace: float = 20.0,
+        command: Sequence[str] = (sys.executable, "-m", "clytie", "role"),
+    ) -> None:
         self._roles = roles
+        self._command = tuple(command)
         self._grace = grace
         self._stopping = asyncio.Event()
         self._running: dict[str, asyncio.subprocess.Process] = {}
@@ -65,10 +72,7 @@ class ProcessGroup:
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "clytie",
-                "role",
+                *self._command,
                 *role.arguments,
                 env={**os.environ, **role.environment, PARENT_PIPE: str(read_end)},
                 pass_fds=(read_end,),

@@ -19,6 +19,9 @@ from pydantic_settings import (
 
 from channels.mail.settings import Encryption, MailSettings
 from domain.errors import ConfigurationError
+from outbox.settings import OutboxSettings
+from router.settings import RouterSettings
+from tracking.settings import TrackingSettings
 from web.settings import WebSettings
 
 CONFIG_VARIABLE = "CLYTIE_CONFIG"
@@ -60,6 +63,9 @@ class Settings(BaseSettings):
         None,
         description="The server that takes outgoing mail; when unset, all mail goes to the test mailbox.",
     )
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    router: RouterSettings = Field(default_factory=RouterSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 
     @property

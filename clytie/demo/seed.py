@@ -1,0 +1,98 @@
+"""What the demo's house holds before the story begins: people, a team, a segment, a brochure and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from clytie.demo.brochure import NAME, write_brochure
+from router.rule_files import load_rules
+from router.rule_store import apply_rules
+from storage.blobs import BlobStore
+from storage.pool import Pool, transaction
+from web.sessions import make_api_token
+
+RULES: Final = Path(__file__).with_name("rules.yaml")
+SEGMENT: Final = "Prospects in France who may be written to"
+CONDITION: Final[Mapping[str, Any]] = {
+    "all": [
+        {"field": "contact.relation", "is": "prospect"},
+        {"field": "contact.country", "is": "FR"},
+        {"consent": "newsletter"},
+    ]
+}
+CAMPAIGN: Final = "Autumn letter 2026"
+HOURS: Final = {day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody whom a visitor of the demo can become."""
+
+    email: str
+    name: str
+    role: str
+    language: str = "fr"
+
+
+PERSONAS: Final = (
+    Persona("nadia@helianthe.example", "Nadia Benali", "marketer"),
+    Persona("paul@helianthe.example", "Paul Girard", "rep"),
+    Persona("ines@helianthe.example", "Inès Moreau", "rep"),
+    Persona("sofia@helianthe.example", "Sofia Marchetti", "manager"),
+    Persona("alex@helianthe.example", "Alex Kerr", "administrator", "en"),
+)
+REPS: Final = tuple(persona.email for persona in PERSONAS if persona.role == "rep")
+
+_USER: Final = """
+INSERT INTO users (email, name, role, language) VALUES ($1, $2, $3, $4)
+ON CONFLICT (email) DO UPDATE SET name = EXCLUDED.name RETURNING id
+"""
+_TEAM: Final = """
+INSERT INTO teams (name, country, timezone, hours) VALUES ('Sales', 'FR', 'Europe/Paris', $1)
+ON CONFLICT (name) DO UPDATE SET hours = EXCLUDED.hours RETURNING id
+"""
+_ASSET: Final = """
+INSERT INTO assets (name, blob, media_type, size) VALUES ($1, $2, 'application/pdf', $3) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What the story needs to know: the personas' API tokens by role (the first of each)."""
+
+    tokens: Mapping[str, str]
+
+
+async def seed(pool: Pool, blobs: BlobStore) -> Seeded:
+    """Put everything in place; doing it again changes nothing but makes new API tokens."""
+    brochure = write_brochure()
+    async with transaction(pool) as connection:
+        users = {
+            persona.email: await connection.fetchval(
+                _USER, persona.email, persona.name, persona.role, persona.language
+            )
+            for persona in PERSONAS
+        }
+        team = await connection.fetchval(_TEAM, HOURS)
+        for persona in PERSONAS:
+            if persona.role in ("rep", "manager"):
+                await connection.execute(
+                    "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    team,
+                    users[persona.email],
+                )
+        await connection.execute(
+            "INSERT INTO segments (name, condition) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            SEGMENT,
+            CONDITION,
+        )
+        await connection.execute(_ASSET, NAME, blobs.put(brochure), len(brochure))
+    await apply_rules(pool, load_rules(RULES))
+    tokens: dict[str, str] = {}
+    for persona in PERSONAS:
+        if persona.role not in tokens:
+            tokens[persona.role] = await make_api_token(pool, users[persona.email], "demo")
+    return Seeded(tokens)
