@@ -35,6 +35,7 @@ def compile_plan(source: MailTemplate, campaign: CampaignContext) -> Plan:
     surroundings = Surroundings(Addresses(campaign.base_url), base, campaign.asset_token, {})
     numbering = Numbering()
     uses: dict[str, FieldUse] = {}
+    assets: dict[str, FieldUse] = {}
     skeletons: dict[str, Skeleton] = {}
     written = {
         "subject": source.subject,
@@ -44,10 +45,15 @@ def compile_plan(source: MailTemplate, campaign: CampaignContext) -> Plan:
     }
     for part, text in written.items():
         env = environment(html=part == "html")
-        tree = parse(env, part, text)
-        check_names(env, tree, part, campaign.sender, campaign.fields)
         reducer = Reducer(env, part, base)
-        skeletons[part] = reducer.reduce(tree)
+        try:
+            tree = parse(env, part, text)
+            check_names(env, tree, part, campaign.sender, campaign.fields)
+            skeletons[part] = reducer.reduce(tree)
+        except RecursionError as error:
+            raise TemplateProblem(part, 1, "this is nested too deeply.", "Make its tags shorter.") from error
+        for name, line in reducer.assets:
+            assets.setdefault(name, FieldUse(name, part, line))
         for name, line in reducer.uses:
             uses.setdefault(name, FieldUse(name, part, line))
     measure_html(skeletons["html"], numbering)
@@ -55,12 +61,11 @@ def compile_plan(source: MailTemplate, campaign: CampaignContext) -> Plan:
     parts: dict[str, list[Piece]] = {
         part: skeletons[part].pieces(surroundings.slots) for part in ("subject", "html", "text")
     }
-    plan = Plan(Frame(source, campaign), surroundings, parts, numbering, tuple(uses.values()))
-    for name in plan.assets:
+    for name, part, line in assets.values():
         if _ASSET.fullmatch(name) is None or (campaign.assets is not None and name not in campaign.assets):
             exist = ", ".join(sorted(campaign.assets or ())) or "none"
-            raise TemplateProblem("html", 1, f"there is no file {name} to download.", f"There are: {exist}.")
-    return plan
+            raise TemplateProblem(part, line, f"there is no file {name} to download.", f"There are: {exist}.")
+    return Plan(Frame(source, campaign), surroundings, parts, numbering, tuple(assets), tuple(uses.values()))
 
 
 def _check(campaign: CampaignContext) -> None:

@@ -59,7 +59,7 @@ class Refusal(NamedTuple):
 
 
 class FieldUse(NamedTuple):
-    """A field that a template speaks of, and where it first does."""
+    """A field or file that a template speaks of, and where it first does."""
 
     name: str
     part: str

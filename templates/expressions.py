@@ -16,7 +16,7 @@ from jinja2.utils import _PassArg
 from templates.environment import MailEnvironment, Missing, lacks
 from templates.filling import Filling
 from templates.pieces import Expression, Field, result_of
-from templates.variables import member
+from templates.variables import asset_name, member
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "eq": operator.eq,
@@ -48,15 +48,6 @@ def as_field(node: nodes.Node) -> Field | None:
     if path is None or path[0] != "contact" or len(path) != (3 if path[1:2] == ("fields",) else 2):
         return None
     return Field(path[1:], default)
-
-
-def asset_name(node: nodes.Node) -> str | None:
-    """Recognise `asset('name')`."""
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "asset":
-        match node.args:
-            case [nodes.Const(value=str(name))]:
-                return str(name)
-    return None
 
 
 def needs(node: nodes.Node) -> frozenset[str]:

@@ -9,7 +9,7 @@ starts with a dot except the last, 7-bit unless the address itself is not ASCII.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -26,7 +26,7 @@ from templates.environment import Endless, MissingField
 from templates.filling import Filling, Surroundings
 from templates.frame import Frame
 from templates.links import Numbering
-from templates.pieces import Asset, Branch, Computed, Field, Link, Piece
+from templates.pieces import Computed, Field, Link, Piece
 from templates.program import Drafter, Fill, Reserved, Slot, Step, field_of, field_text, pair, steps, text_of
 
 _TOKEN: Final = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,66}"
@@ -63,12 +63,13 @@ class Plan:
         surroundings: Surroundings,
         parts: Mapping[str, list[Piece]],
         numbering: Numbering,
+        assets: tuple[str, ...],
         uses: tuple[FieldUse, ...],
     ) -> None:
         self.links: tuple[Link, ...] = tuple(numbering.links)
         self.warnings: tuple[str, ...] = tuple(numbering.warnings)
         self.uses = uses
-        self.assets = tuple(dict.fromkeys(one for part in parts.values() for one in _assets(part)))
+        self.assets = assets
         self.required_fields = frozenset(
             name for part in parts.values() for piece in part for name in _required(piece)
         )
@@ -197,16 +198,6 @@ def _joined(sequence: list[Step]) -> list[Step]:
         else:
             joined.append(step)
     return joined
-
-
-def _assets(pieces: list[Piece]) -> Iterator[str]:
-    for piece in pieces:
-        match piece:
-            case Asset(name):
-                yield name
-            case Branch(_, _, then, otherwise):
-                yield from _assets(then)
-                yield from _assets(otherwise)
 
 
 def _required(piece: Piece) -> frozenset[str]:

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeVar
 from jinja2 import nodes
 
 from templates.environment import BROKEN, MailEnvironment, MissingField, TemplateProblem, broken
-from templates.expressions import Compiler, as_field, asset_name, needs
+from templates.expressions import Compiler, as_field, needs
 from templates.pieces import Asset, Computed, Fragment, Unsubscribe, result_of
 from templates.skeleton import Close, Done, Else, Hole, Literal, Mark, Open, Skeleton
-from templates.variables import PERSONAL, member, walk
+from templates.variables import PERSONAL, asset_name, member, walk
 
 _Result = TypeVar("_Result")
 _DEFINES: Final = (nodes.Assign, nodes.AssignBlock, nodes.Macro)
@@ -56,11 +56,14 @@ class Reducer:
         self._known: list[nodes.Node] = []
         self._text: list[str] = []
         self._compiler = Compiler(env, self._definitions, self._static, self._evaluate)
+        self.assets: list[tuple[str, int]] = []  #: downloads, and the lines that offer them
         self.uses: list[tuple[str, int]] = []  #: fields, and the lines that speak of them
 
     def reduce(self, tree: nodes.Template) -> Skeleton:
         """Give the part's skeleton. Raises TemplateProblem when what is known now cannot be rendered."""
         for node in walk(tree):
+            if (asset := asset_name(node)) is not None:
+                self.assets.append((asset, node.lineno))
             field = as_field(node) if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
             if field is not None:
                 self.uses.append((field.name, node.lineno))

@@ -40,6 +40,15 @@ def member(node: nodes.Node) -> tuple[str, ...] | None:
     return None if inner is None else (*inner, last)
 
 
+def asset_name(node: nodes.Node) -> str | None:
+    """Recognise `asset('name')`."""
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "asset":
+        match node.args:
+            case [nodes.Const(value=str(name))]:
+                return str(name)
+    return None
+
+
 def walk(node: nodes.Node) -> Iterator[nodes.Node]:
     """Go through a node and everything below it, in the order of the source."""
     yield node
@@ -93,6 +102,10 @@ def check_names(
         if isinstance(node, nodes.Name) and node.ctx != "load" and node.name in ROOTS:
             raise TemplateProblem(
                 part, node.lineno, f"{node.name} is given and cannot be changed.", "Choose another name."
+            )
+        if isinstance(node, nodes.Call) and member(node.node) == ("asset",) and asset_name(node) is None:
+            raise TemplateProblem(
+                part, node.lineno, "asset takes the name of one file.", "Write it as asset('brochure.pdf')."
             )
         if isinstance(node, nodes.Filter) and node.name not in env.filters:
             raise _unknown(part, node.lineno, node.name, sorted(env.filters), "filter")

@@ -56,6 +56,8 @@ def plan_of(html: str, **more: Any) -> Plan:
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", 1, "without end"),
         ("{{ " + "(" * 400 + "1" + ")" * 400 + " }}", 1, "nested too deeply"),
         ("<a href=\"{{ asset('c.pdf') }}\">", 1, "no file c.pdf to download. There are: b.pdf"),
+        ("\n{% for x in contact.fields.size %}{{ asset('c.pdf') }}{% endfor %}", 2, "no file c.pdf"),
+        ("{{ asset(contact.name) }}", 1, "one file"),
         ("{{ asset('../b.pdf') }}", 1, "no file ../b.pdf"),
     ],
 )
