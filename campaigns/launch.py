@@ -7,9 +7,9 @@ after the checks; a worker then launches (`launch_due`), so that a large audienc
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,13 +22,15 @@ from outbox.composing import MailKitchen, read_source
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
 from templates.plan import Plan
-from templates.preview import check
+from templates.preview import preview
 
 log = logging.getLogger(__name__)
 
 #: Columns of contacts that templates speak of; `contact.email` is the address itself.
 _COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation", "country", "language"})
 _CHUNK: Final = 5000
+_SAMPLES: Final = 5
+_CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
 
 _WRITE: Final = """
 WITH audience AS MATERIALIZED (
@@ -62,12 +64,10 @@ class LaunchCheck:
 async def check_launch(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> LaunchCheck:
     """Tell whether a campaign can be launched. Raises NotFound, Conflict and InvalidInput (template, segment,
     fields that recipients lack) as `launch` does; changes nothing."""
-    plan = await _prepare_plan(pool, campaign_id, kitchen)
+    plan = await _try_plan(pool, campaign_id, kitchen, clock)
     async with transaction(pool) as connection:
-        campaign = await load_campaign(connection, campaign_id)
-        _refuse_launched(campaign)
-        audience = await _audience(connection, campaign, clock)
-        recipients = await _check_recipients(connection, plan, audience)
+        campaign = await _load_draft(connection, campaign_id)
+        recipients = await _check_recipients(connection, plan, await _audience(connection, campaign, clock))
     return LaunchCheck(recipients, plan.warnings)
 
 
@@ -95,11 +95,10 @@ async def launch(
     Raises NotFound, Conflict (launched already), and InvalidInput for a template that cannot be used, a missing
     segment, an audience without anybody, or fields that the template prints and recipients lack (with counts).
     """
-    plan = await _prepare_plan(pool, campaign_id, kitchen)
+    plan = await _try_plan(pool, campaign_id, kitchen, clock)
     async with transaction(pool) as connection:
         await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id)
-        campaign = await load_campaign(connection, campaign_id)
-        _refuse_launched(campaign)
+        campaign = await _load_draft(connection, campaign_id)
         audience = await _audience(connection, campaign, clock)
         await _check_recipients(connection, plan, audience)
         await connection.executemany(
@@ -143,19 +142,24 @@ async def launch_due(
     return launched
 
 
-def _refuse_launched(campaign: Campaign) -> None:
+async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
+    campaign = await load_campaign(connection, campaign_id)
     next_state(CampaignState(campaign.state), CampaignMove.LAUNCH)
+    return campaign
 
 
-async def _prepare_plan(pool: Pool, campaign_id: int, kitchen: MailKitchen) -> Plan:
-    """The campaign's plan, after a check in a process that can be killed."""
+async def _try_plan(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> Plan:
+    """The campaign's plan, after it was tried on some recipients in a process that can be killed."""
     async with pool.acquire() as connection:
-        campaign = await load_campaign(connection, campaign_id)
-        _refuse_launched(campaign)
-        assets: Collection[str] = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
-    source = read_source(campaign.source)
+        campaign = await _load_draft(connection, campaign_id)
+        source = read_source(campaign.source)
+        audience = await _audience(connection, campaign, clock)
+        assets = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
+        samples = await connection.fetch(
+            _CONTACTS.format(audience.sql) + f" LIMIT {_SAMPLES}", *audience.args
+        )
     context = kitchen.context(campaign_id, campaign.name, source, assets)
-    await check(source, context)
+    await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
     return await kitchen.plan(source, context)
 
 
@@ -212,10 +216,7 @@ def _column(name: str) -> str:
 async def _count_refusals(connection: Connection, plan: Plan, audience: Audience) -> Counter[str]:
     """Ask the plan about every recipient, for templates whose conditions decide which fields they print."""
     counts: Counter[str] = Counter()
-    cursor = await connection.cursor(
-        f"SELECT c.*, a.address AS email FROM ({audience.sql}) AS a JOIN contacts AS c ON c.id = a.contact_id",
-        *audience.args,
-    )
+    cursor = await connection.cursor(_CONTACTS.format(audience.sql), *audience.args)
     while rows := await cursor.fetch(_CHUNK):
         for row in rows:
             counts.update(refusal.field for refusal in plan.refusals(dict(row)))
