@@ -59,7 +59,8 @@ def choose_account(folder: Path) -> Account | None:
         if folder.exists() and owner != os.geteuid():
             raise ConfigurationError(
                 f"{folder} belongs to the account {_name(owner)}, so its servers cannot be started by "
-                f"{_name(os.geteuid())}. Start Clytie as root or as {_name(owner)}, or choose another data directory."
+                f"{_name(os.geteuid())}. Start Clytie as root or as {_name(owner)}, or choose another data "
+                "directory (CLYTIE_VAR)."
             )
         return None
     if owner:

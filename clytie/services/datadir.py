@@ -104,7 +104,7 @@ class DataDirectory:
         except PermissionError:
             raise ConfigurationError(
                 f"The data directory {self.path} may not be written by this user. Give it to this user, or choose "
-                "another data directory."
+                "another data directory (CLYTIE_VAR)."
             ) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +113,7 @@ class DataDirectory:
             os.close(lock)
             raise Conflict(
                 f"The data directory {self.path} is in use by another Clytie (process {holder}). Stop that one, or "
-                "choose another data directory."
+                "choose another data directory (CLYTIE_VAR)."
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
@@ -126,7 +126,8 @@ class DataDirectory:
             raise ConfigurationError(
                 f"The data directory {self.path} was written by a newer Clytie ({known['clytie']}; format "
                 f"{known['format']}, PostgreSQL {known['postgresql']}), this one is {clytie.__version__} (format {FORMAT}, "
-                f"PostgreSQL {POSTGRES_MAJOR}). Install the newer version again, or choose another data directory."
+                f"PostgreSQL {POSTGRES_MAJOR}). Install the newer version again, or choose another "
+                "data directory (CLYTIE_VAR)."
             )
         if known["postgresql"] < POSTGRES_MAJOR:
             raise ConfigurationError(

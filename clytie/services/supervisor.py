@@ -71,7 +71,7 @@ class Services:
             self.stop()
             raise ConfigurationError(
                 f"The servers below {self._directory.path} cannot be started: {error}. Give the folder to this user, or "
-                "choose another data directory."
+                "choose another data directory (CLYTIE_VAR)."
             ) from error
         except BaseException:
             self.stop()
