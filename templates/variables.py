@@ -63,10 +63,6 @@ def parse(env: MailEnvironment, part: str, source: str) -> nodes.Template:
     except TemplateSyntaxError as error:
         problem = (error.message or "this is not valid jinja2").rstrip(".") + "."
         raise TemplateProblem(part, error.lineno, problem, "Correct the tag on this line.") from error
-    except RecursionError as error:
-        raise TemplateProblem(
-            part, 1, "this is nested too deeply.", "Take some of the brackets out."
-        ) from error
 
 
 def check_names(

@@ -55,6 +55,7 @@ def plan_of(html: str, **more: Any) -> Plan:
         ("{% set contact = 1 %}", 1, "contact is given"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", 1, "without end"),
         ("{{ " + "(" * 400 + "1" + ")" * 400 + " }}", 1, "nested too deeply"),
+        ("{{ " + "1+" * 3000 + "1 }}", 1, "nested too deeply"),
         ("<a href=\"{{ asset('c.pdf') }}\">", 1, "no file c.pdf to download. There are: b.pdf"),
         ("\n{% for x in contact.fields.size %}{{ asset('c.pdf') }}{% endfor %}", 2, "no file c.pdf"),
         ("{{ asset(contact.name) }}", 1, "one file"),
