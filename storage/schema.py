@@ -162,7 +162,9 @@ identities = Table(
     Column("given", Text, nullable=False),  # as it was written
     Column("last_open_day", Date),  # deliverability only: the day of the last open, overwritten by the next
     _moment("created_at", default=True),
-    UniqueConstraint("kind", "address"),
+    # a mail address is one contact's; a phone number may be shared by the people of an office
+    Index("uq_identities_mail", "address", unique=True, postgresql_where=text("kind = 'mail'")),
+    Index("uq_identities_phone", "address", "contact_id", unique=True, postgresql_where=text("kind = 'phone'")),
     Index("ix_identities_contact_id", "contact_id"),
 )
 
@@ -220,7 +222,16 @@ consent_ledger = Table(
     Column("source", Text, nullable=False),
     _moment("occurred_at"),
     _moment("recorded_at", default=True),
-    Index("ix_consent_ledger_contact_id", "contact_id", "purpose"),
+    # the same words twice are one entry
+    Index(
+        "uq_consent_ledger_entry",
+        "contact_id",
+        "purpose",
+        "state",
+        "occurred_at",
+        text("md5(wording)"),
+        unique=True,
+    ),
 )
 
 consents = Table(  # the state that follows from the ledger, kept in the same statement

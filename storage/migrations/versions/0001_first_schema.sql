@@ -39,7 +39,7 @@ CREATE TABLE consent_ledger (
     CONSTRAINT pk_consent_ledger PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_consent_ledger_contact_id ON consent_ledger (contact_id, purpose);
+CREATE UNIQUE INDEX uq_consent_ledger_entry ON consent_ledger (contact_id, purpose, state, occurred_at, md5(wording));
 
 CREATE TABLE consents (
     contact_id BIGINT NOT NULL,
@@ -180,9 +180,12 @@ CREATE TABLE identities (
     given TEXT NOT NULL,
     last_open_day DATE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    CONSTRAINT pk_identities PRIMARY KEY (id),
-    CONSTRAINT uq_identities_kind_address UNIQUE (kind, address)
+    CONSTRAINT pk_identities PRIMARY KEY (id)
 );
+
+CREATE UNIQUE INDEX uq_identities_mail ON identities (address) WHERE kind = 'mail';
+
+CREATE UNIQUE INDEX uq_identities_phone ON identities (address, contact_id) WHERE kind = 'phone';
 
 CREATE INDEX ix_identities_contact_id ON identities (contact_id);
 
