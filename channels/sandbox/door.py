@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import weakref
-from typing import Protocol
+from typing import Protocol, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -74,8 +74,7 @@ class SandboxDoor:
             if connection._handler_coroutine is not None:
                 connection._handler_coroutine.cancel()
                 tasks.append(connection._handler_coroutine)
-            if isinstance(connection.transport, asyncio.Transport):
-                connection.transport.abort()
+            _abort(connection)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _make_connection(self) -> SMTP:
@@ -151,6 +150,11 @@ class _Handler:
 
 async def _drop(server: SMTP) -> None:
     """Cut the connection; the loss cancels the caller, which waits for it here."""
-    if isinstance(server.transport, asyncio.Transport):
-        server.transport.abort()
+    _abort(server)
     await asyncio.Event().wait()
+
+
+def _abort(connection: SMTP) -> None:
+    # uvloop's transports are no subclass of asyncio.Transport.
+    if connection.transport is not None:
+        cast(asyncio.Transport, connection.transport).abort()

@@ -1,0 +1,130 @@
+"""The other side of each kind of channel, for the contract tests: a real server, and one that misbehaves.
+
+A new kind of channel adds its counterpart to `COUNTERPARTS`; the contract fails for channels without one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from channels.base import Received
+from channels.mail.settings import Timeouts
+from channels.sandbox.door import SandboxDoor
+from domain.messages import ChannelKind, DeliveryState, Outbound
+from tests.channels.mails import make_message
+from tests.channels.scripted import SILENCE, Answer, Cut, Pause, ScriptedServer
+
+
+@dataclass
+class Counterpart:
+    """What the contract needs to know about a running other side."""
+
+    settings: dict[str, Any]
+    arrived: Callable[[], list[int]]  # keys of the messages that were taken, once per arrival
+
+
+@dataclass(frozen=True)
+class Mischief:
+    """A way to misbehave and the states that it may lead to."""
+
+    name: str
+    running: Callable[[], contextlib.AbstractAsyncContextManager[Counterpart]]
+    states: frozenset[DeliveryState]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that the contract needs for a kind of channel."""
+
+    running: Callable[[], contextlib.AbstractAsyncContextManager[Counterpart]]
+    make_message: Callable[[int], Outbound]
+    injections: tuple[Outbound, ...]
+    mischiefs: tuple[Mischief, ...] = field(default=())
+
+
+def _mail_settings(port: int) -> dict[str, Any]:
+    quick = Timeouts(greeting=0.3, command=0.3, mail=0.3, rcpt=0.3, data=0.3, dot=0.3, quit=0.2, grace=0.3)
+    return {"host": "127.0.0.1", "port": port, "encryption": "never", "connections": 3, "timeouts": quick}
+
+
+def _key(raw: bytes) -> int:
+    return int(raw.partition(b"Message-ID: <")[2].partition(b"@")[0])
+
+
+@contextlib.asynccontextmanager
+async def _run_door() -> AsyncIterator[Counterpart]:
+    """aiosmtpd, by way of the test mailbox, which keeps what it got."""
+    stored: list[Received] = []
+
+    async def store(received: Received) -> None:
+        stored.append(received)
+
+    door = SandboxDoor(store)
+    await door.start()
+    try:
+        yield Counterpart(_mail_settings(door.port), lambda: [_key(received.raw) for received in stored])
+    finally:
+        await door.stop()
+
+
+def _misbehave(step: str, answer: Answer, *, once: bool) -> Callable[[], Any]:
+    @contextlib.asynccontextmanager
+    async def run() -> AsyncIterator[Counterpart]:
+        async with ScriptedServer().running() as server:
+            if once:
+                server.say(step, answer)
+            else:
+                server.always[step] = answer
+            yield Counterpart(_mail_settings(server.port), lambda: [_key(mail[2]) for mail in server.mails])
+
+    return run
+
+
+def _mail_mischiefs() -> tuple[Mischief, ...]:
+    answers: dict[str, Answer] = {
+        "cut": Cut(),
+        "reset": Cut(reset=True),
+        "silence": SILENCE,
+        "slow reply": Pause(0.1, b"451 4.3.0 later\r\n"),
+        "garbage": b"what?\r\n",
+        "421": b"421 4.3.2 closing\r\n",
+        "4xx": b"450 4.2.1 later\r\n",
+        "5xx": b"550 5.1.1 no\r\n",
+    }
+    mischiefs = []
+    for step in ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "content", "RSET"):
+        for name, answer in answers.items():
+            states = {DeliveryState.SENT, DeliveryState.DEFERRED}
+            if step == "content" and name in ("cut", "reset", "silence", "garbage"):
+                states.add(DeliveryState.UNCERTAIN)
+            if name == "5xx" and step in ("MAIL", "RCPT", "DATA", "content"):
+                states.add(DeliveryState.REJECTED)
+            for once in (True, False):
+                title = f"{name} to {step} {'once' if once else 'always'}"
+                mischiefs.append(Mischief(title, _misbehave(step, answer, once=once), frozenset(states)))
+    return tuple(mischiefs)
+
+
+_BREAKOUTS = (
+    "a@example.com>\r\nRCPT TO:<b@example.com",
+    "a@example.com\nDATA",
+    "a b@example.com",
+    "a\0@example.com",
+)
+
+COUNTERPARTS: dict[ChannelKind, Kind] = {
+    ChannelKind.MAIL: Kind(
+        running=_run_door,
+        make_message=make_message,
+        injections=(
+            *(make_message(1, recipient=breakout) for breakout in _BREAKOUTS),
+            *(make_message(1, sender=breakout) for breakout in _BREAKOUTS),
+            make_message(1, content=b"Subject: x\r\n\r\n.\r\nMAIL FROM:<evil@example.com>\r\n.\r\n"),
+            make_message(1, content=b"Subject: x\r\n\r\nwithout end\r\n"),
+        ),
+        mischiefs=_mail_mischiefs(),
+    ),
+}
