@@ -78,7 +78,6 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.old", _O, "the value before a change"),
         Field("event.new", _O, "the value after a change"),
         Field("event.purpose", _O, "the purpose that was Granted or Withdrawn"),
-        Field("event.wording", _O, "the words that consent was given to"),
         Field("event.source", _O, "where consent was given or withdrawn"),
         Field("event.medium", _O, "what was Noted: meeting, letter, fax, chat or visit"),
         Field("event.outcome", _O, "how a task ended"),
