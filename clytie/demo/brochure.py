@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NAME = "helianthe-solar-roofs.pdf"
+NAME = "brochure.pdf"
 
 _LINES = (
     (30, "Helianthe Energie"),

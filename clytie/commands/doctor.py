@@ -1,0 +1,165 @@
+"""`clytie doctor`: look at the settings and at every server they name; each finding comes with its remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import smtplib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import redis.asyncio
+import redis.exceptions
+
+from channels.mail.settings import Encryption, MailSettings
+from clytie.attach import reach_servers
+from clytie.commands.output import out
+from clytie.keys import load_token_keys
+from clytie.services.supervisor import ServiceUrls
+from clytie.settings import Settings, load_settings
+from domain.errors import ClytieError
+
+_LEAST_POSTGRESQL: Final = 150000
+_LEAST_DISK: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, what was found, and what to do when that is not good."""
+
+    subject: str
+    good: bool
+    says: str
+    remedy: str = ""
+
+
+async def run_doctor() -> int:
+    """Print the findings; 1 when one of them is not good."""
+    ill = False
+    async for finding in examine(load_settings()):
+        mark, style = ("ok ", "green") if finding.good else ("!! ", "bold red")
+        out().print(mark, style=style, end="")
+        out().print(f"{finding.subject}: {finding.says}", markup=False)
+        if not finding.good:
+            ill = True
+            out().print(f"   {finding.remedy}", markup=False)
+    return int(ill)
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every finding, in the order an administrator would look."""
+    yield _disk(settings)
+    yield _keys(settings)
+    yield _address(settings)
+    try:
+        async with reach_servers(settings) as urls:
+            yield await _postgres(urls)
+            yield await _redis(urls)
+    except (ClytieError, OSError, asyncpg.PostgresError) as error:
+        yield Finding(
+            "Servers",
+            False,
+            str(error),
+            "Mend what it says, or set CLYTIE_DATABASE_URL and CLYTIE_REDIS_URL.",
+        )
+    if settings.mail is None:
+        yield Finding("Mail", True, "no server is set; every mail goes to the test mailbox")
+    else:
+        yield await asyncio.to_thread(_mail, settings.mail)
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.var
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    return Finding(
+        "Data directory",
+        free >= _LEAST_DISK,
+        f"{settings.var}, {free / (1 << 30):.1f} GiB free",
+        "Make room: PostgreSQL stops when the disk is full.",
+    )
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        load_token_keys(settings.token_keys, settings.var)
+    except ClytieError as error:
+        return Finding("Token keys", False, str(error), "Correct CLYTIE_TOKEN_KEYS.")
+    place = "from the settings" if settings.token_keys else f"in {settings.var / 'token-keys.json'}"
+    return Finding(
+        "Token keys", True, f"{place}; keep a copy: without them, links in sent mail no longer work"
+    )
+
+
+def _address(settings: Settings) -> Finding:
+    parts = urlsplit(settings.public_url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    good = settings.mail is None or (parts.scheme == "https" and not local)
+    return Finding(
+        "Public address",
+        good,
+        settings.public_url,
+        "Set CLYTIE_WEB__PUBLIC_URL to the https address that recipients of your mail can reach.",
+    )
+
+
+async def _postgres(urls: ServiceUrls) -> Finding:
+    connection = await asyncpg.connect(urls.database_url, timeout=10)
+    try:
+        number = int(await connection.fetchval("SHOW server_version_num"))
+        schema = await connection.fetchval("SELECT version_num FROM alembic_version")
+    finally:
+        await connection.close()
+    return Finding(
+        "PostgreSQL",
+        number >= _LEAST_POSTGRESQL,
+        f"version {number // 10000}.{number % 10000}, schema {schema}",
+        "Upgrade PostgreSQL to version 15 or newer.",
+    )
+
+
+async def _redis(urls: ServiceUrls) -> Finding:
+    client = redis.asyncio.Redis.from_url(urls.redis_url, socket_timeout=5)
+    try:
+        version = (await client.info("server"))["redis_version"]
+    except redis.exceptions.RedisError as error:
+        return Finding(
+            "Redis",
+            False,
+            str(error),
+            "Check CLYTIE_REDIS_URL; until it answers, work starts a second later.",
+        )
+    finally:
+        await client.aclose()
+    return Finding("Redis", True, f"version {version}")
+
+
+def _mail(mail: MailSettings) -> Finding:
+    """Connect, greet, encrypt and log in as the sender would; nothing is sent."""
+    place = f"{mail.host} port {mail.port}"
+    kind = smtplib.SMTP_SSL if mail.encryption is Encryption.IMPLICIT else smtplib.SMTP
+    try:
+        with kind(mail.host, mail.port, timeout=15) as client:
+            client.ehlo()
+            if mail.encryption is not Encryption.IMPLICIT and client.has_extn("starttls"):
+                client.starttls()
+                client.ehlo()
+            elif mail.encryption is Encryption.REQUIRED:
+                return Finding(
+                    "Mail",
+                    False,
+                    f"{place} offers no STARTTLS",
+                    "Use another port (587), or implicit on 465.",
+                )
+            if mail.username:
+                client.login(mail.username, mail.password.get_secret_value())
+            offered = ", ".join(sorted(client.esmtp_features))
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding(
+            "Mail", False, f"{place}: {error}", "Check CLYTIE_MAIL__HOST, __PORT, __ENCRYPTION and the login."
+        )
+    return Finding("Mail", True, f"{place} answers and offers {offered}")

@@ -1,0 +1,252 @@
+"""`clytie demo --check`: the story once, each step verified from outside by SMTP, HTTP and the API.
+
+What must come out follows from the CSV and from what the recipients did, never from looking into the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import random
+import re
+import smtplib
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from clytie.demo.api import Api, open_client, until
+from clytie.demo.people import CLAIRE, DemoFile
+from clytie.demo.recipients import HUMAN, Answers, Habit, plan_visits, visit_all
+from clytie.demo.seed import Seeded
+from clytie.demo.story import Sent, import_contacts, read_mailboxes, send_letter
+from clytie.serve import House
+from clytie.settings import Settings
+
+#: who does what, by the recipient's place in the list; the fewer the habit, the rarer it is in life
+_HABITS: Final = (Habit.OPENS, Habit.CLICKS, Habit.DOWNLOADS, Habit.GATEWAY, Habit.PROXY, Habit.OPENS) + (
+    Habit.IGNORES,
+) * 4
+_PATIENCE: Final = 8.0  # seconds within which people come to their mail
+_ENGAGED: Final = frozenset({"Opened", "Clicked", "Downloaded"})
+_OUTCOMES: Final = re.compile(r'^clytie_hits_total\{outcome="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Findings:
+    """The counts of the JSON line, and every difference from what must be."""
+
+    counts: dict[str, Any] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+    def expect(self, what: str, found: object, wanted: object) -> None:
+        """Note a difference."""
+        if found != wanted:
+            self.differences.append(f"{what}: {found!r} instead of {wanted!r}")
+
+
+async def check_story(house: House, seeded: Seeded, file: DemoFile) -> Findings:
+    """Play the story and verify it; gives the counts and the differences."""
+    findings = Findings()
+    began = time.monotonic()
+    base_url = house.settings.public_url
+    people = {row["email"].strip().lower(): row for row in csv.DictReader(io.StringIO(file.content.decode()))}
+    async with open_client() as client:
+        apis = {role: Api(client, base_url, token) for role, token in seeded.tokens.items()}
+        await _check_import(findings, apis["marketer"], file)
+        sent = await _check_sending(findings, house.settings, apis, people)
+        refusing = await _withdraw(client, sent, people)
+        habits = _habits(sent, refusing)
+        answers = await _visit(sent, habits)
+        await _check_hits(findings, client, apis, sent, answers, base_url)
+        await _check_tasks(findings, apis, sent, habits, people, refusing)
+        await _check_consent(findings, apis["marketer"], people, refusing)
+        await _check_callback(findings, apis)
+    findings.counts["seconds"] = round(time.monotonic() - began, 1)
+    findings.counts["differences"] = findings.differences
+    return findings
+
+
+async def _check_import(findings: Findings, marketer: Api, file: DemoFile) -> None:
+    job = await import_contacts(marketer, file)
+    imported = job["created"] + job["joined"]
+    rejects = [line async for line in marketer.pages(f"/imports/{job['id']}/rejects")]
+    findings.counts |= {"lines": file.lines, "imported": imported, "rejected": job["rejected"]}
+    findings.expect("rejected lines", job["rejected"], file.refused)
+    findings.expect("rejected lines in the report", len(rejects), file.refused)
+    findings.expect("imported lines", imported, file.lines - job["rejected"])
+
+
+async def _check_sending(
+    findings: Findings, settings: Settings, apis: Mapping[str, Api], people: Mapping[str, Mapping[str, str]]
+) -> Sent:
+    findings.expect("the test mailbox's SMTP door", await asyncio.to_thread(_knock, settings), 250)
+    wanted = {
+        address
+        for address, row in people.items()
+        if row["country"] == "FR" and row["relation"] == "prospect" and "newsletter" in row["consent_purpose"]
+        and row["consent_date"]
+    }  # fmt: skip
+    sent = await send_letter(apis["marketer"])
+    await read_mailboxes(apis["administrator"], sent, settings.public_url)
+    report = await apis["marketer"].get(f"/campaigns/{sent.campaign_id}/report")
+    findings.counts |= {
+        "sent": report["deliveries"]["sent"],
+        "in_mailbox": len(sent.message_ids),
+        "message_ids": len(set(sent.message_ids)),
+    }
+    findings.expect("recipients", set(sent.mails), wanted)
+    findings.expect("rows sent", report["deliveries"]["sent"], len(wanted))
+    findings.expect("mails in the test mailbox", len(sent.message_ids), len(wanted))
+    findings.expect("Message-IDs", len(set(sent.message_ids)), len(wanted))
+    return sent
+
+
+def _knock(settings: Settings) -> int:
+    """Say NOOP to the test mailbox."""
+    with smtplib.SMTP(settings.sandbox.host, settings.sandbox.port, timeout=10) as client:
+        client.ehlo()
+        return client.noop()[0]
+
+
+async def _withdraw(
+    client: aiohttp.ClientSession, sent: Sent, people: Mapping[str, Mapping[str, str]]
+) -> frozenset[str]:
+    """Two people take their consent to be measured back on the mail's own page; their hits must then be refused."""
+    measured = [
+        one for one in sorted(sent.mails) if "measure" in people[one]["consent_purpose"] and one != CLAIRE
+    ]
+    refusing = frozenset(measured[:2])
+    for address in refusing:
+        form = {"form": "preferences", "newsletter": "on"}
+        async with client.post(sent.unsubscribe[address], data=form) as answer:
+            answer.raise_for_status()
+    return refusing
+
+
+def _habits(sent: Sent, refusing: frozenset[str]) -> dict[str, Habit]:
+    habits = {address: _HABITS[place % len(_HABITS)] for place, address in enumerate(sorted(sent.mails))}
+    return habits | dict.fromkeys(refusing, Habit.CLICKS) | {CLAIRE: Habit.CLICKS}
+
+
+async def _visit(sent: Sent, habits: Mapping[str, Habit]) -> Answers:
+    chance = random.Random(7)
+    visits = [
+        visit
+        for address, mail in sent.mails.items()
+        for visit in plan_visits(mail, habits[address], chance, patience=_PATIENCE)
+    ]
+    answers = Answers()
+    await visit_all(visits, answers)
+    return answers
+
+
+async def _check_hits(
+    findings: Findings,
+    client: aiohttp.ClientSession,
+    apis: Mapping[str, Api],
+    sent: Sent,
+    answers: Answers,
+    base_url: str,
+) -> None:
+    """Each answered hit is a person's event, an anonymous count, or was refused."""
+    async with client.get(f"{base_url}/metrics") as answer:
+        outcomes = Counter(
+            {name: int(float(count)) for name, count in _OUTCOMES.findall(await answer.text())}
+        )
+    report = await apis["marketer"].get(f"/campaigns/{sent.campaign_id}/report")
+    personal = 0
+    async for contact in apis["marketer"].pages("/contacts"):
+        events = [one async for one in apis["marketer"].pages(f"/contacts/{contact['id']}/events")]
+        personal += sum(1 for event in events if event["type"] in _ENGAGED)
+    anonymous = sum(hits["anonymous"] for hits in report["hits"].values())
+    findings.counts |= {
+        "hits_answered": answers.total,
+        "personal": personal,
+        "anonymous": anonymous,
+        "refused": outcomes["refused"],
+        "unrecorded": answers.unrecorded,
+    }
+    findings.expect("failed requests", answers.failed, [])
+    findings.expect("unrecorded hits", answers.unrecorded, 0)
+    findings.expect("answered hits", personal + anonymous + outcomes["refused"], answers.total)
+    for name, count in (("anonymous", anonymous), ("refused", outcomes["refused"])):
+        if not count:
+            findings.differences.append(f"{name} hits: none, so nothing was shown about them")
+
+
+async def _check_tasks(
+    findings: Findings,
+    apis: Mapping[str, Api],
+    sent: Sent,
+    habits: Mapping[str, Habit],
+    people: Mapping[str, Mapping[str, str]],
+    refusing: frozenset[str],
+) -> None:
+    """People who may be called and were seen reading get exactly one task; machines get none."""
+    wanted = Counter(
+        address
+        for address, habit in habits.items()
+        if habit in HUMAN
+        and address not in refusing
+        and {"measure", "calls"} <= set(people[address]["consent_purpose"].split(";"))
+    )
+    manager = apis["manager"]
+    names = {one["id"]: one["email"] async for one in manager.pages("/contacts")}
+
+    async def tasks() -> Counter[str]:
+        found = manager.pages("/tasks", scope="all", campaign_id=sent.campaign_id)
+        return Counter([names[task["contact_id"]] async for task in found])
+
+    async def enough() -> bool | None:
+        return True if (await tasks()).total() >= wanted.total() else None
+
+    try:
+        await until(enough, "every expected task is open", patience=45)
+    finally:
+        await asyncio.sleep(2)  # time for tasks that must not come
+        found = await tasks()
+        machines = sum(found[one] for one, habit in habits.items() if habit in (Habit.GATEWAY, Habit.PROXY))
+        findings.counts |= {
+            "tasks": found.total(),
+            "expected_tasks": wanted.total(),
+            "tasks_from_machines": machines,
+        }
+        findings.expect("tasks by contact", dict(found), dict(wanted))
+
+
+async def _check_consent(
+    findings: Findings, marketer: Api, people: Mapping[str, Mapping[str, str]], refusing: frozenset[str]
+) -> None:
+    """Nobody who did not allow to be measured has an engagement event."""
+    without = 0
+    async for contact in marketer.pages("/contacts"):
+        row = people.get(contact["email"] or "")
+        if row is None or ("measure" in row["consent_purpose"] and contact["email"] not in refusing):
+            continue
+        events = [one async for one in marketer.pages(f"/contacts/{contact['id']}/events")]
+        without += sum(1 for event in events if event["type"] in _ENGAGED)
+    findings.counts["events_without_consent"] = without
+    findings.expect("events without consent", without, 0)
+
+
+async def _check_callback(findings: Findings, apis: Mapping[str, Api]) -> None:
+    """Claire's owner accepts the task, calls, writes the outcome down; it is on her timeline."""
+    rep = apis["rep"]
+    claire = next(one for one in (await rep.get("/contacts", search=CLAIRE))["items"])
+    task = next(one for one in (await rep.get("/tasks", contact_id=claire["id"]))["items"])
+    for move in ({"move": "accept"}, {"move": "start"}):
+        task = await rep.post(f"/tasks/{task['id']}/moves", {**move, "version": task["version"]})
+    outcome = {"result": "interested", "note": "Wants a visit in January."}
+    done = await rep.post(
+        f"/tasks/{task['id']}/moves", {"move": "finish", "version": task["version"], "outcome": outcome}
+    )
+    events = [one async for one in rep.pages(f"/contacts/{claire['id']}/events")]
+    told = [event for event in events if event["type"] == "TaskDone" and event["task_id"] == task["id"]]
+    findings.counts["callback"] = done["state"]
+    findings.expect("the callback's state", done["state"], "done")
+    findings.expect("outcomes on the timeline", len(told), 1)
