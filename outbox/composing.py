@@ -116,6 +116,8 @@ class MailKitchen:
             sender={
                 "name": organisation or source.from_name or source.from_address,
                 "email": source.from_address,
+                "postal_address": self._settings.postal_address,
+                "website": self._settings.website.rstrip("/") or self._base_url,
             },
             asset_token=self._tokens.sign(TokenUse.MEASURE, campaign_id),
             list_id=f"clytie.{source.from_address.rpartition('@')[2]}",

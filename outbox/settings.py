@@ -53,6 +53,12 @@ class OutboxSettings(BaseModel):
         default="",
         description="who writes, as templates see it in sender.name; empty for the campaign's sender",
     )
+    postal_address: str = Field(
+        default="", description="the organisation's address, as templates see it in sender.postal_address"
+    )
+    website: str = Field(
+        default="", description="the organisation's site, sender.website in templates; empty for our own address"
+    )
     bounce_local: _Local = Field(
         default="bounces", description="local part of envelope senders; a token is added behind a plus sign"
     )

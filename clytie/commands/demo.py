@@ -25,6 +25,9 @@ from storage.pool import open_pool
 #: Times that fit a demo: people read within minutes, so verdicts come within seconds.
 _DEMO: Final[Mapping[str, str]] = {
     "CLYTIE_DEMO": "true",
+    "CLYTIE_OUTBOX__ORGANISATION": "Hélianthe Énergie",
+    "CLYTIE_OUTBOX__POSTAL_ADDRESS": "12 rue des Tournesols, 69007 Lyon",
+    "CLYTIE_OUTBOX__WEBSITE": "https://helianthe.example",
     "CLYTIE_TRACKING__SETTLE_SECONDS": "3",
     "CLYTIE_TRACKING__SCANNER_SECONDS": "1.5",
     "CLYTIE_TRACKING__SUSPICION_SECONDS": "2",
@@ -72,7 +75,7 @@ async def _show(house: House) -> None:
     say(f"Open:     {house.settings.public_url}")
     say(f"Data:     {house.settings.var}")
     say("Stop:     Ctrl-C")
-    say("Now:      the contacts are imported and the autumn letter goes out …")
+    say("Now:      the contacts are imported and the spring letter goes out …")
     await play_live(house, seeded)
 
 

@@ -23,7 +23,7 @@ CONDITION: Final[Mapping[str, Any]] = {
         {"consent": "newsletter"},
     ]
 }
-CAMPAIGN: Final = "Autumn letter 2026"
+CAMPAIGN: Final = "Spring letter"
 HOURS: Final = {day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
 
