@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from contacts.directory import load_contacts
+from contacts.history import load_consents, load_history
 from domain.events import EventType
 from domain.predicates import Facts
 from router.rulebook import CompiledRule
 from storage.pool import Connection
 
-_NOTHING: Final[Mapping[str, Any]] = {}
 _NO_FACTS: Final[tuple[Mapping[str, Any], ...]] = ()
 
 #: what a query over `events e` and `hits h` gives for one event
@@ -29,34 +30,8 @@ LEFT JOIN hits h ON h.event_id = e.id AND h.recorded_at = e.recorded_at
 WHERE e.recorded_at BETWEEN $3 AND $4
 """
 _CAMPAIGNS: Final = "SELECT id, name, channel, purpose, launched_at FROM campaigns WHERE id = ANY ($1::int[])"
-_CONTACTS: Final = """
-SELECT asked.id AS asked_id, c.id, c.kind, c.name, c.given_name, c.family_name, c.organisation, c.relation, c.country,
-       c.language, c.timezone, c.owner_id, c.fields, c.created_at, c.updated_at
-FROM unnest($1::bigint[]) AS asked (id)
-LEFT JOIN contact_aliases a ON a.old_id = asked.id
-JOIN contacts c ON c.id = coalesce(a.contact_id, asked.id)
-"""
-_ADDRESSES: Final = """
-SELECT DISTINCT ON (contact_id, kind) contact_id, kind, address FROM identities
-WHERE contact_id = ANY ($1::bigint[]) ORDER BY contact_id, kind, id
-"""
 _MESSAGES: Final = """
 SELECT id, direction, channel, tracking_level, created_at FROM messages WHERE id = ANY ($1::bigint[])
-"""
-_CONSENTS: Final = """
-SELECT contact_id, purpose FROM consents WHERE contact_id = ANY ($1::bigint[]) AND state = 'granted'
-"""
-_HISTORY: Final = f"""
-WITH person AS (
-    SELECT id, id AS known_as FROM unnest($1::bigint[]) AS asked (id)
-    UNION ALL
-    SELECT contact_id, old_id FROM contact_aliases WHERE contact_id = ANY ($1::bigint[])
-)
-SELECT person.id AS person, {EVENT_COLUMNS}
-FROM person
-JOIN events e ON e.contact_id = person.known_as
-LEFT JOIN hits h ON h.event_id = e.id AND h.recorded_at = e.recorded_at
-WHERE e.type = ANY ($2::text[]) AND ($3::timestamptz IS NULL OR e.occurred_at >= $3)
 """
 
 
@@ -171,27 +146,10 @@ async def load_facts(connection: Connection, asked: Asked, now: datetime) -> Non
 
 
 async def _load_contacts(connection: Connection, asked: Asked) -> None:
-    ids = list({sighting.contact_id for sighting, _ in asked if sighting.contact_id is not None})
+    ids = {sighting.contact_id for sighting, _ in asked if sighting.contact_id is not None}
     if not ids:
         return
-    contacts: dict[int, dict[str, Any]] = {}
-    for row in await connection.fetch(_CONTACTS, ids):
-        contact = dict(row)
-        contacts[contact.pop("asked_id")] = contact
-    reached = {
-        contacts[sighting.contact_id]["id"]
-        for sighting, rules in asked
-        if sighting.contact_id in contacts
-        and any(rule.asks("contact.email", "contact.phone") for rule in rules)
-    }
-    if reached:
-        keys = {"mail": "email", "phone": "phone"}
-        addresses: dict[int, dict[str, str]] = {}
-        for row in await connection.fetch(_ADDRESSES, list(reached)):
-            if row["kind"] in keys:
-                addresses.setdefault(row["contact_id"], {})[keys[row["kind"]]] = row["address"]
-        for contact in contacts.values():
-            contact.update(addresses.get(contact["id"], _NOTHING))
+    contacts = await load_contacts(connection, ids)
     for sighting, _ in asked:
         if sighting.contact_id in contacts:
             sighting.contact = contacts[sighting.contact_id]
@@ -212,56 +170,39 @@ async def _load_messages(connection: Connection, asked: Asked) -> None:
 
 
 async def _load_consents(connection: Connection, asked: Asked) -> None:
-    wanted = [
-        sighting
-        for sighting, rules in asked
-        if sighting.contact_id is not None and any(rule.asks_consent for rule in rules)
-    ]
+    wanted = _about_people(asked, lambda rule: rule.asks_consent)
     if wanted:
-        ids = list({sighting.contact_id for sighting in wanted})
-        granted: dict[int, set[str]] = {}
-        for row in await connection.fetch(_CONSENTS, ids):
-            granted.setdefault(row["contact_id"], set()).add(row["purpose"])
-        for sighting in wanted:
-            sighting.consents = frozenset(granted.get(sighting.contact_id or 0, ()))
+        consents = await load_consents(connection, wanted.keys())
+        for id, sightings in wanted.items():
+            for sighting in sightings:
+                sighting.consents = consents[id]
 
 
 async def _load_history(connection: Connection, asked: Asked, now: datetime) -> None:
-    wanted = [
-        sighting
-        for sighting, rules in asked
-        if sighting.contact_id is not None and any(rule.history for rule in rules)
-    ]
+    wanted = _about_people(asked, lambda rule: bool(rule.history))
     if not wanted:
         return
     rules = {rule.id: rule for _, rules in asked for rule in rules if rule.history}.values()
-    types = {kind.value for rule in rules for kind in rule.history}
     reaches = [rule.history_reach for rule in rules]
-    since = None if None in reaches else now - max(reach for reach in reaches if reach is not None)
-    ids = list({sighting.contact_id for sighting in wanted})
-    by_person: dict[int, list[dict[str, Any]]] = {}
-    for row in await connection.fetch(_HISTORY, ids, list(types), since):
-        by_person.setdefault(row["person"], []).append(_read_event(row))
-    await _load_origins(connection, by_person, any(rule.asks("message.", "campaign.") for rule in rules))
-    for sighting in wanted:
-        sighting.history = by_person.get(sighting.contact_id or 0, [])
+    history = await load_history(
+        connection,
+        wanted.keys(),
+        {kind for rule in rules for kind in rule.history},
+        since=None if None in reaches else now - max(reach for reach in reaches if reach is not None),
+        surroundings=any(rule.asks("message.", "campaign.") for rule in rules),
+    )
+    for id, sightings in wanted.items():
+        for sighting in sightings:
+            sighting.history = history[id]
 
 
-async def _load_origins(
-    connection: Connection, by_person: Mapping[int, list[dict[str, Any]]], needed: bool
-) -> None:
-    """Give past events their message and campaign, which the `where` of a `did` may ask about."""
-    events = [event for events in by_person.values() for event in events] if needed else []
-    messages = list({event["message_id"] for event in events if event["message_id"] is not None})
-    campaigns = list({event["campaign_id"] for event in events if event["campaign_id"] is not None})
-    if messages:
-        found = {row["id"]: dict(row) for row in await connection.fetch(_MESSAGES, messages)}
-        for event in events:
-            event["message"] = found.get(event["message_id"])
-    if campaigns:
-        found = {row["id"]: dict(row) for row in await connection.fetch(_CAMPAIGNS, campaigns)}
-        for event in events:
-            event["campaign"] = found.get(event["campaign_id"])
+def _about_people(asked: Asked, needs: Callable[[CompiledRule], bool]) -> dict[int, list[Sighting]]:
+    """The sightings of each contact about which some rule asks what it `needs`."""
+    wanted: dict[int, list[Sighting]] = {}
+    for sighting, rules in asked:
+        if sighting.contact_id is not None and any(needs(rule) for rule in rules):
+            wanted.setdefault(sighting.contact_id, []).append(sighting)
+    return wanted
 
 
 #: the type that a string names, for rules ask by type
