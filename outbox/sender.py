@@ -88,6 +88,11 @@ class Sender:
         self._stopping = False
         self._flush: asyncio.TimerHandle | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether it holds nothing to send."""
+        return not any(feed.ready for feed in self._feeds.values())
+
     def wake(self) -> None:
         """Look at the queue now."""
         self._refresh_at = 0.0
