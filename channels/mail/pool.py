@@ -131,7 +131,7 @@ class Pool:
             task.add_done_callback(self._opening.discard)
 
     def _wake_or_give_up(self, reason: str, words: str) -> None:
-        if self._fruitless < _PATIENCE:
+        if not reason or self._fruitless < _PATIENCE:
             self._wake()
         elif not self._sessions and not self._opening:
             self._fruitless = 1  # the next batch begins with one attempt

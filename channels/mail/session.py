@@ -11,10 +11,11 @@ tells whether the end of it was handed to the transport.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
+from channels.mail import steps
+from channels.mail.dialogue import Dialogue
 from channels.mail.outcomes import Phase, judge_refusal, judge_silence
 from channels.mail.queue import Job
 from channels.mail.settings import Timeouts
@@ -22,27 +23,11 @@ from channels.mail.wire import (
     BROKEN,
     Features,
     Refusal,
-    Reply,
-    ReplyParser,
     reply_text,
     split_lines,
     transaction,
 )
 from domain.messages import DeliveryState
-
-# What the next reply answers. Numbers, because they are compared for every reply.
-_OPENING: Final = 0
-_IDLE: Final = 1
-_RSET: Final = 2
-_MAIL: Final = 3
-_RCPT: Final = 4
-_DATA: Final = 5
-_POURING: Final = 6
-_DOT: Final = 7
-_LONE_DOT: Final = 8
-_QUIT: Final = 9
-_HUNG_UP: Final = 10
-_GONE: Final = 11
 
 #: Content above this many bytes is written in blocks, so that a slow server holds up our memory as little
 #: as possible, and a connection lost half-way is known to be lost before the end.
@@ -51,26 +36,6 @@ BLOCK: Final = 65536
 _SENT: Final = DeliveryState.SENT
 _DEFERRED: Final = DeliveryState.DEFERRED
 _REJECTED: Final = DeliveryState.REJECTED
-
-
-def _waits(timeouts: Timeouts) -> tuple[float, ...]:
-    """Seconds to wait in each step, by the step's number. The opening has its own timeouts."""
-    forever = float("inf")
-    t = timeouts
-    return (
-        forever,
-        t.idle,
-        t.command,
-        t.mail,
-        t.rcpt,
-        t.data,
-        t.block,
-        t.dot,
-        t.dot,
-        t.quit,
-        forever,
-        forever,
-    )
 
 
 class Keeper(Protocol):
@@ -93,18 +58,15 @@ class Keeper(Protocol):
         ...
 
 
-class Session(asyncio.Protocol):
+class Session(Dialogue):
     """A connection to one server. `deadline` is in the loop's time; past it the pool calls `expire`."""
 
     def __init__(self, keeper: Keeper, timeouts: Timeouts, messages: int) -> None:
+        super().__init__()
         self._keeper = keeper
         self._left = messages  # how many more this connection may carry
-        self._loop = asyncio.get_running_loop()
-        self._parser = ReplyParser()
-        self._timeouts = _waits(timeouts)
-        self._step = _OPENING
-        self._waiter: asyncio.Future[Reply] | None = None
-        self._opening_replies: list[Reply] = []
+        self._waits = steps.waits(timeouts)
+        self._step = steps.OPENING
         self._commands = b""  # the group of `ahead`
         self._lines: Iterator[bytes] = iter(())  # its lines not yet written, without PIPELINING
         self._soiled = False  # a transaction may be open on the server: RSET comes first
@@ -113,66 +75,24 @@ class Session(asyncio.Protocol):
         self._poured = 0  # bytes of `wire` written so far
         self._paused = False
         self._rested = False
-        self.farewell = ("", "")  # reason and words of the end; empty for an end in good order
         self.ready = False  # opened, encrypted and logged in
         self.features = Features()
-        self.transport: asyncio.Transport | None = None
         self.ahead: Job | None = None
         self.wire: Job | None = None
         self.dot_left = False
         self.settled = 0
         self.sent = 0
         self.deadline = float("inf")
-        self.closed: asyncio.Future[None] = self._loop.create_future()
-
-    # --- opening: one command, one reply, awaited ---------------------------------------------------
-
-    async def read_reply(self) -> Reply:
-        """The next reply while the connection is being opened. Raises ConnectionError when there is none."""
-        if self._opening_replies:
-            return self._opening_replies.pop(0)
-        if self._step == _GONE:
-            raise ConnectionResetError("the server closed the connection")
-        self._waiter = self._loop.create_future()
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
-
-    async def ask(self, command: bytes) -> Reply:
-        """Write a command and return the reply to it. Raises ConnectionError."""
-        if self.transport is None or self._step == _GONE:
-            raise ConnectionResetError("the server closed the connection")
-        self.transport.write(command)
-        return await self.read_reply()
-
-    @property
-    def unread(self) -> bool:
-        """Whether the server said more than it was asked."""
-        return bool(self._opening_replies) or self._parser.pending
-
-    def start(self, features: Features) -> None:
-        """The connection is open and, where wanted, encrypted and logged in: carry messages."""
-        if self._step == _GONE:
-            self._keeper.part(self)
-            return
-        self.features = features
-        self._take_turn()
-        self._set_deadline()
 
     # --- asyncio.Protocol ---------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by asyncio, and again when STARTTLS has put TLS in between."""
-        self.transport = cast(asyncio.Transport, transport)
-
     def data_received(self, data: bytes) -> None:
         """Called by asyncio with whatever came."""
+        if self._step == steps.OPENING:
+            super().data_received(data)
+            return
         for code, text in self._parser.feed(data):
-            if self._step == _OPENING:
-                self._note_opening(code, text)
-            else:
-                self._advance(code, text)
+            self._advance(code, text)
         self._set_deadline()
 
     def pause_writing(self) -> None:
@@ -182,58 +102,62 @@ class Session(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by asyncio when the transport's buffer has room again."""
         self._paused = False
-        if self._step == _POURING:
+        if self._step == steps.POURING:
             self._pour()
             self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio once, however the connection ended."""
-        step, self._step = self._step, _GONE
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ConnectionResetError(str(exc or "the server closed the connection")))
-        if not self.closed.done():
-            self.closed.set_result(None)
-        if step == _OPENING:
-            self._note_loss(exc)
-        if step in (_OPENING, _GONE):
-            return
-        if step not in (_HUNG_UP, _QUIT):
-            self._note_loss(exc)
+        farewell, step = self.farewell, self._step
+        self._step = steps.GONE
+        super().connection_lost(exc)
+        if step == steps.OPENING:
+            return  # the coroutine that opens it is told by its waiter, or by `start`
+        if step in (steps.HUNG_UP, steps.QUIT):
+            self.farewell = farewell
+        else:
             self._let_go()
         self._keeper.part(self)
 
     # --- the pool's side ----------------------------------------------------------------------------
 
-    @property
-    def busy(self) -> bool:
-        """Whether a message is in this session's hands."""
-        return self.wire is not None or self.ahead is not None
-
-    def wake(self) -> None:
-        """There is work again. Only for a session that rests."""
+    def start(self, features: Features) -> None:
+        """The connection is open and, where wanted, encrypted and logged in: carry messages."""
+        if self._step == steps.GONE:
+            self._keeper.part(self)
+            return
+        self.features = features
         self._take_turn()
         self._set_deadline()
 
+    def wake(self) -> None:
+        """There is work again; nothing happens when the session does not rest any more."""
+        if self._step == steps.IDLE:
+            self._take_turn()
+            self._set_deadline()
+
     def expire(self) -> None:
         """The deadline has passed: a resting session says goodbye, any other one is cut off."""
-        if self._step == _IDLE:
+        if self._step == steps.IDLE:
             self.quit()
+        elif self._step == steps.QUIT:
+            self.hang_up("", "")
         else:
             self.hang_up("timeout", "the server did not answer in time")
 
     def quit(self) -> None:
         """End a session in good order; only when no message is in its hands."""
-        if self._step in (_QUIT, _HUNG_UP, _GONE) or self.transport is None:
+        if self._step in (steps.QUIT, steps.HUNG_UP, steps.GONE) or self.transport is None:
             return
-        self._step = _QUIT
+        self._step = steps.QUIT
         self._set_deadline()
         self.transport.write(b"QUIT\r\n")
 
     def hang_up(self, reason: str, words: str) -> None:
         """Cut the connection now; the messages in its hands end with this reason."""
-        if self._step in (_HUNG_UP, _GONE):
+        if self._step in (steps.HUNG_UP, steps.GONE):
             return
-        self._step = _HUNG_UP
+        self._step = steps.HUNG_UP
         self.farewell = (reason, words)
         self._let_go()
         if self.transport is not None:
@@ -257,13 +181,13 @@ class Session(asyncio.Protocol):
             return
         if not self._reserve():
             if self._left > 0:
-                self._step = _IDLE
+                self._step = steps.IDLE
                 self._rested = True
                 self._keeper.rest(self)
             else:
                 self.quit()
             return
-        self._step = _RSET if self._soiled else _MAIL
+        self._step = steps.RSET if self._soiled else steps.MAIL
         if self.features.pipelining:
             transport.write(b"RSET\r\n" + self._commands if self._soiled else self._commands)
         else:
@@ -286,44 +210,44 @@ class Session(asyncio.Protocol):
         return False
 
     def _advance(self, code: int, text: bytes) -> None:
-        """A reply came: one step of the table in the module's head."""
+        """A reply came: see steps.py."""
         step = self._step
         if code == BROKEN:
             self.hang_up("protocol_error", reply_text(code, text))
-        elif step == _DOT:
+        elif step == steps.DOT:
             self._end_message(code, text)
-        elif step == _MAIL:
-            self._step = _RCPT
+        elif step == steps.MAIL:
+            self._step = steps.RCPT
             if code // 100 != 2:
                 self._refuse(Phase.MAIL, code, text)
             self._write_next_line()
-        elif step == _RCPT:
-            self._step = _DATA
+        elif step == steps.RCPT:
+            self._step = steps.DATA
             if code // 100 != 2:
                 self._rcpt_failed = True
                 self._refuse(Phase.RCPT, code, text)
             self._write_next_line()
-        elif step == _DATA:
+        elif step == steps.DATA:
             self._begin_content(code, text)
-        elif step == _RSET:
+        elif step == steps.RSET:
             if code // 100 != 2:
                 self.hang_up("protocol_error", reply_text(code, text))
                 return
             self._soiled = False
-            self._step = _MAIL
+            self._step = steps.MAIL
             self._write_next_line()
-        elif step == _LONE_DOT:
+        elif step == steps.LONE_DOT:
             self._after_failure()
-        elif step == _POURING:
+        elif step == steps.POURING:
             self._interrupted_by(code, text)
-        elif step in (_IDLE, _QUIT):
-            self._step = _QUIT  # nothing was asked: 421, or an answer to QUIT
+        elif step in (steps.IDLE, steps.QUIT):
+            self._step = steps.QUIT  # nothing was asked: 421, or an answer to QUIT
             if self.transport is not None:
                 self.transport.close()
 
     def _write_next_line(self) -> None:
         """Without PIPELINING: write the next command, or leave the rest of a failed group unsaid."""
-        if self.features.pipelining or self.transport is None or self._step == _HUNG_UP:
+        if self.features.pipelining or self.transport is None or self._step == steps.HUNG_UP:
             return
         if self._failed:
             self._after_failure()
@@ -361,7 +285,7 @@ class Session(asyncio.Protocol):
         if job is None:
             if self._rcpt_failed:
                 # RFC 2920 3.1: no recipient, 354 all the same: end the data at once, nothing is delivered.
-                self._step = _LONE_DOT
+                self._step = steps.LONE_DOT
                 transport.write(b".\r\n")
             else:
                 # The message was withdrawn, or MAIL failed and RCPT did not: an end would deliver an empty one.
@@ -373,7 +297,7 @@ class Session(asyncio.Protocol):
         content = job[0].content
         if len(content) > BLOCK:
             self._poured = 0
-            self._step = _POURING
+            self._step = steps.POURING
             self._pour()
             return
         self._write_end(content)
@@ -394,7 +318,7 @@ class Session(asyncio.Protocol):
     def _write_end(self, block: bytes) -> None:
         """Write the end of `wire`, and with PIPELINING the next message's commands behind it."""
         assert self.transport is not None
-        self._step = _DOT
+        self._step = steps.DOT
         self.dot_left = True
         if self.features.pipelining and self._reserve():
             self.transport.write(block + self._commands)
@@ -423,7 +347,7 @@ class Session(asyncio.Protocol):
             self.hang_up("protocol_error", reply_text(code, text))
             return
         if self._commands_written():
-            self._step = _MAIL
+            self._step = steps.MAIL
         else:
             self._take_turn()
 
@@ -433,7 +357,7 @@ class Session(asyncio.Protocol):
 
     def _after_failure(self) -> None:
         """A transaction failed and all its replies are here: the next one begins with RSET."""
-        if self._step == _HUNG_UP:
+        if self._step == steps.HUNG_UP:
             return
         self._failed = False
         self._soiled = True
@@ -477,15 +401,5 @@ class Session(asyncio.Protocol):
                 self.settled += 1
                 job[1].settle(job[0], _DEFERRED, words, reason)
 
-    def _note_loss(self, exc: Exception | None) -> None:
-        words = f"the connection broke: {exc}" if exc else "the server closed the connection"
-        self.farewell = ("connection_lost", words)
-
-    def _note_opening(self, code: int, text: bytes) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result((code, text))
-        elif len(self._opening_replies) < 8:
-            self._opening_replies.append((code, text))
-
     def _set_deadline(self) -> None:
-        self.deadline = self._loop.time() + self._timeouts[self._step]
+        self.deadline = self._loop.time() + self._waits[self._step]
