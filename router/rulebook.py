@@ -59,7 +59,8 @@ class CompiledRule:
     actions: tuple[CompiledAction, ...]
     once_key: Fill | None
     compared: tuple[tuple[str, Callable[[Facts], Any]], ...]
-    fields: frozenset[str]
+    asks_message: bool
+    asks_origin: bool  # message or campaign, also of past events
     asks_consent: bool
     history: frozenset[EventType]
     history_reach: timedelta | None  # how far back; None: without limit
@@ -68,10 +69,6 @@ class CompiledRule:
     def name(self) -> str:
         """The rule's name, which is its identity over all versions."""
         return self.rule.name
-
-    def asks(self, *prefixes: str) -> bool:
-        """Tell whether a field that begins like one of these is compared or shown."""
-        return any(name.startswith(prefixes) for name in self.fields)
 
 
 def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
@@ -85,6 +82,7 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
             else [action.note.text]
         )
     compared = frozenset[str]().union(*(field_names(part) for part in conditions))
+    asked = compared.union(*(field_names_of(text) for text in texts))
     reaches = [longest_within(part) for part in conditions]
     return CompiledRule(
         id=id,
@@ -99,7 +97,8 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
             else None
         ),
         compared=tuple((name, compile_getter(name)) for name in sorted(compared)),
-        fields=compared.union(*(field_names_of(text) for text in texts)),
+        asks_message=any(name.startswith("message.") for name in asked),
+        asks_origin=any(name.startswith(("message.", "campaign.")) for name in asked),
         asks_consent=any(isinstance(part, Consent) for condition in conditions for part in _every(condition)),
         history=frozenset[EventType]().union(*(needs_history(part) for part in conditions)),
         history_reach=None

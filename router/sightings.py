@@ -160,7 +160,7 @@ async def _load_messages(connection: Connection, asked: Asked) -> None:
     wanted = [
         sighting
         for sighting, rules in asked
-        if sighting.message_id is not None and any(rule.asks("message.") for rule in rules)
+        if sighting.message_id is not None and any(rule.asks_message for rule in rules)
     ]
     if wanted:
         ids = list({sighting.message_id for sighting in wanted})
@@ -189,7 +189,7 @@ async def _load_history(connection: Connection, asked: Asked, now: datetime) -> 
         wanted.keys(),
         {kind for rule in rules for kind in rule.history},
         since=None if None in reaches else now - max(reach for reach in reaches if reach is not None),
-        surroundings=any(rule.asks("message.", "campaign.") for rule in rules),
+        surroundings=any(rule.asks_origin for rule in rules),
     )
     for id, sightings in wanted.items():
         for sighting in sightings:
