@@ -71,9 +71,7 @@ async def _follow_clock(app: web.Application) -> AsyncIterator[None]:
         await following
 
 
-async def run_web(
-    context: WebContext, host: str, port: int, reuse_port: bool, stop: asyncio.Event
-) -> None:
+async def run_web(context: WebContext, host: str, port: int, reuse_port: bool, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; then answer what was begun, for at most some seconds."""
     runner = web.AppRunner(build_app(context), access_log=None, handle_signals=False, shutdown_timeout=5)
     await runner.setup()

@@ -11,6 +11,7 @@ from aiohttp import web
 from domain.clock import Clock
 from domain.tokens import TokenKeys
 from outbox.composing import MailKitchen
+from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
 from storage.pool import Pool
@@ -48,6 +49,7 @@ class WebContext:
     kitchen: MailKitchen
     settings: WebSettings = field(default_factory=WebSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing
     demo: bool = False
 

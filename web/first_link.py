@@ -11,7 +11,9 @@ from storage.pool import Connection, Pool
 from web.sessions import digest
 
 _ANYBODY: Final = "SELECT EXISTS (SELECT FROM users WHERE role = 'administrator' AND active)"
-_MAKE: Final = "INSERT INTO signin_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + $3::interval)"
+_MAKE: Final = (
+    "INSERT INTO signin_links (token_hash, user_id, expires_at) VALUES ($1, $2, now() + $3::interval)"
+)
 _FIND: Final = """
 SELECT l.user_id, u.name, u.email, u.role FROM signin_links l LEFT JOIN users u ON u.id = l.user_id
 WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > now()

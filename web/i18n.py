@@ -70,7 +70,7 @@ def ngettext(one: str, many: str, number: int) -> str:
     return load_translations(_language.get()).ngettext(one, many, number)
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
+def N_(text: str) -> str:
     """Mark a text for the catalogue without translating it here."""
     return text
 

@@ -57,3 +57,10 @@ def comes_from_another_site(request: web.Request) -> bool:
 def _peer(request: web.Request) -> str:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return str(peer[0]) if peer else ""
+
+
+def public_origin(request: web.Request, settings: WebSettings) -> str:
+    """The address to write into links for others: the configured one, else the one this request came to."""
+    if "public_url" in settings.model_fields_set:
+        return settings.public_url.rstrip("/")
+    return f"{'https' if is_https(request, settings) else 'http'}://{request.host}"

@@ -28,7 +28,9 @@ def check_password(password: str, field: str = "password") -> None:
     """Raises InvalidInput when a new password is too short or absurdly long."""
     if len(password) < SHORTEST:
         raise InvalidInput(
-            field, N_("The password is too short."), N_("Choose at least 10 characters; a short sentence is good.")
+            field,
+            N_("The password is too short."),
+            N_("Choose at least 10 characters; a short sentence is good."),
         )
     if len(password) > 1000:
         raise InvalidInput(field, N_("The password is too long."), N_("Choose at most 1,000 characters."))

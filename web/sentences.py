@@ -50,5 +50,10 @@ def translate_error(error: ClytieError) -> str:
     """What an error tells a person: for wrong input the problem and its remedy, without the field's name."""
     if isinstance(error, InvalidInput):
         parts = (error.problem, error.remedy)
-        return " ".join(translate_sentence(part) for part in parts if part)
-    return translate_sentence(str(error))
+        return " ".join(_capital(translate_sentence(part)) for part in parts if part)
+    return _capital(translate_sentence(str(error)))
+
+
+def _capital(sentence: str) -> str:
+    """Rooms write what follows "field: " in lower case; alone it begins like a sentence."""
+    return sentence[:1].upper() + sentence[1:]

@@ -50,9 +50,7 @@ def digest(secret: str) -> bytes:
 async def begin_session(connection: Pool | Connection, user_id: int, days: int) -> str:
     """Open a session for a user; gives the cookie's value."""
     secret = secrets.token_urlsafe(32)
-    await connection.execute(
-        _BEGIN, digest(secret), user_id, secrets.token_urlsafe(24), timedelta(days=days)
-    )
+    await connection.execute(_BEGIN, digest(secret), user_id, secrets.token_urlsafe(24), timedelta(days=days))
     return secret
 
 

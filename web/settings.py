@@ -24,7 +24,9 @@ class WebSettings(BaseModel):
     )
     session_days: int = Field(14, ge=1, le=365, description="How long a sign-in lasts, in days.")
     signin_tries: int = Field(
-        8, ge=1, description="Failed sign-ins per address and per network address within a quarter of an hour."
+        8,
+        ge=1,
+        description="Failed sign-ins per address and per network address within a quarter of an hour.",
     )
     live_clients: int = Field(2000, ge=1, description="Live connections per process; more are asked to wait.")
     live_heartbeat: float = Field(

@@ -19,7 +19,7 @@ def local(moment: datetime, zone: str) -> datetime:
 
 
 def write_day(day: date, today: date) -> str:
-    """"today", "tomorrow", "yesterday", or the date, with the year only when it is another one."""
+    """ "today", "tomorrow", "yesterday", or the date, with the year only when it is another one."""
     distance = (day - today).days
     if distance == 0:
         return _("today")
@@ -27,9 +27,8 @@ def write_day(day: date, today: date) -> str:
         return _("tomorrow")
     if distance == -1:
         return _("yesterday")
-    french = current_language() == "fr"
     if day.year == today.year:
-        return format_date(day, "EEE d MMM" if french else "EEE d MMM", locale=current_language())
+        return format_date(day, "EEE d MMM", locale=current_language())
     return format_date(day, "d MMM yyyy", locale=current_language())
 
 

@@ -6,6 +6,7 @@ only where a campaign's own links lead.
 
 from __future__ import annotations
 
+from asyncio import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -64,7 +65,7 @@ class TrackingEndpoints:
 def add_tracking_routes(app: web.Application, endpoints: TrackingEndpoints) -> None:
     """Mount /o, /c, /d and /u."""
     doors = Doors(endpoints)
-    downloads = Downloads(endpoints.pool, endpoints.blobs, endpoints.tokens, endpoints.settings, doors.record)
+    downloads = Downloads(endpoints.pool, endpoints.blobs, endpoints.tokens, endpoints.settings, doors.put)
     preferences = Preferences(endpoints.pool, endpoints.announcer, endpoints.clock, endpoints.tokens)
     app.router.add_get("/o/{name}", doors.answer_pixel)
     app.router.add_get("/c/{name}", doors.answer_click)
@@ -94,7 +95,7 @@ class Doors:
         token = self._verify(name[:TEXT_LENGTH], TokenUse.MEASURE) if name[TEXT_LENGTH:] == ".gif" else None
         if token is None:
             return PIXEL_UNKNOWN.fit(request)
-        outcome = await self.record(request, "Opened", token.campaign_id, token.message_id)
+        outcome = await self.put(request, "Opened", token.campaign_id, token.message_id)
         return (PIXEL_UNRECORDED if outcome is Outcome.UNRECORDED else PIXEL).fit(request)
 
     async def answer_click(self, request: web.Request) -> web.StreamResponse:
@@ -110,7 +111,7 @@ class Doors:
             return answer_note(request, Note.UNAVAILABLE)
         if redirect is None:
             return answer_note(request, Note.UNKNOWN_LINK)
-        outcome = await self.record(
+        outcome = await self.put(
             request,
             "Clicked",
             token.campaign_id,
@@ -120,7 +121,7 @@ class Doors:
         )
         return redirect.fit(request, recorded=outcome is not Outcome.UNRECORDED)
 
-    async def record(
+    def put(
         self,
         request: web.Request,
         kind: str,
@@ -129,9 +130,9 @@ class Doors:
         *,
         link_no: int | None = None,
         data: str | None = None,
-    ) -> Outcome:
-        """Hand the hit of this request to the recorder, and wait for what becomes of it."""
-        return await self._put(
+    ) -> Future[Outcome]:
+        """Hand the hit of this request to the recorder; the future tells what became of it."""
+        return self._put(
             Hit(
                 kind,
                 self._now(),

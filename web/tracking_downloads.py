@@ -35,8 +35,8 @@ _FIRST_BYTES: Final = re.compile(r"\s*(bytes\s*=\s*0\s*-.*)?", re.IGNORECASE)
 _RFC_8187: Final = "!#$&+-.^_`|~"  # attr-char, besides letters and digits
 
 
-class Record(Protocol):
-    """Hand a hit to the recorder, and wait for what becomes of it."""
+class Put(Protocol):
+    """Hand the hit of a request to the recorder."""
 
     def __call__(
         self,
@@ -56,11 +56,11 @@ class Downloads:
     """The handler of downloads."""
 
     def __init__(
-        self, pool: Pool, blobs: BlobStore, tokens: TokenKeys, settings: TrackingSettings, record: Record
+        self, pool: Pool, blobs: BlobStore, tokens: TokenKeys, settings: TrackingSettings, put: Put
     ) -> None:
         self._blobs = blobs
         self._tokens = tokens
-        self._record = record
+        self._put = put
         self._assets: Remembered[str, Asset | None] = Remembered(
             partial(load_asset, pool), seconds=settings.cache_seconds, patience=settings.patience, limit=2000
         )
@@ -82,7 +82,7 @@ class Downloads:
             return answer_note(request, Note.UNKNOWN_FILE)
         headers = describe_file(asset)
         if token is not None and is_beginning(request):
-            outcome = await self._record(
+            outcome = await self._put(
                 request,
                 "Downloaded",
                 token.campaign_id,

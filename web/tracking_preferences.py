@@ -1,20 +1,218 @@
-"""The recipient's own page: /u/{token} shows what they allowed and takes it back; providers post to it in one click.
+"""The recipient's own page: /u/{token} shows what they allowed and takes it back; mail providers post to it.
 
-GET changes nothing (link scanners fetch it). POST with `List-Unsubscribe=One-Click` unsubscribes without cookies,
-confirmation or redirect (RFC 8058); the form on the page sets each purpose by itself, so that a person can stop
-being measured and keep the newsletter. Whoever holds the link may do this; it opens nothing else.
+GET changes nothing (link scanners fetch it). POST with `List-Unsubscribe=One-Click` unsubscribes at once, without
+cookies, confirmation or redirect (RFC 8058). The form on the page sets each purpose by itself, so that a person can
+stop being measured and keep the newsletter; measuring stops for mail already sent, too. Whoever holds the link may do
+this, and nothing else with it.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email import message_from_bytes
+from html import escape
+from typing import Final
+from urllib.parse import parse_qsl
+
+import asyncpg
 from aiohttp import web
+
+from contacts.consent import grant, withdraw
+from domain.clock import Clock
+from domain.consent import ConsentEntry, ConsentState, Purpose
+from domain.tokens import TokenKeys, TokenUse
+from storage.announce import Announcer
+from storage.pool import Pool, transaction
+from web.i18n import LANGUAGES, N_, _, speaking
+from web.tracking_pages import Note, answer_note, answer_page, reader_language
+
+#: What the page lets people choose, in the words that the consent history keeps.
+CHOICES: Final[Mapping[Purpose, str]] = {
+    Purpose.NEWSLETTER: N_("I would like to receive the newsletter."),
+    Purpose.MEASURE: N_("My own opens, clicks and downloads may be recorded."),
+}
+_PURPOSES: Final = frozenset(Purpose)
+SOURCE_PAGE: Final = "preference page"
+SOURCE_ONE_CLICK: Final = "one-click unsubscribe (RFC 8058)"
+_FORM_LIMIT: Final = 10_000  # bytes
+_FORM_SECONDS: Final = 10
+_TROUBLE: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+_READ: Final = """
+SELECT m.id, m.campaign_id, coalesce(a.contact_id, m.contact_id) AS contact_id, p.language, g.purpose,
+       (SELECT jsonb_object_agg(c.purpose, c.state) FROM consents c
+        WHERE c.contact_id = coalesce(a.contact_id, m.contact_id)) AS states
+FROM messages m
+LEFT JOIN contact_aliases a ON a.old_id = m.contact_id
+JOIN contacts p ON p.id = coalesce(a.contact_id, m.contact_id)
+LEFT JOIN campaigns g ON g.id = m.campaign_id
+WHERE m.id = $1 AND m.direction = 'out'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who received the mail, what it was sent for, and what they allowed so far (no entry: never asked)."""
+
+    message_id: int
+    campaign_id: int | None
+    contact_id: int
+    language: str | None
+    purpose: Purpose
+    states: Mapping[str, str]
+
+    def allows(self, purpose: Purpose) -> bool:
+        """Whether the consent is granted now."""
+        return self.states.get(purpose) == ConsentState.GRANTED
 
 
 class Preferences:
-    def __init__(self, *args):
-        pass
+    """The handlers of the page."""
 
-    async def show(self, request: web.Request) -> web.StreamResponse:
-        raise web.HTTPNotFound
+    def __init__(self, pool: Pool, announcer: Announcer, clock: Clock, tokens: TokenKeys) -> None:
+        self._pool = pool
+        self._announcer = announcer
+        self._clock = clock
+        self._tokens = tokens
 
-    change = show
+    async def show(self, request: web.Request) -> web.Response:
+        """GET, HEAD /u/{token}"""
+        try:
+            recipient = await self._find(request)
+        except _TROUBLE:
+            return answer_note(request, Note.UNAVAILABLE)
+        if recipient is None:
+            return answer_note(request, Note.UNKNOWN_LINK)
+        return _page(request, recipient)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """POST /u/{token}"""
+        form = await _read_form(request)
+        if form is None:
+            return answer_note(request, Note.NOT_A_FORM)
+        try:
+            recipient = await self._find(request)
+            if recipient is None:
+                return answer_note(request, Note.UNKNOWN_LINK)
+            if form.get("List-Unsubscribe", "").lower() == "one-click":
+                wanted, source = {recipient.purpose: False}, SOURCE_ONE_CLICK
+            elif form.get("form") == "preferences":
+                wanted, source = {purpose: purpose.value in form for purpose in CHOICES}, SOURCE_PAGE
+            else:
+                return answer_note(request, Note.NOT_A_FORM)
+            await self._record(recipient, wanted, source, _language(request, recipient))
+            recipient = await self._find(request)
+        except _TROUBLE:
+            return answer_note(request, Note.UNAVAILABLE)
+        if recipient is None:
+            return answer_note(request, Note.UNKNOWN_LINK)
+        return _page(request, recipient, changed=True)
+
+    async def _find(self, request: web.Request) -> Recipient | None:
+        token = self._tokens.verify(request.match_info["token"], TokenUse.UNSUBSCRIBE)
+        if token is None or token.message_id is None:
+            return None
+        row = await self._pool.fetchrow(_READ, token.message_id)
+        if row is None:
+            return None
+        purpose = Purpose(row["purpose"]) if row["purpose"] in _PURPOSES else Purpose.NEWSLETTER
+        return Recipient(
+            row["id"], row["campaign_id"], row["contact_id"], row["language"], purpose, row["states"] or {}
+        )
+
+    async def _record(
+        self, recipient: Recipient, wanted: Mapping[Purpose, bool], source: str, language: str
+    ) -> None:
+        """Write what differs from the present state. A one-click withdrawal also counts where nothing was granted."""
+        with speaking(language):
+            wording = {purpose: _(CHOICES.get(purpose, CHOICES[Purpose.NEWSLETTER])) for purpose in wanted}
+        now = self._clock.now()
+
+        def entry(purpose: Purpose, state: ConsentState) -> ConsentEntry:
+            return ConsentEntry(recipient.contact_id, purpose, state, wording[purpose], source, now)
+
+        granted = [
+            entry(purpose, ConsentState.GRANTED)
+            for purpose, allowed in wanted.items()
+            if allowed and not recipient.allows(purpose)
+        ]
+        withdrawn = [
+            entry(purpose, ConsentState.WITHDRAWN)
+            for purpose, allowed in wanted.items()
+            if not allowed
+            and (
+                recipient.allows(purpose) or (source == SOURCE_ONE_CLICK and purpose not in recipient.states)
+            )
+        ]
+        async with transaction(self._pool) as connection:
+            if granted:
+                await grant(connection, granted)
+            if withdrawn:
+                await withdraw(
+                    connection, withdrawn, message_id=recipient.message_id, campaign_id=recipient.campaign_id
+                )
+        if granted or withdrawn:
+            self._announcer.touch()
+
+
+async def _read_form(request: web.Request) -> Mapping[str, str] | None:
+    """The text fields of the form; None when there is none, or it is damaged, too large or too slow."""
+    body = b""
+    try:
+        async with asyncio.timeout(_FORM_SECONDS):
+            while len(body) <= _FORM_LIMIT and (part := await request.content.readany()):
+                body += part
+        if len(body) > _FORM_LIMIT:
+            return None
+        if request.content_type == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+    except (ValueError, TimeoutError, web.RequestPayloadError):
+        return None
+    return _read_multipart(request.headers.get("Content-Type", ""), body)
+
+
+def _read_multipart(content_type: str, body: bytes) -> Mapping[str, str] | None:
+    """The fields of a multipart/form-data body (RFC 7578), which providers may post as well (RFC 8058)."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
+    form = message_from_bytes(head + body)
+    if form.get_content_type() != "multipart/form-data" or not form.is_multipart():
+        return None
+    fields = {}
+    for part in form.walk():
+        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content.decode("utf-8", "replace").strip()
+    return fields
+
+
+def _language(request: web.Request, recipient: Recipient) -> str:
+    """The reader's language: what the browser asks for, else the contact's, else English."""
+    if "Accept-Language" in request.headers or recipient.language not in LANGUAGES:
+        return reader_language(request)
+    return recipient.language
+
+
+def _page(request: web.Request, recipient: Recipient, *, changed: bool = False) -> web.Response:
+    language = _language(request, recipient)
+    with speaking(language):
+        notice = f'<p class="notice" role="status">{escape(_("Saved. Thank you."))}</p>' if changed else ""
+        button = (
+            '<form method="post"><p>'
+            '<button class="button sun" name="List-Unsubscribe" value="One-Click">'
+            f"{escape(_('Unsubscribe'))}</button></p></form>"
+            if recipient.states.get(recipient.purpose) != ConsentState.WITHDRAWN
+            else f"<p><strong>{escape(_('You are unsubscribed.'))}</strong></p>"
+        )
+        boxes = "".join(
+            f'<p><label class="check"><input type="checkbox" name="{purpose.value}"'
+            f"{' checked' if recipient.allows(purpose) else ''}> {escape(_(text))}</label></p>"
+            for purpose, text in CHOICES.items()
+        )
+        content = (
+            f"{notice}{button}<h2>{escape(_('Or choose for yourself'))}</h2>"
+            f"<p>{escape(_('What you choose takes effect at once, also for mail that was already sent.'))}</p>"
+            f'<form method="post"><input type="hidden" name="form" value="preferences">{boxes}'
+            f'<p><button class="button">{escape(_("Save"))}</button></p></form>'
+        )
+        return answer_page(language, _("What may we send you?"), content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp import web
@@ -24,28 +24,27 @@ class SourceReader:
 
     def __init__(self, trusted: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         self._trusted = tuple(trusted)
-        self._parse = lru_cache(maxsize=65_536)(_parse)
+        self._clean = lru_cache(maxsize=65_536)(_clean)
+        self._is_trusted = lru_cache(maxsize=65_536)(self._look_up)
 
     def address(self, request: web.BaseRequest) -> str | None:
         """The client's address: the peer, or behind trusted proxies the nearest hop that is none of them."""
-        peer = request.remote
-        if peer is None:
-            return None
-        found = self._parse(peer)
+        found = self._clean(request.remote or "")
         if not self._trusted or found is None or not self._is_trusted(found):
-            return str(found) if found is not None else None
+            return found
         hops = [hop for line in request.headers.getall(_FORWARDED, ()) for hop in line.split(",")]
         for hop in reversed(hops):
-            parsed = self._parse(hop.strip())
-            if parsed is None:
+            cleaned = self._clean(hop.strip())
+            if cleaned is None:
                 break
-            found = parsed
-            if not self._is_trusted(parsed):
+            found = cleaned
+            if not self._is_trusted(cleaned):
                 break
-        return str(found)
+        return found
 
-    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self._trusted)
+    def _look_up(self, address: str) -> bool:
+        parsed = ip_address(address)
+        return any(parsed in network for network in self._trusted)
 
 
 def read_agent(request: web.BaseRequest) -> str | None:
@@ -70,11 +69,12 @@ def read_reasons(request: web.BaseRequest) -> str:
     return ""
 
 
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
+def _clean(text: str) -> str | None:
+    """One spelling of an address, without a zone; None for what is none."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+        return str(address.ipv4_mapped)
+    return str(address)

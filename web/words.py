@@ -57,6 +57,17 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "voicemail": N_("Left a voice message"),
         "wrong_number": N_("Wrong number"),
         "call_again": N_("Wants another call"),
+        "done": N_("Done"),
+        "not_possible": N_("Not possible"),
+        "held": N_("It took place"),
+        "not_held": N_("It did not take place"),
+    },
+    "decline_reason": {
+        "not_mine": N_("Not my area"),
+        "no_time": N_("No time"),
+        "not_relevant": N_("Not relevant any more"),
+        "duplicate": N_("Done already, by another task"),
+        "other": N_("Another reason"),
     },
     "campaign_state": {
         "draft": N_("draft"),

@@ -31,7 +31,9 @@ _BY_EMAIL: Final = "SELECT id, password_hash FROM users WHERE email = $1 AND act
 _FIRST: Final = """
 INSERT INTO users (email, name, role, password_hash, language) VALUES ($1, $2, 'administrator', $3, $4) RETURNING id
 """
-_INVITED: Final = "UPDATE users SET name = $2, email = $3, password_hash = $4 WHERE id = $1 AND active RETURNING id"
+_INVITED: Final = (
+    "UPDATE users SET name = $2, email = $3, password_hash = $4 WHERE id = $1 AND active RETURNING id"
+)
 _PERSONAS: Final = """
 SELECT id, name, role, email FROM users WHERE active AND password_hash IS NULL
 ORDER BY array_position(ARRAY['marketer','rep','manager','agent','administrator'], role), id
@@ -88,7 +90,7 @@ async def sign_in(visit: Visit) -> web.StreamResponse:
         return response
     row = await visit.context.pool.fetchrow(_BY_EMAIL, email)
     stored = row["password_hash"] if row else None
-    if not await password_matches(stored, visit.fields.get("password", "")):
+    if not await password_matches(stored, visit.fields.get("password", "")) or row is None:
         throttle.failed(*keys)
         problem = _("This e-mail address and password do not belong together. Check both and try again.")
         return _sign_in_page(visit, next_path=next_path, problem=problem, status=422)

@@ -111,8 +111,8 @@ def _detail(kind: EventType, data: Mapping[str, Any]) -> str:
         return label("outcome", data["outcome"])
     if kind in (EventType.REJECTED, EventType.BOUNCED, EventType.FAILED, EventType.DEFERRED):
         return str(data.get("reply") or data.get("reason") or "")
-    if kind in (EventType.TASK_DECLINED, EventType.TASK_RESCHEDULED):
-        return str(data.get("reason") or "")
+    if kind is EventType.TASK_DECLINED and data.get("reason"):
+        return label("decline_reason", data["reason"])
     return ""
 
 

@@ -38,7 +38,12 @@ def answer_failure(visit: Visit, error: Exception) -> web.StreamResponse:
         reference = secrets.token_hex(4)
         _log.error("page failed", reference=reference, path=visit.request.path, exc_info=error)
     response = visit.page(
-        "error.html", status=status, title=title, sentence=sentence, reference=reference, bare=visit.session is None
+        "error.html",
+        status=status,
+        title=title,
+        sentence=sentence,
+        reference=reference,
+        bare=visit.session is None,
     )
     if status == 503:
         response.headers["Retry-After"] = "5"
@@ -62,5 +67,13 @@ def _describe(error: Exception) -> tuple[int, str, str]:
         case Unavailable():
             return 503, _("One moment, please"), translate_error(error)
         case _ if isinstance(error, DATABASE_AWAY):
-            return 503, _("One moment, please"), _("The database cannot be reached just now. Nothing is lost; try again.")
-    return 500, _("Something broke on our side"), _("Nothing you did is to blame. Try again; if it stays, tell an administrator.")
+            return (
+                503,
+                _("One moment, please"),
+                _("The database cannot be reached just now. Nothing is lost; try again."),
+            )
+    return (
+        500,
+        _("Something broke on our side"),
+        _("Nothing you did is to blame. Try again; if it stays, tell an administrator."),
+    )

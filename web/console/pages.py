@@ -113,7 +113,7 @@ async def _answer(declared: Page, visit: Visit) -> web.StreamResponse:
             raise Forbidden(N_("Another site sent this form. Nothing was done."))
         if not declared.streamed:
             visit.fields = await read_form(request)
-            visit.check_csrf(visit.fields.get("csrf") or request.headers.get("X-CSRF-Token", ""))
+            visit.check_csrf(visit.fields.get("csrf", "") or request.headers.get("X-CSRF-Token", ""))
     return await declared.handler(visit)
 
 
@@ -121,4 +121,6 @@ def _to_sign_in(visit: Visit) -> web.Response:
     if visit.is_fragment:
         return web.Response(status=401)
     here = visit.request.path_qs
-    return visit.redirect("/sign-in" if here == "/" else f"/sign-in?next={visit.request.rel_url.with_query(None)}")
+    return visit.redirect(
+        "/sign-in" if here == "/" else f"/sign-in?next={visit.request.rel_url.with_query(None)}"
+    )

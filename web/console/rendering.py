@@ -12,10 +12,11 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.errors import ClytieError
+from web.console.event_words import describe_reason
 from web.console.navigation import entries_for
 from web.i18n import LANGUAGES, _, current_language, ngettext
 from web.people import Person
-from web.sentences import translate_error
+from web.sentences import translate_error, translate_sentence
 from web.static_files import static_url
 from web.times import write_ago, write_moment, write_remaining, write_time
 from web.words import label
@@ -39,11 +40,17 @@ def environment() -> Environment:
     env.globals.update(
         static=static_url,
         label=label,
+        labelled=lambda kind, values: [(value, label(kind, value)) for value in values],
+        reason=describe_reason,
+        sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
         count=lambda number: format_decimal(number, locale=current_language()),
         percent=lambda part, whole: (
-            format_percent(part / whole, "#,##0.# %" if current_language() == "fr" else "#,##0.#%",
-                           locale=current_language())
+            format_percent(
+                part / whole,
+                "#,##0.# %" if current_language() == "fr" else "#,##0.#%",
+                locale=current_language(),
+            )
             if whole
             else "–"
         ),
@@ -57,18 +64,22 @@ def render(
 ) -> str:
     """The page as text. `now` is business time; moments are written in the person's time zone."""
     zone = person.timezone if person else "UTC"
-    return environment().get_template(template).render(
-        {
-            "person": person,
-            "language": current_language(),
-            "path": path,
-            "navigation": entries_for(person) if person else (),
-            "now": now,
-            "moment": lambda at: write_moment(at, now, zone),
-            "clock_time": lambda at: write_time(at, zone),
-            "remaining": lambda at: write_remaining(at, now),
-            "ago": lambda at: write_ago(at, now),
-            "iso": lambda at: at.isoformat(),
-            **values,
-        }
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            {
+                "person": person,
+                "language": current_language(),
+                "path": path,
+                "navigation": entries_for(person) if person else (),
+                "now": now,
+                "moment": lambda at: write_moment(at, now, zone),
+                "clock_time": lambda at: write_time(at, zone),
+                "remaining": lambda at: write_remaining(at, now),
+                "ago": lambda at: write_ago(at, now),
+                "iso": lambda at: at.isoformat(),
+                **values,
+            }
+        )
     )

@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from domain.errors import Conflict, InvalidInput, NotFound
-from domain.tasks import CallOutcome, TaskMove
+from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
 from web.permissions import Permission
+from web.queries.people import list_candidates
 from web.queries.reasons import read_runs, read_verdict
 from web.queries.tasks import Scope, TaskView, find_task, group_tasks, list_tasks
 from web.queries.timeline import read_timeline
 from web.sentences import translate_error
-from web.task_moves import make_move
+from web.task_moves import make_move, moves_for
 from web.times import local
 
 _SCOPES: Final = frozenset(Scope)
@@ -39,7 +40,11 @@ async def show_tasks(visit: Visit) -> web.StreamResponse:
         groups = [("closed", tasks)] if tasks else []
     else:
         groups = group_tasks(tasks, end_of_today(visit.now, visit.person.timezone))
-    return visit.page("task_list.html" if visit.is_fragment else "tasks.html", groups=groups, scope=scope.value)
+    return visit.page(
+        "task_list.html" if visit.is_fragment else "tasks.html",
+        groups=groups,
+        scope=scope.value,
+    )
 
 
 def end_of_today(now: datetime, zone: str) -> datetime:
@@ -65,7 +70,12 @@ async def _find(visit: Visit) -> TaskView:
 
 
 async def _task_page(
-    visit: Visit, task: TaskView, *, status: int = 200, conflict: str = "", errors: dict[str, str] | None = None
+    visit: Visit,
+    task: TaskView,
+    *,
+    status: int = 200,
+    conflict: str = "",
+    errors: dict[str, str] | None = None,
 ) -> web.Response:
     pool = visit.context.pool
     events: list[Any] = []
@@ -79,7 +89,10 @@ async def _task_page(
         conflict=conflict,
         errors=errors or {},
         fields=visit.fields,
-        outcomes=[outcome.value for outcome in CallOutcome],
+        moves=moves_for(visit.person, task),
+        results=OUTCOME_FORMS[TaskKind(task.kind)].results,
+        decline_reasons=[reason.value for reason in DeclineReason if reason is not DeclineReason.OTHER],
+        candidates=await list_candidates(pool) if TaskMove.OFFER in task.moves else [],
         runs=await read_runs(pool, task.id),
         verdict=await read_verdict(pool, task.event_id),
         timeline=[(event, describe_event(event)) for event in events],
@@ -111,10 +124,10 @@ async def move(visit: Visit) -> web.StreamResponse:
             task.id,
             version=_version(visit.fields.get("version", "")),
             move=wanted,
-            reason=visit.text("reason", longest=2000),
+            words=visit.text("words", longest=4000) or visit.fields.get("reason", ""),
             until=_until(visit.fields.get("until", ""), visit.person.timezone),
-            outcome=visit.text("outcome", longest=50),
-            note=visit.text("note", longest=10_000),
+            outcome={"result": visit.fields.get("result"), "note": visit.text("note")},
+            **_offered_to(visit.fields.get("to", "")),
         )
     except Conflict as error:
         return await _task_page(visit, await _find(visit), status=409, conflict=translate_error(error))
@@ -122,6 +135,14 @@ async def move(visit: Visit) -> web.StreamResponse:
         return await _task_page(visit, task, status=422, errors={error.field: translate_error(error)})
     back = safe_path(visit.fields.get("back", ""), otherwise=f"/tasks/{task.id}")
     return visit.redirect(back, f"task_{wanted.value}")
+
+
+def _offered_to(text: str) -> dict[str, int]:
+    """`team-3` or `user-7`: whom a task is offered to again."""
+    kind, _dash, number = text.partition("-")
+    if kind not in ("team", "user") or not number.isdigit():
+        return {}
+    return {"team_id" if kind == "team" else "assignee_id": int(number)}
 
 
 def _version(text: str) -> int | None:

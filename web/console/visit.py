@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import quote
 
 from aiohttp import web
@@ -56,7 +56,9 @@ class Visit:
     def check_csrf(self, given: str) -> None:
         """Raises Forbidden when a form does not carry the secret of this session."""
         if not self.csrf or not hmac.compare_digest(given.encode(), self.csrf.encode()):
-            raise Forbidden(N_("This form is too old, or came from another page. Go back, reload and send it again."))
+            raise Forbidden(
+                N_("This form is too old, or came from another page. Go back, reload and send it again.")
+            )
 
     def number(self, name: str) -> int:
         """An id from the path."""
@@ -107,4 +109,4 @@ def read_number(text: str, name: str) -> int:
 async def read_form(request: web.Request) -> Mapping[str, str]:
     """The text fields of a form; files are refused (uploads are streamed by the page that takes them)."""
     data = await request.post()
-    return {name: cast(str, value) for name, value in data.items() if isinstance(value, str)}
+    return {name: value for name, value in data.items() if isinstance(value, str)}

@@ -14,7 +14,7 @@ from web.people import Person
 from web.permissions import Permission
 
 _COLUMNS: Final = """
-t.id, t.kind, t.title, t.state, t.priority, t.version, t.decide_by, t.due, t.opened_at, t.closed_at, t.outcome,
+t.id, t.kind, t.title, t.state, t.priority, t.version, t.decide_by, t.due, t.opened_at, t.closed_at, t.outcome, t.details,
 t.contact_id, t.campaign_id, t.event_id, t.rule_id, t.assignee_id, t.team_id, t.requester_id,
 c.name AS contact_name, c.organisation, c.country, c.language AS contact_language, c.timezone AS contact_timezone,
 (SELECT i.given FROM identities i WHERE i.contact_id = t.contact_id AND i.kind = 'phone' ORDER BY i.id LIMIT 1) AS phone,
@@ -48,6 +48,8 @@ SELECT {_COLUMNS} FROM (
       AND CASE $4 WHEN 'mine' THEN t.assignee_id = $1 OR (t.assignee_id IS NULL AND t.team_id = ANY ($2::bigint[]))
                   WHEN 'team' THEN t.team_id = ANY ($2::bigint[]) OR t.assignee_id = $1
                   ELSE true END
+      AND ($6::timestamptz IS NULL OR (t.due, t.id) > ($6, $7))
+      AND ($8::bigint IS NULL OR t.contact_id = $8) AND ($9::int IS NULL OR t.campaign_id = $9)
     ORDER BY t.due, t.id LIMIT $5
 ) t {_JOINS} ORDER BY t.due, t.id
 """
@@ -55,6 +57,8 @@ _CLOSED: Final = f"""
 SELECT {_COLUMNS} FROM (
     SELECT * FROM tasks t
     WHERE {_VISIBLE} AND NOT ({_OPEN}) AND (t.assignee_id = $1 OR $4 <> 'mine')
+      AND ($6::timestamptz IS NULL OR (t.closed_at, t.id) < ($6, $7))
+      AND ($8::bigint IS NULL OR t.contact_id = $8) AND ($9::int IS NULL OR t.campaign_id = $9)
     ORDER BY t.closed_at DESC NULLS LAST, t.id DESC LIMIT $5
 ) t {_JOINS} ORDER BY t.closed_at DESC NULLS LAST, t.id DESC
 """
@@ -64,7 +68,7 @@ SELECT {_COLUMNS} FROM tasks t {_JOINS} WHERE {_VISIBLE} AND t.contact_id = $4
 ORDER BY {_OPEN} DESC, t.due DESC LIMIT 20
 """
 _OF_CAMPAIGN: Final = """
-SELECT t.state, t.outcome ->> 'outcome' AS outcome, count(*) AS count FROM tasks t
+SELECT t.state, t.outcome ->> 'result' AS outcome, count(*) AS count FROM tasks t
 WHERE t.campaign_id = $1 GROUP BY 1, 2
 """
 _COUNT: Final = f"""
@@ -139,12 +143,25 @@ def _who(person: Person) -> tuple[int, list[int], bool]:
 
 
 async def list_tasks(
-    pool: Pool, person: Person, scope: Scope, now: datetime, limit: int = 200
+    pool: Pool,
+    person: Person,
+    scope: Scope,
+    now: datetime,
+    limit: int = 200,
+    *,
+    after: tuple[datetime, int] | None = None,
+    contact_id: int | None = None,
+    campaign_id: int | None = None,
 ) -> list[TaskView]:
-    """The tasks of a scope that the person may see; open ones by due, closed ones latest first."""
+    """The tasks of a scope that the person may see; open ones by due, closed ones latest first.
+
+    `after` is the due (closed) time and id of the last task of the page before.
+    """
+    query, whose = _LIST, scope.value
     if scope is Scope.CLOSED:
-        return _views(await pool.fetch(_CLOSED, *_who(person), "all" if person.may("tasks.supervise") else "mine", limit), now)
-    return _views(await pool.fetch(_LIST, *_who(person), scope.value, limit), now)
+        query, whose = _CLOSED, "all" if person.may(Permission.TASKS_SUPERVISE) else "mine"
+    arguments = (*_who(person), whose, limit, *(after or (None, None)), contact_id, campaign_id)
+    return _views(await pool.fetch(query, *arguments), now)
 
 
 async def find_task(pool: Pool, person: Person, task_id: int, now: datetime) -> TaskView | None:
@@ -153,9 +170,7 @@ async def find_task(pool: Pool, person: Person, task_id: int, now: datetime) -> 
     return _views(rows, now)[0] if rows else None
 
 
-async def list_tasks_of_contact(
-    pool: Pool, person: Person, contact_id: int, now: datetime
-) -> list[TaskView]:
+async def list_tasks_of_contact(pool: Pool, person: Person, contact_id: int, now: datetime) -> list[TaskView]:
     """The contact's tasks that the person may see, open ones first."""
     return _views(await pool.fetch(_OF_CONTACT, *_who(person), contact_id), now)
 

@@ -1,0 +1,142 @@
+"""Take a picture of every page, in both languages and two widths: `python -m tests.web.screenshots [PAGE...]`.
+
+The pictures lie in build/screenshots/; a person looks at them. Needs PostgreSQL (CLYTIE_TEST_DATABASE_URL, else an
+embedded one) and Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from storage.migrations import upgrade
+from storage.pool import open_pool
+from tests.servers import Databases, start_servers
+from tests.web.house import PASSWORD, open_house
+from tests.web.world import World, build_world
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FOLDER = Path("build/screenshots")
+WIDTHS = (1280, 390)
+
+
+def pages(world: World) -> dict[str, tuple[str, str]]:
+    """Name → who looks at it, and its path."""
+    return {
+        "sign-in": ("", "/sign-in"),
+        "home-rep": ("rep", "/"),
+        "home-marketer": ("marketer", "/"),
+        "tasks": ("rep", "/tasks"),
+        "tasks-closed": ("manager", "/tasks?scope=closed"),
+        "tasks-empty": ("agent", "/tasks"),
+        "task": ("rep", f"/tasks/{world.tasks[0]}"),
+        "task-started": ("rep", f"/tasks/{world.tasks[4]}"),
+        "contacts": ("rep", "/contacts"),
+        "contacts-nobody": ("rep", "/contacts?q=zzz"),
+        "contact": ("rep", f"/contacts/{world.contacts[0]}"),
+        "contact-form": ("rep", f"/contacts/{world.contacts[0]}/edit"),
+        "campaigns": ("marketer", "/campaigns"),
+        "campaign": ("marketer", f"/campaigns/{world.campaign}"),
+        "campaign-draft": ("marketer", f"/campaigns/{world.draft}"),
+        "campaign-form": ("marketer", f"/campaigns/{world.draft}/edit"),
+        "imports": ("marketer", "/imports"),
+        "import": ("marketer", f"/imports/{world.job}"),
+        "mailbox": ("marketer", "/mailbox"),
+        "mail": ("marketer", f"/mailbox/{world.mail}"),
+        "mail-headers": ("marketer", f"/mailbox/{world.mail}?view=headers"),
+        "rules": ("manager", "/rules"),
+        "rule": ("manager", f"/rules/{world.rule}"),
+        "people": ("administrator", "/people"),
+        "person": ("administrator", f"/people/{world.users['rep']}"),
+        "account": ("rep", "/account"),
+        "forbidden": ("rep", "/campaigns"),
+        "nothing": ("rep", "/nothing/here"),
+    }
+
+
+async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
+    """Start a house, fill it, and photograph it."""
+    services = folder = None
+    url = os.environ.get("CLYTIE_TEST_DATABASE_URL")
+    if not url:
+        services, folder, urls = start_servers()
+        url = urls.database_url
+    databases = Databases(url)
+    upgrade(databases.create_template())
+    database_url = databases.create()
+    try:
+        pool = await open_pool(database_url)
+        async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
+            world = await build_world(pool)
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            for language in ("en", "fr"):
+                await pool.execute("UPDATE users SET language = $1", language)
+                for width in WIDTHS:
+                    await _photograph(browser, house.url, world, language, width, wanted, scheme)
+            await browser.close()
+        pool.terminate()
+    finally:
+        databases.drop(database_url)
+        databases.close()
+        if services is not None and folder is not None:
+            services.stop()
+            shutil.rmtree(folder)
+
+
+async def _photograph(
+    browser: Browser, url: str, world: World, language: str, width: int, wanted: list[str], scheme: str
+) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for role in ("", "rep", "marketer", "manager", "agent", "administrator"):
+        chosen = {
+            name: path
+            for name, (who, path) in pages(world).items()
+            if who == role and (not wanted or name in wanted)
+        }
+        if not chosen:
+            continue
+        context = await browser.new_context(
+            viewport={"width": width, "height": 844 if width < 600 else 900},
+            locale=language,
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        page = await context.new_page()
+        page.on(
+            "console",
+            lambda message: print(f"  browser says: {message.text}") if message.type == "error" else None,
+        )
+        if role:
+            await page.goto(f"{url}/sign-in")
+            await page.fill("#email", f"{role}@helianthe.example")
+            await page.fill("#password", PASSWORD)
+            await page.click("form[action='/sign-in'] button")
+            await page.wait_for_url(f"{url}/")
+        for name, path in chosen.items():
+            await page.goto(url + path)
+            await page.wait_for_timeout(200)
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                print(f"{name} {language} {width}: wider than the screen ({wide})")
+            suffix = "-dark" if scheme == "dark" else ""
+            await page.screenshot(path=FOLDER / f"{name}-{language}-{width}{suffix}.png", full_page=True)
+        await context.close()
+
+
+if __name__ == "__main__":
+    names = [name for name in sys.argv[1:] if not name.startswith("--")]
+    asyncio.run(take_pictures(names, scheme="dark" if "--dark" in sys.argv else "light"))

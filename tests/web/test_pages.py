@@ -1,0 +1,113 @@
+"""Every page opens for those who may see it, in both languages, and for nobody else."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from storage.pool import Pool
+from tests.web.house import House, Visitor
+from tests.web.world import World, build_world
+from web.console.pages import PAGES
+from web.headers import POLICY
+from web.permissions import Role, may
+
+
+@pytest.fixture
+async def world(demo: House, pool: Pool) -> World:
+    """An organisation with something on every page."""
+    return await build_world(pool)
+
+
+def addresses(world: World) -> list[str]:
+    """Every page that is read, with ids that exist."""
+    ids = {
+        "/tasks/{id}": world.tasks[0],
+        "/campaigns/{id}": world.campaign,
+        "/campaigns/{id}/edit": world.draft,
+        "/campaigns/{id}/preview": world.draft,
+        "/imports/{id}": world.job,
+        "/imports/{id}/rejected.csv": world.job,
+        "/mailbox/{id}": world.mail,
+        "/mailbox/{id}/body": world.mail,
+        "/rules/{id}": world.rule,
+        "/people/{id}": world.users["rep"],
+    }
+    return [
+        declared.path.replace("{id}", str(ids.get(declared.path, world.contacts[0])))
+        for declared in PAGES
+        if declared.method == "GET" and declared.permission is not None
+    ]
+
+
+async def enter(demo: House, role: str) -> Visitor:
+    """Sign in as the world's person of a role."""
+    visitor = demo.visitor()
+    assert (await visitor.sign_in(f"{role}@helianthe.example")).status == 200
+    return visitor
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_every_page_opens_for_an_administrator(
+    demo: House, pool: Pool, world: World, language: str
+) -> None:
+    await pool.execute("UPDATE users SET language = $1", language)
+    visitor = await enter(demo, "administrator")
+    for path in addresses(world):
+        answer = await visitor.get(path)
+        assert answer.status == 200, (path, answer.words[:300])
+        if "text/html" in answer.headers["Content-Type"] and not re.search(r"/(body|preview)$", path):
+            assert f'<html lang="{language}">' in answer.text
+            assert answer.headers["Content-Security-Policy"] == POLICY
+            assert " style=" not in answer.text, path
+            assert not re.search(r"\son[a-z]+=", answer.text), path
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_page_opens_only_for_roles_that_have_its_permission(
+    demo: House, world: World, role: Role
+) -> None:
+    visitor = await enter(demo, role.value)
+    for declared in PAGES:
+        if declared.method == "GET" and declared.permission is not None and "{" not in declared.path:
+            answer = await visitor.get(declared.path)
+            assert answer.status == (200 if may(role, declared.permission) else 403), declared.path
+
+
+async def test_whoever_is_not_signed_in_is_led_to_the_door(demo: House, world: World) -> None:
+    for path in addresses(world):
+        answer = await demo.visitor().get(path, allow_redirects=False)
+        assert answer.status == 303, path
+        assert answer.headers["Location"].startswith("/sign-in")
+
+
+async def test_a_form_without_its_secret_does_nothing(demo: House, pool: Pool, world: World) -> None:
+    visitor = await enter(demo, "administrator")
+    for declared in PAGES:
+        if declared.method == "POST" and not declared.streamed:
+            path = declared.path.replace("{id}", "1").replace("{move}", "accept")
+            answer = await visitor.post(
+                path.replace("{user}", "1").replace("{secret}", "x"), {"csrf": "forged"}
+            )
+            assert answer.status == 403, declared.path
+    upload = await visitor.post("/imports", {"csrf": "forged", "file": io.BytesIO(b"email")})
+    assert upload.status == 403
+    assert await pool.fetchval("SELECT count(*) FROM tasks WHERE version > 1") == 0
+
+
+async def test_a_form_of_another_site_does_nothing(demo: House, world: World) -> None:
+    visitor = await enter(demo, "rep")
+    answer = await visitor.post(
+        f"/tasks/{world.tasks[0]}/accept", {"version": "1"}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert answer.status == 403
+
+
+async def test_an_unknown_address_says_so_kindly(demo: House, world: World) -> None:
+    visitor = await enter(demo, "rep")
+    answer = await visitor.get("/tasks/999999")
+    assert answer.status == 404
+    assert "There is nothing here" in answer.words
+    assert (await visitor.get("/no/such/page")).status == 404

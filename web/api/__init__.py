@@ -1,0 +1,14 @@
+"""The REST API under /api/v1: a table of routes (registry), their models, and what derives from both."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from web.api.dispatch import install_routes
+
+
+def install_api(app: web.Application) -> None:
+    """Add all routes; importing their modules declares them."""
+    from web.api import campaigns, contacts, imports, me, rules, sandbox, segments, tasks  # noqa: F401
+
+    install_routes(app)

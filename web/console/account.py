@@ -1,0 +1,71 @@
+"""One's own account: language, time zone, API tokens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from domain.errors import InvalidInput
+from web.console.pages import page
+from web.console.visit import LANGUAGE_COOKIE, Visit
+from web.i18n import LANGUAGES, N_
+from web.permissions import Permission
+from web.queries.people import list_api_tokens
+from web.sentences import translate_error
+from web.sessions import make_api_token
+from web.zones import read_zone
+
+_SAVE: Final = "UPDATE users SET language = $2, timezone = $3 WHERE id = $1"
+_END: Final = "DELETE FROM api_tokens WHERE id = $1 AND user_id = $2"
+
+
+@page("GET", "/account", permission=Permission.TASKS_WORK)
+async def show_account(visit: Visit) -> web.StreamResponse:
+    """The page."""
+    return await _account_page(visit)
+
+
+async def _account_page(visit: Visit, *, token: str = "", error: InvalidInput | None = None) -> web.Response:
+    return visit.page(
+        "account.html",
+        status=422 if error else 200,
+        token=token,
+        tokens=await list_api_tokens(visit.context.pool, visit.person.id),
+        errors={error.field: translate_error(error)} if error else {},
+    )
+
+
+@page("POST", "/account", permission=Permission.TASKS_WORK)
+async def save_account(visit: Visit) -> web.StreamResponse:
+    """Keep language and time zone."""
+    try:
+        zone = read_zone(visit.text("timezone"))
+        language = visit.fields.get("language", "")
+        if language not in LANGUAGES:
+            raise InvalidInput(
+                "language", N_("This language is not offered."), N_("Choose one from the list.")
+            )
+    except InvalidInput as error:
+        return await _account_page(visit, error=error)
+    await visit.context.pool.execute(_SAVE, visit.person.id, language, zone)
+    response = visit.redirect("/account", "settings_saved")
+    response.set_cookie(LANGUAGE_COOKIE, language, max_age=365 * 86400, samesite="Lax", path="/")
+    return response
+
+
+@page("POST", "/account/tokens", permission=Permission.TASKS_WORK)
+async def new_token(visit: Visit) -> web.StreamResponse:
+    """Make an API token; this page is the only one that ever shows it."""
+    name = visit.text("token_name", longest=100)
+    if not name:
+        error = InvalidInput("token_name", N_("The name is missing."), N_("Write what the token is for."))
+        return await _account_page(visit, error=error)
+    return await _account_page(visit, token=await make_api_token(visit.context.pool, visit.person.id, name))
+
+
+@page("POST", "/account/tokens/{id}/end", permission=Permission.TASKS_WORK)
+async def end_token(visit: Visit) -> web.StreamResponse:
+    """Take an API token back."""
+    await visit.context.pool.execute(_END, visit.number("id"), visit.person.id)
+    return visit.redirect("/account", "token_ended")

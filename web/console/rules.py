@@ -1,0 +1,33 @@
+"""Rules: which are active, how they read, what they did."""
+
+from __future__ import annotations
+
+import yaml
+from aiohttp import web
+
+from domain.errors import NotFound
+from web.console.pages import page
+from web.console.visit import Visit
+from web.i18n import N_
+from web.permissions import Permission
+from web.queries.rules import find_rule, list_rules, list_runs
+
+
+@page("GET", "/rules", permission=Permission.RULES_SEE)
+async def show_rules(visit: Visit) -> web.StreamResponse:
+    """The active rules."""
+    return visit.page("rules.html", rules=await list_rules(visit.context.pool))
+
+
+@page("GET", "/rules/{id}", permission=Permission.RULES_SEE)
+async def show_rule(visit: Visit) -> web.StreamResponse:
+    """One rule as it was written, with its log."""
+    rule = await find_rule(visit.context.pool, visit.number("id"))
+    if rule is None:
+        raise NotFound(N_("There is no such rule."))
+    return visit.page(
+        "rule.html",
+        rule=rule,
+        definition=yaml.safe_dump(rule["definition"], allow_unicode=True, sort_keys=False, width=70),
+        runs=await list_runs(visit.context.pool, rule["id"]),
+    )
