@@ -220,7 +220,9 @@ async def test_after_a_pause_nothing_is_marked_and_a_resume_finishes(pool: Pool,
         assert await pool.fetchval("SELECT count(*) FROM deliveries WHERE attempt > 0") == marked
     await control.resume(pool, campaign_id)
     async with asyncio.timeout(20):
-        while await states(pool) != {"sent": 3000}:
+        while True:
+            if await states(pool) == {"sent": 3000}:
+                break
             await asyncio.sleep(0.05)
     stop.set()
     await running
