@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 SHARDS: Final = 32
 _ACQUIRE_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 10.0
-_CLOSE_SECONDS: Final = 5.0
 #: What a lost, refused or silent connection raises.
 TROUBLE: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
 
@@ -81,11 +80,11 @@ class Recorder:
         return self._queue.put(hit)
 
     async def close(self) -> None:
-        """Commit what is waiting, as far as that succeeds within some seconds; answer the rest as unrecorded."""
+        """Commit what is waiting, as far as that succeeds within `patience`; answer the rest as unrecorded."""
         if not self._flushers:
             return
         self._queue.close()
-        await asyncio.wait(self._flushers, timeout=_CLOSE_SECONDS)
+        await asyncio.wait(self._flushers, timeout=self._settings.patience)
         for task in self._flushers:
             task.cancel()
         await asyncio.gather(*self._flushers, return_exceptions=True)
