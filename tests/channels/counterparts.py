@@ -45,9 +45,14 @@ class Kind:
     mischiefs: tuple[Mischief, ...] = field(default=())
 
 
-def _mail_settings(port: int) -> dict[str, Any]:
-    quick = Timeouts(greeting=0.3, command=0.3, mail=0.3, rcpt=0.3, data=0.3, dot=0.3, quit=0.2, grace=0.3)
-    return {"host": "127.0.0.1", "port": port, "encryption": "never", "connections": 3, "timeouts": quick}
+_PATIENCE = {"greeting": "greeting", "MAIL": "mail", "RCPT": "rcpt", "DATA": "data", "content": "dot"}
+
+
+def _mail_settings(port: int, silent_step: str = "") -> dict[str, Any]:
+    """Short of patience only where the server will be silent: machines that run tests are slow at times."""
+    patience = {_PATIENCE.get(silent_step, "command"): 0.3} if silent_step else {}
+    timeouts = Timeouts.model_validate({"quit": 0.2, "grace": 0.3, **patience})
+    return {"host": "127.0.0.1", "port": port, "encryption": "never", "connections": 3, "timeouts": timeouts}
 
 
 def _key(raw: bytes) -> int:
@@ -78,7 +83,8 @@ def _misbehave(step: str, answer: Answer, *, once: bool) -> Callable[[], Any]:
                 server.say(step, answer)
             else:
                 server.always[step] = answer
-            yield Counterpart(_mail_settings(server.port), lambda: [_key(mail[2]) for mail in server.mails])
+            settings = _mail_settings(server.port, step if answer is SILENCE else "")
+            yield Counterpart(settings, lambda: [_key(mail[2]) for mail in server.mails])
 
     return run
 

@@ -9,8 +9,15 @@ import asyncio
 import contextlib
 import ssl
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; five seconds at most."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - what the other side does sets no event of ours
+            await asyncio.sleep(0.01)
 
 
 class Cut:

@@ -119,9 +119,10 @@ async def test_each_message_is_settled_once_however_the_other_side_behaves(
         assert sorted(outcome.key for outcome in settled) == list(range(1, 9))
         assert {outcome.state for outcome in settled} <= mischief.states
         arrived = Counter(other.arrived())
-        sent = {outcome.key for outcome in settled if outcome.state is DeliveryState.SENT}
-        assert set(arrived) == sent
         assert all(count == 1 for count in arrived.values())
+        sent = {outcome.key for outcome in settled if outcome.state is DeliveryState.SENT}
+        uncertain = {outcome.key for outcome in settled if outcome.state is DeliveryState.UNCERTAIN}
+        assert sent <= set(arrived) <= sent | uncertain
         assert all(o.state is DeliveryState.SENT or (o.reason and len(o.reply) <= 500) for o in settled)
 
 

@@ -15,7 +15,7 @@ from domain.errors import ConfigurationError
 from domain.messages import DeliveryState
 from tests.channels.conftest import Certificate
 from tests.channels.mails import BODY, make_message, outcomes_of
-from tests.channels.scripted import ScriptedServer
+from tests.channels.scripted import ScriptedServer, eventually
 
 OpenChannel = Callable[..., MailChannel]
 SENT, DEFERRED, REJECTED = DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.REJECTED
@@ -145,9 +145,8 @@ async def test_an_idle_connection_is_closed_with_quit(
 ) -> None:
     channel = open_channel(server.port, timeouts=Timeouts(idle=0.05, quit=0.5))
     await outcomes_of(channel, [make_message(1)])
-    await asyncio.sleep(0.2)
+    await eventually(lambda: not server.open_now)
     assert server.lines[-1] == "QUIT"
-    assert server.open_now == 0
     assert (await outcomes_of(channel, [make_message(2)]))[2].state is SENT
 
 

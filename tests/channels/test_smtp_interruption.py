@@ -12,7 +12,7 @@ from channels.mail.settings import Timeouts
 from channels.mail.smtp import MailChannel
 from domain.messages import DeliveryState, Outcome
 from tests.channels.mails import make_message, outcomes_of
-from tests.channels.scripted import SILENCE, Pause, ScriptedServer
+from tests.channels.scripted import SILENCE, Pause, ScriptedServer, eventually
 
 OpenChannel = Callable[..., MailChannel]
 SENT, DEFERRED, UNCERTAIN = DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.UNCERTAIN
@@ -50,7 +50,7 @@ async def test_cancelled_after_the_dot_that_message_is_uncertain(
     server.say("content", b"250 ok\r\n", SILENCE)
     channel = open_channel(server.port, timeouts=Timeouts(grace=0.05, quit=0.1))
     task, settled = await _deliver_until(server, channel, "content", 5)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: len(server.complete) == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -201,13 +201,22 @@ async def test_a_reply_out_of_place_is_not_taken_for_a_yes(
     assert outcomes[2].state is SENT
 
 
-@pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "content"])
+@pytest.mark.parametrize(
+    ("step", "patience"),
+    [
+        ("greeting", Timeouts(greeting=0.1, quit=0.1)),
+        ("EHLO", Timeouts(command=0.1, quit=0.1)),
+        ("MAIL", Timeouts(mail=0.1, quit=0.1)),
+        ("RCPT", Timeouts(rcpt=0.1, quit=0.1)),
+        ("DATA", Timeouts(data=0.1, quit=0.1)),
+        ("content", Timeouts(dot=0.1, quit=0.1)),
+    ],
+)
 async def test_a_silent_server_times_out(
-    server: ScriptedServer, open_channel: OpenChannel, step: str
+    server: ScriptedServer, open_channel: OpenChannel, step: str, patience: Timeouts
 ) -> None:
     server.say(step, SILENCE)
-    short = Timeouts(greeting=0.1, command=0.1, mail=0.1, rcpt=0.1, data=0.1, dot=0.1, quit=0.1)
-    outcome = (await outcomes_of(open_channel(server.port, timeouts=short), [make_message()]))[1]
+    outcome = (await outcomes_of(open_channel(server.port, timeouts=patience), [make_message()]))[1]
     assert (outcome.state, outcome.reason) == (UNCERTAIN if step == "content" else DEFERRED, "timeout")
 
 
