@@ -17,6 +17,7 @@ from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
+from web.queries.campaigns import Known
 from web.settings import WebSettings
 
 
@@ -52,6 +53,7 @@ class WebContext:
     router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing
     demo: bool = False
+    progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 
 
 CONTEXT: Final = web.AppKey("context", WebContext)

@@ -147,9 +147,9 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    await response.prepare(request)
     hub.join(client, int(last) if last.isdigit() and len(last) < 19 else None)
     try:
+        await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
         while not client.ended:
             topics = await client.next(context.settings.live_heartbeat)

@@ -39,6 +39,13 @@ def write_moment(moment: datetime, now: datetime, zone: str) -> str:
     return _("%(day)s, %(time)s") % {"day": write_day(here.date(), today), "time": clock}
 
 
+def write_full_moment(moment: datetime, zone: str) -> str:
+    """The day's name, the date and the time: "Sunday 22 November, 05:50"."""
+    here = local(moment, zone)
+    day = format_date(here.date(), "EEEE d MMMM", locale=current_language())
+    return _("%(day)s, %(time)s") % {"day": day, "time": format_time(here, "HH:mm", locale=current_language())}
+
+
 def write_time(moment: datetime, zone: str) -> str:
     """The time of day: "16:30"."""
     return str(format_time(local(moment, zone), "HH:mm", locale=current_language()))

@@ -8,13 +8,11 @@ this, and nothing else with it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import message_from_bytes
+from datetime import datetime, timedelta
 from html import escape
 from typing import Final
-from urllib.parse import parse_qsl
 
 import asyncpg
 from aiohttp import web
@@ -26,6 +24,7 @@ from domain.tokens import TokenKeys, TokenUse
 from storage.announce import Announcer
 from storage.pool import Pool, transaction
 from web.i18n import LANGUAGES, N_, _, speaking
+from web.tracking_forms import read_form
 from web.tracking_pages import Note, answer_note, answer_page, reader_language
 
 #: What the page lets people choose, in the words that the consent history keeps.
@@ -36,17 +35,17 @@ CHOICES: Final[Mapping[Purpose, str]] = {
 _PURPOSES: Final = frozenset(Purpose)
 SOURCE_PAGE: Final = "preference page"
 SOURCE_ONE_CLICK: Final = "one-click unsubscribe (RFC 8058)"
-_FORM_LIMIT: Final = 10_000  # bytes
-_FORM_SECONDS: Final = 10
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 _READ: Final = """
 SELECT m.id, m.campaign_id, coalesce(a.contact_id, m.contact_id) AS contact_id, p.language, g.purpose,
-       (SELECT jsonb_object_agg(c.purpose, c.state) FROM consents c
-        WHERE c.contact_id = coalesce(a.contact_id, m.contact_id)) AS states
+       k.states, k.latest
 FROM messages m
 LEFT JOIN contact_aliases a ON a.old_id = m.contact_id
 JOIN contacts p ON p.id = coalesce(a.contact_id, m.contact_id)
 LEFT JOIN campaigns g ON g.id = m.campaign_id
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(purpose, state) AS states, max(since) AS latest FROM consents WHERE contact_id = p.id
+) AS k
 WHERE m.id = $1 AND m.direction = 'out'
 """
 
@@ -61,6 +60,7 @@ class Recipient:
     language: str | None
     purpose: Purpose
     states: Mapping[str, str]
+    latest: datetime | None  #: when the last of these consents was given or taken back
 
     def allows(self, purpose: Purpose) -> bool:
         """Whether the consent is granted now."""
@@ -88,7 +88,7 @@ class Preferences:
 
     async def change(self, request: web.Request) -> web.Response:
         """POST /u/{token}"""
-        form = await _read_form(request)
+        form = await read_form(request)
         if form is None:
             return answer_note(request, Note.NOT_A_FORM)
         try:
@@ -118,7 +118,13 @@ class Preferences:
             return None
         purpose = Purpose(row["purpose"]) if row["purpose"] in _PURPOSES else Purpose.NEWSLETTER
         return Recipient(
-            row["id"], row["campaign_id"], row["contact_id"], row["language"], purpose, row["states"] or {}
+            row["id"],
+            row["campaign_id"],
+            row["contact_id"],
+            row["language"],
+            purpose,
+            row["states"] or {},
+            row["latest"],
         )
 
     async def _record(
@@ -128,6 +134,10 @@ class Preferences:
         with speaking(language):
             wording = {purpose: _(CHOICES.get(purpose, CHOICES[Purpose.NEWSLETTER])) for purpose in wanted}
         now = self._clock.now()
+        if (
+            recipient.latest is not None
+        ):  # what is chosen now counts, even against a consent dated in the future
+            now = max(now, recipient.latest + timedelta(microseconds=1))
 
         def entry(purpose: Purpose, state: ConsentState) -> ConsentEntry:
             return ConsentEntry(recipient.contact_id, purpose, state, wording[purpose], source, now)
@@ -154,36 +164,6 @@ class Preferences:
                 )
         if granted or withdrawn:
             self._announcer.touch()
-
-
-async def _read_form(request: web.Request) -> Mapping[str, str] | None:
-    """The text fields of the form; None when there is none, or it is damaged, too large or too slow."""
-    body = b""
-    try:
-        async with asyncio.timeout(_FORM_SECONDS):
-            while len(body) <= _FORM_LIMIT and (part := await request.content.readany()):
-                body += part
-        if len(body) > _FORM_LIMIT:
-            return None
-        if request.content_type == "application/x-www-form-urlencoded":
-            return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
-    except (ValueError, TimeoutError, web.RequestPayloadError):
-        return None
-    return _read_multipart(request.headers.get("Content-Type", ""), body)
-
-
-def _read_multipart(content_type: str, body: bytes) -> Mapping[str, str] | None:
-    """The fields of a multipart/form-data body (RFC 7578), which providers may post as well (RFC 8058)."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
-    form = message_from_bytes(head + body)
-    if form.get_content_type() != "multipart/form-data" or not form.is_multipart():
-        return None
-    fields = {}
-    for part in form.walk():
-        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            fields[name] = content.decode("utf-8", "replace").strip()
-    return fields
 
 
 def _language(request: web.Request, recipient: Recipient) -> str:

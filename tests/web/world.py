@@ -55,6 +55,9 @@ async def build_world(pool: Pool) -> World:
         "INSERT INTO segments (name, condition) VALUES ('Prospects in France', $1) RETURNING id",
         {"all": [{"field": "contact.relation", "is": "prospect"}, {"field": "contact.country", "is": "FR"}]},
     )
+    await pool.execute(
+        "INSERT INTO assets (name, blob, media_type, size) VALUES ('brochure.pdf', repeat('0', 64), 'application/pdf', 9)"
+    )
     marketer = await load_person(pool, users["marketer"])
     assert marketer is not None
     source = first_source(marketer, "en")
@@ -194,7 +197,7 @@ async def hit(
         "INSERT INTO hits (event_id, recorded_at, occurred_at, message_id, campaign_id, contact_id, type, link_no, method,"
         " verdict, reasons, settle_at, judged_at) SELECT id, recorded_at, occurred_at, message_id, campaign_id,"
         " contact_id, type, $2, 'GET', $3, $4, occurred_at, occurred_at FROM events WHERE id = $1",
-        number, link_no, verdict, [] if verdict == "human" else ["burst of links"],
+        number, link_no, verdict, ["after_open"] if verdict == "human" else ["burst"],
     )  # fmt: skip
     return number
 

@@ -272,7 +272,7 @@ def _moves(visit: Visit, campaign: Campaign) -> list[str]:
 
 
 async def _progress(visit: Visit, campaign: Campaign) -> dict[str, Any]:
-    deliveries = await read_progress(visit.context.pool, campaign)
+    deliveries = await read_progress(visit.context.pool, campaign, visit.context.progress)
     settled = sum(deliveries[state] for state in ("sent", "rejected", "uncertain", "cancelled"))
     return {
         "campaign": campaign,

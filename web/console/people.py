@@ -30,6 +30,7 @@ _JOIN: Final = (
 )
 _OTHERS: Final = "SELECT count(*) FROM users WHERE role = 'administrator' AND active AND id <> $1"
 
+_BLANK: Final = dict.fromkeys(("name", "email", "role", "team_name", "country", "timezone"), "")
 ROLES: Final = tuple(role.value for role in Role)
 
 
@@ -52,7 +53,7 @@ async def _people_page(
         teams=await list_teams(visit.context.pool),
         roles=ROLES,
         errors=errors,
-        values=visit.fields if error else {},
+        values={**_BLANK, **(visit.fields if error else {})},
         invitation=invitation,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from babel.numbers import format_decimal, format_percent
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from domain.errors import ClytieError
 from web.console.event_words import describe_reason
@@ -18,16 +19,27 @@ from web.i18n import LANGUAGES, _, current_language, ngettext
 from web.people import Person
 from web.sentences import translate_error, translate_sentence
 from web.static_files import static_url
-from web.times import write_ago, write_moment, write_remaining, write_time
+from web.times import write_ago, write_full_moment, write_moment, write_remaining, write_time
 from web.words import label
 
+#: {{ contact.given_name|default('…') }}: shown to marketers as [given name]
+_EXPRESSION: Final = re.compile(r"\{\{-?\s*(?:\w+\.)*(\w+)[^}]*\}\}")
 FOLDER: Final = Path(__file__).parents[2] / "templates" / "console"
+
+
+class ConsoleEnvironment(Environment):
+    """Unknown names are errors; a key that a stored mapping (an outcome, a template's source) lacks is None."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The attribute, or the key of a mapping."""
+        found = super().getattr(obj, attribute)
+        return None if isinstance(found, Undefined) and isinstance(obj, Mapping) else found
 
 
 @cache
 def environment() -> Environment:
     """The environment of all pages."""
-    env = Environment(
+    env = ConsoleEnvironment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
@@ -40,8 +52,10 @@ def environment() -> Environment:
     env.globals.update(
         static=static_url,
         label=label,
+        labels=lambda kind, values: [label(kind, value) for value in values],
         labelled=lambda kind, values: [(value, label(kind, value)) for value in values],
         reason=describe_reason,
+        subject=lambda text: _EXPRESSION.sub(lambda found: f"[{found[1].replace('_', ' ')}]", text or ""),
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
         count=lambda number: format_decimal(number, locale=current_language()),
@@ -75,7 +89,8 @@ def render(
                 "navigation": entries_for(person) if person else (),
                 "now": now,
                 "moment": lambda at: write_moment(at, now, zone),
-                "clock_time": lambda at: write_time(at, zone),
+                "full_moment": lambda at: write_full_moment(at, zone),
+            "clock_time": lambda at: write_time(at, zone),
                 "remaining": lambda at: write_remaining(at, now),
                 "ago": lambda at: write_ago(at, now),
                 "iso": lambda at: at.isoformat(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from campaigns.drafts import Campaign
 from domain.messages import DeliveryState
@@ -18,7 +17,8 @@ GROUP BY state
 """
 _FRESH_SECONDS: Final = 1.0
 
-_known: WeakKeyDictionary[Pool, dict[int, tuple[float, dict[str, int]]]] = WeakKeyDictionary()
+#: when a campaign was last counted (seconds of time.monotonic), and what came of it
+Known = dict[int, tuple[float, dict[str, int]]]
 
 
 async def list_segments(pool: Pool) -> list[Any]:
@@ -26,9 +26,8 @@ async def list_segments(pool: Pool) -> list[Any]:
     return list(await pool.fetch(_SEGMENTS))
 
 
-async def read_progress(pool: Pool, campaign: Campaign) -> dict[str, int]:
-    """Recipients by state of their delivery. Many who watch share one count per second."""
-    known = _known.setdefault(pool, {})
+async def read_progress(pool: Pool, campaign: Campaign, known: Known) -> dict[str, int]:
+    """Recipients by state of their delivery. Many who watch share one count per second, kept in `known`."""
     counted_at, counts = known.get(campaign.id, (0.0, {}))
     if (
         counts
