@@ -11,33 +11,15 @@ from typing import Final
 
 from domain.campaigns import CAMPAIGN_MOVES, CampaignMove, CampaignState, next_state
 from domain.errors import NotFound
+from outbox.ranges import withdraw
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
 
 _FINISHED: Final = frozenset({CampaignState.CANCELLED, CampaignState.DONE})
 
-#: Messages of a cancelled campaign that nobody has begun to send. Its messages lie in a range of ids.
-_WITHDRAW: Final = """
-UPDATE deliveries AS d
-SET state = 'cancelled', worker = NULL, lease_until = NULL, not_before = NULL, settled_at = now()
-FROM campaigns AS c
-WHERE c.id = $1 AND d.message_id BETWEEN c.first_message_id AND c.last_message_id AND d.campaign_id = c.id
-  AND d.state IN ('queued', 'claimed', 'deferred')
-"""
-
-#: What went back to the queue of a cancelled campaign afterwards: refused for now, or left behind by a worker.
-_WITHDRAW_LATECOMERS: Final = """
-UPDATE deliveries AS d SET state = 'cancelled', not_before = NULL, settled_at = now()
-FROM campaigns AS c
-WHERE c.state = 'cancelled' AND c.finished_at > now() - interval '1 day' AND d.campaign_id = c.id AND d.state = '{}'
-"""
-
 _COMPLETE: Final = """
 UPDATE campaigns AS c SET state = 'done', finished_at = now()
-WHERE c.state = 'running'
-  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state = 'queued')
-  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state IN ('claimed', 'sending'))
-  AND NOT EXISTS (SELECT FROM deliveries WHERE campaign_id = c.id AND state = 'deferred')
+WHERE c.state = 'running' AND NOT EXISTS (SELECT FROM delivery_ranges WHERE campaign_id = c.id)
 RETURNING id
 """
 
@@ -58,10 +40,7 @@ async def cancel(pool: Pool, campaign_id: int, announcer: Announcer | None = Non
 
 
 async def complete_finished(pool: Pool, announcer: Announcer | None = None) -> list[int]:
-    """Make every running campaign done that has nothing left to send, tidy up after cancelled ones; gives the ids
-    of those that are done now."""
-    for state in ("queued", "deferred"):
-        await pool.execute(_WITHDRAW_LATECOMERS.format(state))
+    """Make every running campaign done that has nothing left to send; gives the ids of those that are done now."""
     done = [row["id"] for row in await pool.fetch(_COMPLETE)]
     if done and announcer is not None:
         announcer.touch()
@@ -81,7 +60,7 @@ async def _move(pool: Pool, campaign_id: int, move: CampaignMove, announcer: Ann
     async with transaction(pool) as connection:
         await _change_state(connection, campaign_id, move)
         if move is CampaignMove.CANCEL:
-            await connection.execute(_WITHDRAW, campaign_id)
+            await withdraw(connection, campaign_id)
     if announcer is not None:
         announcer.touch()
 

@@ -19,6 +19,8 @@ from domain.campaigns import CampaignMove, CampaignState, next_state
 from domain.clock import Clock
 from domain.errors import ClytieError, Conflict, InvalidInput
 from outbox.composing import MailKitchen, read_source
+from outbox.ranges import range_size
+from outbox.statements import MAKE_RANGES
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
 from templates.plan import Plan
@@ -41,6 +43,8 @@ WITH audience AS MATERIALIZED (
 ), queued AS (
     INSERT INTO deliveries (message_id, campaign_id, contact_id, channel, address)
     SELECT id, {campaign}, contact_id, 'mail', address FROM audience
+), ranged AS (
+    {ranges}
 ), counted AS (
     SELECT count(*) AS recipients, count(*) FILTER (WHERE tracking_level = 'full') AS measured,
            min(id) AS low, max(id) AS high
@@ -105,8 +109,12 @@ async def launch(
             "INSERT INTO campaign_links (campaign_id, no, url, label) VALUES ($1, $2, $3, $4)",
             [(campaign_id, link.no, link.url, link.label) for link in plan.links],
         )
+        place = f"${len(audience.args) + 1}::int"
+        size = range_size(kitchen.settings.claim_size, campaign.rate)
         recipients: int = await connection.fetchval(
-            _WRITE.format(audience=audience.sql, campaign=f"${len(audience.args) + 1}::int"),
+            _WRITE.format(
+                audience=audience.sql, campaign=place, ranges=MAKE_RANGES.format(campaign=place, size=size)
+            ),
             *audience.args,
             campaign_id,
             timeout=3600,

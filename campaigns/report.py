@@ -15,18 +15,21 @@ from domain.events import ENGAGEMENT, EventType, Verdict
 from domain.messages import DeliveryState
 from storage.pool import Connection, Pool
 
+#: What waits or is under way lies in the campaign's ranges; whatever else was not simply sent has a reason.
 _DELIVERIES: Final = """
-SELECT 'queued' AS state, count(*) FROM deliveries WHERE campaign_id = $1 AND state = 'queued'
-UNION ALL
-SELECT state, count(*) FROM deliveries WHERE campaign_id = $1 AND state IN ('claimed', 'sending') GROUP BY state
+SELECT d.state, count(*) FROM delivery_ranges AS r
+  JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
+WHERE r.campaign_id = $1 AND d.state IN ('queued', 'claimed', 'sending') GROUP BY d.state
 UNION ALL
 SELECT state, count(*) FROM deliveries
-WHERE campaign_id = $1 AND state IN ('deferred', 'rejected', 'uncertain', 'cancelled') GROUP BY state
+WHERE campaign_id = $1 AND reason IS NOT NULL AND state IN ('deferred', 'rejected', 'uncertain', 'cancelled')
+GROUP BY state
 """
 
 _REASONS: Final = """
 SELECT state, reason, count(*) FROM deliveries
-WHERE campaign_id = $1 AND state IN ('deferred', 'rejected', 'uncertain') GROUP BY state, reason ORDER BY count(*) DESC
+WHERE campaign_id = $1 AND reason IS NOT NULL AND state IN ('deferred', 'rejected', 'uncertain')
+GROUP BY state, reason ORDER BY count(*) DESC
 """
 
 #: Each person counts once per type (and once per link), for the best verdict: human, then unsure, then machine.
@@ -146,7 +149,7 @@ async def load_report(pool: Pool, campaign_id: int) -> Report:
                 outcomes[result] = outcomes.get(result, 0) + count
         return Report(
             campaign,
-            await _load_deliveries(connection, campaign),
+            await count_deliveries(connection, campaign),
             await _load_reasons(connection, campaign_id),
             hits,
             links,
@@ -158,8 +161,8 @@ async def load_report(pool: Pool, campaign_id: int) -> Report:
         )
 
 
-async def _load_deliveries(connection: Connection, campaign: Campaign) -> dict[DeliveryState, int]:
-    """Counts by state; those that were sent are what the others leave."""
+async def count_deliveries(connection: Connection | Pool, campaign: Campaign) -> dict[DeliveryState, int]:
+    """Count a campaign's deliveries by state; those that were sent are what the others leave."""
     counts = dict.fromkeys(DeliveryState, 0)
     for state, count in await connection.fetch(_DELIVERIES, campaign.id):
         counts[DeliveryState(state)] = count

@@ -60,7 +60,7 @@ class MailComposer:
     def _compose(self, row: Any, now: datetime) -> Claimed:
         message_id, address = row["message_id"], row["email"]
         claimed = Claimed(message_id, row["attempt"], self._campaign_id, row["contact_id"], address, _MAIL)
-        if row["id"] is None:
+        if row["name"] is None:
             claimed.refusal = "contact_gone"
             return claimed
         sign = self._tokens.sign
@@ -104,6 +104,11 @@ class MailKitchen:
         self._tokens = tokens
         self._base_url = base_url
         self._settings = settings
+
+    @property
+    def settings(self) -> OutboxSettings:
+        """The outbox's settings."""
+        return self._settings
 
     def context(
         self, campaign_id: int, name: str, source: MailTemplate, assets: Collection[str] | None = None

@@ -10,8 +10,9 @@ from outbox.composing import Composer
 from outbox.queue import Claimed
 from outbox.settings import OutboxSettings
 
-#: A campaign with a rate is marked in portions of about this many seconds.
+#: A campaign with a rate is marked in portions of about this many seconds, and has messages ready for so many.
 _PORTION: Final = 0.1
+_AHEAD: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -23,17 +24,16 @@ class Feed:
     composer: Composer
     rate: float | None = None
     ready: deque[tuple[Claimed, float]] = field(default_factory=deque)  #: with the end of its claim
-    after: int = 0  #: the highest message id claimed so far
     look_at: float = 0.0  #: when to ask the queue again, after it gave nothing
     allowance: int = 0
     opens: float = 0.0
 
-    def claim_count(self, settings: OutboxSettings) -> int:
-        """How many rows to claim now: enough to keep the wire busy, no more than can be sent under their lease."""
-        wanted = settings.claim_size
+    def wants_messages(self, settings: OutboxSettings) -> bool:
+        """Whether to claim more now."""
+        enough = settings.claim_size // 2
         if self.rate is not None:
-            wanted = max(1, min(wanted, int(self.rate * settings.claim_lease / 4)))
-        return wanted if len(self.ready) <= wanted // 2 else 0
+            enough = min(enough, int(self.rate * _AHEAD))
+        return len(self.ready) <= enough
 
     def portion(self, settings: OutboxSettings) -> int:
         """How many places to reserve in the pace at once."""

@@ -1,4 +1,4 @@
-"""The queue of one worker: claim rows, settle and mark them in one statement, release them, sweep after others."""
+"""The queue of one worker: claim rows, settle and mark them in one statement, release them, keep to a pace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ _EVENTS: Final[Mapping[DeliveryState, str]] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Lot:
+    """The rows that were claimed together in one range, `left` of which are not finished."""
+
+    low: int
+    left: int
+
+
+@dataclass(slots=True, eq=False)
 class Claimed:
     """A row that this worker claimed. `message` is what will go out, or None with a `refusal`."""
 
@@ -34,6 +42,7 @@ class Claimed:
     kind: str  #: of the address: mail or phone
     message: Outbound | None = None
     refusal: str | None = None
+    lot: Lot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +78,17 @@ async def prepare(connection: Connection) -> None:
 
 
 async def claim(
-    connection: Connection, worker: str, campaign_id: int, count: int, lease: float, after: int = 0
-) -> list[asyncpg.Record]:
-    """Claim up to `count` rows of a running campaign for `lease` seconds: queued ones with ids above `after`,
-    else deferred ones whose time has come, else queued ones from the beginning.
+    connection: Connection, worker: str, campaign_id: int, lease: float
+) -> tuple[int, list[asyncpg.Record]] | None:
+    """Claim what is due in one range of a running campaign, for `lease` seconds; None when no range is due.
 
-    Gives message_id, attempt, email (the address), tracking_level, contact_id and the contact's columns (id is None when the
-    contact is gone).
+    Gives the range's low end, for `outbox.ranges.close`, and the rows: message_id, attempt, email (the address),
+    tracking_level, contact_id and what templates may know of the contact (name is None when the contact is gone).
     """
-    rows = await connection.fetch(statements.CLAIM_QUEUED, worker, campaign_id, count, lease, after)
+    rows = await connection.fetch(statements.CLAIM, worker, campaign_id, lease)
     if not rows:
-        rows = await connection.fetch(statements.CLAIM_DEFERRED, worker, campaign_id, count, lease)
-    if not rows and after:
-        rows = await connection.fetch(statements.CLAIM_QUEUED, worker, campaign_id, count, lease, 0)
-    return rows
+        return None
+    return rows[0]["low"], [] if rows[0]["message_id"] is None else rows
 
 
 async def settle_and_mark(
@@ -101,23 +107,20 @@ async def settle_and_mark(
     rows = await connection.fetch(
         statements.SETTLE_AND_MARK,
         worker,
-        [outcome.key for outcome in outcomes],
-        [outcome.attempt for outcome in outcomes],
-        [_state(result) for result in results],
-        [outcome.reason or None for outcome in outcomes],
-        [outcome.reply or None for outcome in outcomes],
-        [result.delay for result in results],
-        [
-            EventType.FAILED.value if result.given_up else _EVENTS.get(result.outcome.state)
-            for result in results
-        ],
-        [row.message_id for row in wanted],
-        [row.attempt for row in wanted],
-        [row.campaign_id for row in wanted],
-        [row.contact_id for row in wanted],
-        [row.address for row in wanted],
-        [row.kind for row in wanted],
-        [row.refusal for row in wanted],
+        _numbers([outcome.key for outcome in outcomes]),
+        _numbers([outcome.attempt for outcome in outcomes]),
+        _texts([_state(result) for result in results]),
+        _texts([_reason(outcome) for outcome in outcomes]),
+        _texts([outcome.reply for outcome in outcomes]),
+        _texts(["" if result.delay is None else str(result.delay) for result in results]),
+        _texts([_event(result) for result in results]),
+        _numbers([row.message_id for row in wanted]),
+        _numbers([row.attempt for row in wanted]),
+        _numbers([row.campaign_id for row in wanted]),
+        _numbers([row.contact_id for row in wanted]),
+        _texts([row.address for row in wanted]),
+        _texts([row.kind for row in wanted]),
+        _texts([row.refusal or "" for row in wanted]),
         lease,
         now,
     )
@@ -128,6 +131,26 @@ async def settle_and_mark(
         else:
             step.refused[message_id] = reason
     return step
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return statements.SEPARATOR.join(map(str, values))
+
+
+def _texts(values: Sequence[str]) -> str:
+    text = statements.SEPARATOR.join(values)
+    if text.count(statements.SEPARATOR) >= max(1, len(values)):  # a reply from outside may hold anything
+        return statements.SEPARATOR.join([value.replace(statements.SEPARATOR, " ") for value in values])
+    return text
+
+
+def _reason(outcome: Outcome) -> str:
+    """Whatever is not simply sent has a reason, by which it is found (storage/schema.py)."""
+    return "" if outcome.state is DeliveryState.SENT else outcome.reason or outcome.state.value
+
+
+def _event(result: Result) -> str:
+    return EventType.FAILED.value if result.given_up else _EVENTS.get(result.outcome.state, "")
 
 
 def _state(result: Result) -> str:
@@ -146,10 +169,3 @@ async def reserve(connection: Connection, campaign_id: int, count: int, rate: fl
     Gives the seconds to wait before the first of them may be marked (zero or less: now).
     """
     return float(await connection.fetchval(statements.RESERVE, campaign_id, count, rate))
-
-
-async def sweep(connection: Connection, limit: int = 1000) -> tuple[int, int]:
-    """Requeue claimed rows and make `sending` rows uncertain where the lease ran out; gives how many of each."""
-    requeued = await connection.fetch(statements.SWEEP_CLAIMED, limit)
-    uncertain = await connection.fetch(statements.SWEEP_SENDING, limit)
-    return len(requeued), len(uncertain)

@@ -18,34 +18,20 @@ import os
 import random
 import secrets
 import socket
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
-
-import asyncpg
+from collections import Counter, deque
 
 from channels.base import Channel
 from domain.clock import Clock
-from domain.errors import ClytieError
 from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
-from outbox import metrics, statements
+from outbox import metrics
 from outbox.backoff import INTERRUPTED, Breaker, is_given_up, retry_delay
-from outbox.composing import Composer
-from outbox.feed import Feed
-from outbox.queue import Claimed, Result, Step, claim, monotonic, prepare, release, reserve, settle_and_mark
+from outbox.feeder import DATABASE_AWAY, Feeder, MakeComposer
+from outbox.queue import Claimed, Lot, Result, Step, monotonic, prepare, release, settle_and_mark
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer
 from storage.pool import Connection, Pool
 
 log = logging.getLogger(__name__)
-
-#: Makes the composer of a campaign from its row (id, name, source).
-MakeComposer = Callable[[Mapping[str, Any]], Awaitable[Composer]]
-
-#: Composed at a stretch, between which the wire has its turn.
-_AT_ONCE: Final = 50
-
-DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 def worker_name() -> str:
@@ -70,39 +56,35 @@ class Sender:
         self.worker = worker_name()
         self._pool = pool
         self._channel = channel
-        self._make_composer = make_composer
         self._settings = settings
         self._clock = clock
         self._announcer = announcer
-        self._kind = kind
         self._breaker = Breaker(settings.rest_limit)
-        self._feeds: dict[int, Feed] = {}
+        self._feeder = Feeder(
+            pool, self.worker, kind, make_composer, settings, clock, self._consider, self._step_at
+        )
+        self._lots: dict[int, Lot | None] = {}  # of the messages under way
         self._outcomes: deque[Outcome] = deque()
         self._open = 0  # marked and unsettled in the database
         self._settling = 0  # of the outcomes, those in the statement under way
         self._doubtful: list[Claimed] = []  # marked perhaps: the answer was lost
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()
-        self._feed_due = asyncio.Event()
-        self._refresh_at = 0.0
         self._stopping = False
         self._flush: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
         """Whether it holds nothing to send."""
-        return not any(feed.ready for feed in self._feeds.values())
+        return not self._feeder.ready()
 
     def wake(self) -> None:
         """Look at the queue now."""
-        self._refresh_at = 0.0
-        for feed in self._feeds.values():
-            feed.look_at = 0.0
-        self._feed_due.set()
+        self._feeder.wake()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set; then settle what is under way, within `stop_grace`, and release the rest."""
-        feeder = asyncio.create_task(self._feed_forever(), name="outbox-feeder")
+        feeder = asyncio.create_task(self._feeder.run(), name="outbox-feeder")
         stepper = asyncio.create_task(self._step_forever(), name="outbox-stepper")
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -118,7 +100,7 @@ class Sender:
     async def _wind_down(self, feeder: asyncio.Task[None], stepper: asyncio.Task[None]) -> None:
         """Let the channel finish, interrupt it when it takes too long, settle the last results."""
         grace = self._settings.stop_grace
-        self._feed_due.set()
+        self._feeder.stop()
         self._step_due.set()
         await asyncio.wait({stepper}, timeout=grace)
         deliveries = set(self._deliveries)
@@ -131,91 +113,9 @@ class Sender:
         for task in (stepper, feeder):
             task.cancel()
         await asyncio.wait({stepper, feeder})
-        held = [row for feed in self._feeds.values() for row, _ in feed.ready]
-        self._feeds.clear()
-        with contextlib.suppress(*DATABASE_AWAY):
-            async with self._pool.acquire(timeout=5) as connection:
-                await release(connection, self.worker, held)
-
-    # --- the feeder -----------------------------------------------------------------------------------
-
-    async def _feed_forever(self) -> None:
-        pause = 0.1
-        while not self._stopping:
-            try:
-                async with self._pool.acquire(timeout=10) as connection:
-                    await prepare(connection)
-                    while not self._stopping:
-                        wait = await self._feed(connection)
-                        pause = 0.1
-                        with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._feed_due.wait(), wait)
-                        self._feed_due.clear()
-            except DATABASE_AWAY as error:
-                log.warning("the outbox cannot reach the database: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5)
-
-    async def _feed(self, connection: Connection) -> float:
-        """Fill every feed; gives the seconds until the next look."""
-        if monotonic() >= self._refresh_at:
-            self._refresh_at = monotonic() + self._settings.poll
-            await self._refresh(connection)
-        for feed in list(self._feeds.values()):
-            await self._fill(connection, feed)
-            if feed.wants_allowance():
-                count = feed.portion(self._settings)
-                wait = await reserve(connection, feed.campaign_id, count, feed.rate or 1)
-                feed.allowance, feed.opens = count, monotonic() + wait
-                self._step_at(wait)
-        now = monotonic()
-        waits = [feed.look_at - now for feed in self._feeds.values() if feed.look_at > now]
-        return max(0.0, min([self._refresh_at - now, *waits]))
-
-    async def _refresh(self, connection: Connection) -> None:
-        """Notice campaigns that began, changed their rate, or do not run any more."""
-        rates = {
-            row["id"]: row["rate"] for row in await connection.fetch(statements.RUNNING, self._kind.value)
-        }
-        for campaign_id in self._feeds.keys() - rates.keys():
-            feed = self._feeds.pop(campaign_id)
-            await release(connection, self.worker, [row for row, _ in feed.ready])
-        for campaign_id, rate in rates.items():
-            if campaign_id not in self._feeds:
-                (campaign,) = await connection.fetch(statements.CAMPAIGN, campaign_id)
-                try:
-                    composer = await self._make_composer(dict(campaign))
-                except ClytieError as error:
-                    log.error("campaign %s cannot be composed and waits: %s", campaign_id, error)
-                    continue
-                self._feeds[campaign_id] = Feed(campaign_id, composer)
-            self._feeds[campaign_id].rate = rate
-
-    async def _fill(self, connection: Connection, feed: Feed) -> None:
-        """Claim and compose for one campaign."""
-        now = monotonic()
-        count = feed.claim_count(self._settings)
-        if not count or now < feed.look_at:
-            return
-        lease = self._settings.claim_lease
-        rows = await claim(connection, self.worker, feed.campaign_id, count, lease, feed.after)
-        if not rows:
-            feed.look_at = monotonic() + self._settings.poll
-            return
-        metrics.CLAIMED.inc(len(rows))
-        feed.after = max(feed.after, rows[-1]["message_id"])
-        business = self._clock.now().replace(microsecond=0)
-        for start in range(0, len(rows), _AT_ONCE):
-            composed = feed.composer.compose(rows[start : start + _AT_ONCE], business)
-            feed.ready.extend([(row, now + lease) for row in composed])
-            self._consider()
-            await asyncio.sleep(0)
+        await self._feeder.give_back()
 
     # --- the stepper ----------------------------------------------------------------------------------
-
-    def _ready(self) -> int:
-        now = monotonic()
-        return sum([feed.available(now) for feed in self._feeds.values()])
 
     def _room(self) -> int:
         """How many messages may be marked together with settling all outcomes."""
@@ -229,7 +129,7 @@ class Sender:
         """Start a step when half a window can be moved or nothing else is going on, else in a little while."""
         half = self._settings.window // 2
         done = len(self._outcomes) - self._settling
-        movable = 0 if self._settling else min(self._ready(), self._room())
+        movable = 0 if self._settling else min(self._feeder.ready(), self._room())
         if done >= half or movable >= half or ((done or movable) and done == self._open):
             self._step_due.set()
         elif done or movable:
@@ -239,11 +139,10 @@ class Sender:
         """After a step: see to it that the next one comes in time."""
         self._consider()
         now = monotonic()
-        moments = [feed.opens for feed in self._feeds.values() if feed.allowance and feed.opens > now]
+        if (opening := self._feeder.next_opening()) is not None:
+            self._step_at(opening - now)
         if self._breaker.room(now) == 0:
-            moments.append(self._breaker.until)
-        if moments:
-            self._step_at(min(moments) - now)
+            self._step_at(self._breaker.until - now)
 
     def _step_at(self, delay: float) -> None:
         """Step after `delay` seconds at the latest."""
@@ -286,7 +185,7 @@ class Sender:
     async def _step(self, connection: Connection) -> None:
         wanted, late = self._choose()
         if late:
-            await release(connection, self.worker, late)
+            await self._feeder.release(connection, late)
         results = [self._result(outcome) for outcome in self._outcomes]
         if not results and not wanted:
             self._schedule()
@@ -303,7 +202,12 @@ class Sender:
             self._settling = 0
         self._doubtful = []
         for _ in results:
-            self._outcomes.popleft()
+            self._feeder.finish(self._lots.pop(self._outcomes.popleft().key, None))
+        for row in wanted:
+            if row.message_id in step.marked:
+                self._lots[row.message_id] = row.lot
+            elif row.message_id in step.refused:
+                self._feeder.finish(row.lot)
         self._open += len(step.marked) - len(results)
         self._count(results, step)
         group = [row.message for row in wanted if row.message_id in step.marked and row.message is not None]
@@ -312,9 +216,11 @@ class Sender:
         if lost := [row for row in wanted if row.message_id not in step.marked | step.refused.keys()]:
             if doubtful:
                 self._disown(lost)
-            await release(connection, self.worker, lost)
+                await release(connection, self.worker, lost)
+            else:
+                await self._feeder.release(connection, lost)
         self._announcer.touch()
-        self._feed_due.set()
+        self._feeder.nudge()
         self._schedule()
 
     def _choose(self) -> tuple[list[Claimed], list[Claimed]]:
@@ -327,18 +233,7 @@ class Sender:
             return [], []
         if self._doubtful:
             return self._doubtful, []
-        wanted: list[Claimed] = []
-        late: list[Claimed] = []
-        room, now = self._room(), monotonic()
-        feeds = [feed for feed in self._feeds.values() if feed.available(now)]
-        for index, feed in enumerate(feeds):
-            good, over = feed.take(-(-room // (len(feeds) - index)), now)
-            wanted.extend(good)
-            late.extend(over)
-            room -= len(good)
-        if len(feeds) > 1 and feeds[0].campaign_id in self._feeds:  # the first in line goes last next time
-            self._feeds[feeds[0].campaign_id] = self._feeds.pop(feeds[0].campaign_id)
-        return wanted, late
+        return self._feeder.take(self._room())
 
     def _disown(self, rows: list[Claimed]) -> None:
         """Rows that were perhaps marked and will not be written now: in case they were, defer them."""
@@ -358,13 +253,13 @@ class Sender:
         return Result(outcome, retry_delay(outcome.attempt, random.random(), self._settings))
 
     def _count(self, results: list[Result], step: Step) -> None:
-        for result in results:
-            metrics.SETTLED.labels(result.outcome.state.value).inc()
-        for reason in step.refused.values():
-            metrics.REFUSED.labels(reason).inc()
+        for state, count in Counter([result.outcome.state for result in results]).items():
+            metrics.SETTLED.labels(state.value).inc(count)
+        for reason, count in Counter(step.refused.values()).items():
+            metrics.REFUSED.labels(reason).inc(count)
         metrics.LATE.inc(len(results) - step.settled)
         metrics.OPEN.set(self._open)
-        metrics.READY.set(self._ready())
+        metrics.READY.set(self._feeder.ready())
 
     # --- the channel ----------------------------------------------------------------------------------
 

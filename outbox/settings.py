@@ -21,7 +21,12 @@ class OutboxSettings(BaseModel):
         le=5000,
         description="messages that may be marked and unsettled at once; a crash leaves at most so many unconfirmed",
     )
-    claim_size: int = Field(default=500, ge=1, le=10_000, description="messages taken from the queue at once")
+    claim_size: int = Field(
+        default=500,
+        ge=1,
+        le=10_000,
+        description="messages taken from the queue at once; as many are held ready",
+    )
     claim_lease: _Seconds = Field(default=120, description="seconds that a taken message is ours")
     sending_lease: _Seconds = Field(
         default=900,
@@ -57,7 +62,8 @@ class OutboxSettings(BaseModel):
         default="", description="the organisation's address, as templates see it in sender.postal_address"
     )
     website: str = Field(
-        default="", description="the organisation's site, sender.website in templates; empty for our own address"
+        default="",
+        description="the organisation's site, sender.website in templates; empty for our own address",
     )
     bounce_local: _Local = Field(
         default="bounces", description="local part of envelope senders; a token is added behind a plus sign"
@@ -73,4 +79,6 @@ class OutboxSettings(BaseModel):
     def _check_margin(self) -> OutboxSettings:
         if self.lease_margin >= self.sending_lease:
             raise ValueError("lease_margin must be shorter than sending_lease")
+        if self.sending_lease < self.claim_lease:
+            raise ValueError("sending_lease must not be shorter than claim_lease")
         return self

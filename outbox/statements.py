@@ -14,48 +14,38 @@ SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off
 RUNNING: Final = "SELECT id, rate FROM campaigns WHERE state = 'running' AND channel = $1 ORDER BY id"
 CAMPAIGN: Final = "SELECT id, name, source FROM campaigns WHERE id = $1"
 
-_TAKE: Final = """
+#: queued or deferred → claimed, all that is due in one range of a running campaign. $1 worker, $2 campaign, $3 lease
+#: in seconds. Gives the range's `low` with each row; one row without a message when nothing was due in it after all.
+#: Locks are taken on ranges, not on rows: whoever comes second takes another range.
+CLAIM: Final = """
+WITH range AS MATERIALIZED (
+    SELECT low, high FROM delivery_ranges
+    WHERE campaign_id = $2 AND ready_at <= now() AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
+    ORDER BY ready_at, low LIMIT 1 FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE deliveries AS d
-    SET state = 'claimed', worker = $1, lease_until = now() + make_interval(secs => $4)
-    FROM due WHERE d.message_id = due.message_id
+    UPDATE deliveries AS d SET state = 'claimed', worker = $1, lease_until = now() + make_interval(secs => $3)
+    FROM range AS r
+    WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2
+      AND (d.state = 'queued' OR d.state = 'deferred' AND d.not_before <= now())
     RETURNING d.message_id, d.attempt, d.contact_id, d.address
+), noted AS (
+    UPDATE delivery_ranges AS r
+    SET lease_until = least(r.lease_until, now() + make_interval(secs => $3)),
+        ready_at = (SELECT min(d.not_before) FROM deliveries AS d
+                    WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2 AND d.state = 'deferred'
+                      AND d.not_before > now())
+    FROM range WHERE r.low = range.low
+    RETURNING r.low
 )
-SELECT t.message_id, t.attempt, t.address AS email, m.tracking_level, coalesce(a.contact_id, t.contact_id) AS contact_id,
-       c.id, c.kind, c.name, c.given_name, c.family_name, c.organisation, c.relation, c.country, c.language,
-       c.timezone, c.owner_id, c.fields
-FROM taken AS t
-  JOIN messages AS m ON m.id = t.message_id
+SELECT n.low, t.message_id, t.attempt, t.address AS email, m.tracking_level,
+       coalesce(a.contact_id, t.contact_id) AS contact_id,
+       c.name, c.given_name, c.family_name, c.organisation, c.country, c.language, c.fields
+FROM noted AS n
+  LEFT JOIN taken AS t ON true
+  LEFT JOIN messages AS m ON m.id = t.message_id
   LEFT JOIN contact_aliases AS a ON a.old_id = t.contact_id
   LEFT JOIN contacts AS c ON c.id = coalesce(a.contact_id, t.contact_id)
-ORDER BY t.message_id
 """
-
-#: queued → claimed. $1 worker, $2 campaign, $3 how many, $4 lease in seconds, $5 the last message id that this
-#: worker saw: a place to start from, because behind it lie the index entries of all that was sent already.
-#: The caller begins again from 0 when it finds nothing, so that nothing is missed.
-CLAIM_QUEUED: Final = (
-    """
-WITH due AS MATERIALIZED (
-    SELECT message_id FROM deliveries
-    WHERE state = 'queued' AND campaign_id = $2 AND message_id > $5
-      AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
-    ORDER BY message_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-"""
-    + _TAKE
-)
-
-#: deferred → claimed, for those whose time has come. Parameters 1 to 4 as above.
-CLAIM_DEFERRED: Final = (
-    """
-WITH due AS MATERIALIZED (
-    SELECT message_id FROM deliveries
-    WHERE state = 'deferred' AND campaign_id = $2 AND not_before <= now()
-      AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
-    ORDER BY not_before LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-"""
-    + _TAKE
-)
 
 #: Settles the results of the last batch (sending → sent, deferred, rejected, uncertain) and marks the next rows
 #: (claimed → sending, or → rejected when the recipient may not be written to), with the events of both.
@@ -63,15 +53,16 @@ WITH due AS MATERIALIZED (
 #: $1 worker. Results: $2 message ids, $3 attempts, $4 states, $5 reasons, $6 replies, $7 seconds until the next
 #: attempt, $8 event types (null: no event). To mark: $9 message ids, $10 attempts so far, $11 campaign ids,
 #: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
-#: was). $16 lease in seconds, $17 the business time.
+#: was). $16 lease in seconds, $17 the business time. Lists are one text each, joined by U+001F, where an empty part
+#: is null: PostgreSQL takes them apart many times faster than a driver encodes arrays.
 #:
 #: A result counts only for the attempt that it belongs to. A row is marked only under an unexpired lease of this
 #: worker, and while its campaign runs: FOR SHARE makes a pause wait for this statement, and this statement look
 #: again after a pause. `sending` with the new attempt's number is a row that we marked and never heard back
 #: about, because the connection to the database broke; nothing of it was written.
-SETTLE_AND_MARK: Final = """
+_SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
-    SELECT * FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[])
+    SELECT * FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8})
       AS r(message_id, attempt, state, reason, reply, delay, event)
 ), settled AS (
     UPDATE deliveries AS d
@@ -82,10 +73,10 @@ WITH results AS MATERIALIZED (
     WHERE d.message_id = r.message_id AND d.state = 'sending' AND d.worker = $1 AND d.attempt = r.attempt
     RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt
 ), wanted AS MATERIALIZED (
-    SELECT * FROM unnest($9::bigint[], $10::smallint[], $11::int[], $12::bigint[], $13::text[], $14::text[], $15::text[])
+    SELECT * FROM unnest({9}::bigint[], {10}::smallint[], {11}::int[], {12}::bigint[], {13}, {14}, {15})
       AS w(message_id, attempt, campaign_id, contact_id, address, kind, refusal)
 ), gates AS MATERIALIZED (
-    SELECT id, purpose FROM campaigns WHERE id = ANY($11::int[]) AND state = 'running' FOR SHARE
+    SELECT id, purpose FROM campaigns WHERE id = ANY({11}::int[]) AND state = 'running' FOR SHARE
 ), judged AS MATERIALIZED (
     SELECT w.message_id, w.attempt,
            CASE WHEN s.address IS NOT NULL THEN 'suppressed'
@@ -126,34 +117,69 @@ UNION ALL
 SELECT NULL, (SELECT count(*) FROM settled)::text
 """
 
+SEPARATOR: Final = "\x1f"
+SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(
+    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(16)]
+)
+
 #: claimed → queued, for rows of worker $1 that it will not send after all ($2).
 RELEASE: Final = """
 UPDATE deliveries SET state = 'queued', worker = NULL, lease_until = NULL
 WHERE message_id = ANY($2::bigint[]) AND state = 'claimed' AND worker = $1
 """
 
-#: claimed → queued, where the lease ran out, at most $1 rows.
-SWEEP_CLAIMED: Final = """
-WITH late AS MATERIALIZED (
-    SELECT message_id FROM deliveries
-    WHERE state IN ('claimed', 'sending') AND lease_until < now() AND state = 'claimed'
-    ORDER BY lease_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE deliveries AS d SET state = 'queued', worker = NULL, lease_until = NULL
-FROM late WHERE d.message_id = late.message_id
-RETURNING d.message_id
+#: Ranges of a campaign, for a launch: `size` messages each. To stand in the launch's statement.
+MAKE_RANGES: Final = """
+    INSERT INTO delivery_ranges (low, high, campaign_id, ready_at)
+    SELECT min(id), max(id), {campaign}, now() FROM audience GROUP BY id / {size}
 """
 
-#: sending → uncertain, where the lease ran out, at most $1 rows. The worker's name stays, for whoever looks into it.
-SWEEP_SENDING: Final = """
-WITH late AS MATERIALIZED (
-    SELECT message_id FROM deliveries
-    WHERE state IN ('claimed', 'sending') AND lease_until < now() AND state = 'sending'
-    ORDER BY lease_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+LOCK_RANGES: Final = "SELECT low FROM delivery_ranges WHERE low = ANY($1::bigint[]) ORDER BY low FOR UPDATE"
+LOCK_RANGES_OF: Final = "SELECT low FROM delivery_ranges WHERE campaign_id = $1 ORDER BY low FOR UPDATE"
+LOCK_LATE_RANGES: Final = """
+SELECT low FROM delivery_ranges WHERE lease_until < now() ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+
+#: In the ranges $1: claimed → queued and sending → uncertain, where the lease ran out. The worker's name stays on the
+#: uncertain ones, for whoever looks into it.
+SWEEP: Final = """
+UPDATE deliveries AS d
+SET state = CASE d.state WHEN 'claimed' THEN 'queued' ELSE 'uncertain' END,
+    reason = CASE d.state WHEN 'claimed' THEN d.reason ELSE 'lease_expired' END,
+    settled_at = CASE d.state WHEN 'claimed' THEN d.settled_at ELSE now() END,
+    worker = CASE d.state WHEN 'claimed' THEN NULL ELSE d.worker END,
+    lease_until = NULL
+FROM delivery_ranges AS r
+WHERE r.low = ANY($1::bigint[]) AND d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
+  AND d.state IN ('claimed', 'sending') AND d.lease_until < now()
+RETURNING d.state
+"""
+
+#: In the ranges $1, of cancelled campaigns: what nobody has begun to send → cancelled.
+WITHDRAW: Final = """
+UPDATE deliveries AS d
+SET state = 'cancelled', reason = 'cancelled', worker = NULL, lease_until = NULL, not_before = NULL, settled_at = now()
+FROM delivery_ranges AS r JOIN campaigns AS c ON c.id = r.campaign_id
+WHERE r.low = ANY($1::bigint[]) AND c.state = 'cancelled' AND d.message_id BETWEEN r.low AND r.high
+  AND d.campaign_id = r.campaign_id AND d.state IN ('queued', 'claimed', 'deferred')
+"""
+
+#: Looks into the ranges $1 and notes when each has to be looked at again; those with nothing left to do are deleted.
+#: They are locked by an earlier statement of the transaction, so that this one sees all that happened before.
+RECOUNT: Final = """
+WITH facts AS MATERIALIZED (
+    SELECT r.low, min(CASE d.state WHEN 'queued' THEN now() WHEN 'deferred' THEN d.not_before END) AS ready_at,
+           min(CASE WHEN d.state IN ('claimed', 'sending') THEN d.lease_until END) AS lease_until
+    FROM delivery_ranges AS r
+      LEFT JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
+        AND d.state IN ('queued', 'deferred', 'claimed', 'sending')
+    WHERE r.low = ANY($1::bigint[]) GROUP BY r.low
+), gone AS (
+    DELETE FROM delivery_ranges AS r USING facts AS f
+    WHERE r.low = f.low AND f.ready_at IS NULL AND f.lease_until IS NULL
 )
-UPDATE deliveries AS d SET state = 'uncertain', reason = 'lease_expired', settled_at = now(), lease_until = NULL
-FROM late WHERE d.message_id = late.message_id
-RETURNING d.message_id
+UPDATE delivery_ranges AS r SET ready_at = f.ready_at, lease_until = f.lease_until
+FROM facts AS f WHERE r.low = f.low AND (f.ready_at IS NOT NULL OR f.lease_until IS NOT NULL)
 """
 
 #: Reserves $2 places at $3 messages a second in campaign $1's pace; gives the seconds until the first of them.

@@ -26,6 +26,7 @@ DATABASE_AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
     TimeoutError,
+    asyncpg.InternalClientError,  # asyncpg's pool: a connection was lost while it was given back
 )
 _SHORTEST: Final = 0.1
 _LONGEST: Final = 5.0

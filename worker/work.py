@@ -9,7 +9,7 @@ from typing import Final
 from campaigns.control import complete_finished
 from campaigns.launch import launch_due
 from outbox import metrics as outbox_metrics
-from outbox.queue import sweep
+from outbox.ranges import sweep
 from outbox.sender import Sender
 from router.loop import Router, run_router
 from router.timers import run_timers
@@ -86,8 +86,7 @@ class SenderService:
 
 async def sweep_leases(context: WorkerContext) -> bool:
     """Tidy up after workers that died."""
-    async with context.pool.acquire() as connection:
-        requeued, uncertain = await sweep(connection)
+    requeued, uncertain = await sweep(context.pool)
     if requeued or uncertain:
         outbox_metrics.SWEPT.labels("queued").inc(requeued)
         outbox_metrics.SWEPT.labels("uncertain").inc(uncertain)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
-
 from campaigns import control
 from domain.messages import DeliveryState, Outcome
-from outbox.queue import Claimed, Result, claim, reserve, settle_and_mark, sweep
-from storage.pool import Pool
+from outbox.queue import Claimed, Result, claim, reserve, settle_and_mark
+from outbox.ranges import close, sweep
+from storage.pool import Connection, Pool
 from tests.outbox.stock import NOW, events, states, stock_campaign
 
 
-def wanted(rows: list[asyncpg.Record], campaign_id: int) -> list[Claimed]:
+async def claimed(connection: Connection, worker: str, campaign_id: int, lease: float = 60) -> list[Claimed]:
+    """Claim one range; nothing when none is due."""
+    found = await claim(connection, worker, campaign_id, lease)
     return [
         Claimed(row["message_id"], row["attempt"], campaign_id, row["contact_id"], row["email"], "mail")
-        for row in rows
+        for row in (found[1] if found else [])
     ]
+
+
+async def ranges(pool: Pool) -> list[int]:
+    """The ranges that somebody has to look at some time."""
+    return [row["low"] for row in await pool.fetch("SELECT low FROM delivery_ranges ORDER BY low")]
 
 
 def sent(row: Claimed) -> Result:
@@ -25,13 +31,13 @@ def sent(row: Claimed) -> Result:
 
 
 async def test_two_workers_never_claim_the_same_row(pool: Pool) -> None:
-    campaign_id = await stock_campaign(pool, 400)
+    campaign_id = await stock_campaign(pool, 400, size=30)
 
     async def take(worker: str) -> list[int]:
         taken: list[int] = []
         async with pool.acquire() as connection:
-            while rows := await claim(connection, worker, campaign_id, 30, 60):
-                taken += [row["message_id"] for row in rows]
+            while rows := await claimed(connection, worker, campaign_id):
+                taken += [row.message_id for row in rows]
         return taken
 
     taken = await asyncio.gather(*[take(f"w{number}") for number in range(4)])
@@ -39,17 +45,10 @@ async def test_two_workers_never_claim_the_same_row(pool: Pool) -> None:
     assert len(everything) == len(set(everything)) == 400
 
 
-async def test_a_claim_with_a_starting_point_begins_again_when_it_finds_nothing(pool: Pool) -> None:
-    campaign_id = await stock_campaign(pool, 3)
-    async with pool.acquire() as connection:
-        rows = await claim(connection, "w", campaign_id, 10, 60, after=10**9)
-    assert len(rows) == 3
-
-
 async def test_what_is_settled_is_told_as_an_event_once(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 2)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         step = await settle_and_mark(connection, "w", [], rows, 60, NOW)
         assert step.marked == {row.message_id for row in rows}
         results = [
@@ -66,7 +65,7 @@ async def test_events_that_a_rule_looks_at_are_left_for_the_router(pool: Pool) -
     campaign_id = await stock_campaign(pool, 2)
     await pool.execute("INSERT INTO router_interests VALUES ('Rejected')")
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         await settle_and_mark(connection, "w", [], rows, 60, NOW)
         results = [
             sent(rows[0]),
@@ -82,7 +81,7 @@ async def test_events_that_a_rule_looks_at_are_left_for_the_router(pool: Pool) -
 async def test_marking_again_after_a_lost_answer_gives_the_same_rows(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 3)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         first = await settle_and_mark(connection, "w", [], rows, 60, NOW)
         again = await settle_and_mark(connection, "w", [], rows, 60, NOW)
         other = await settle_and_mark(connection, "other", [], rows, 60, NOW)
@@ -94,11 +93,11 @@ async def test_marking_again_after_a_lost_answer_gives_the_same_rows(pool: Pool)
 async def test_a_claim_that_ran_out_is_not_marked_and_goes_back_to_the_queue(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 3)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "slow", campaign_id, 10, 0.01), campaign_id)
+        rows = await claimed(connection, "slow", campaign_id, 0.01)
         await asyncio.sleep(0.05)
         assert (await settle_and_mark(connection, "slow", [], rows, 60, NOW)).marked == set()
-        assert await sweep(connection) == (3, 0)
-        again = wanted(await claim(connection, "quick", campaign_id, 10, 60), campaign_id)
+        assert await sweep(pool) == (3, 0)
+        again = await claimed(connection, "quick", campaign_id)
         assert len((await settle_and_mark(connection, "quick", [], again, 60, NOW)).marked) == 3
         assert (await settle_and_mark(connection, "slow", [], rows, 60, NOW)).marked == set()
 
@@ -108,16 +107,16 @@ async def test_a_mark_that_ran_out_becomes_uncertain_and_stays_so_when_its_resul
 ) -> None:
     campaign_id = await stock_campaign(pool, 2)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
-        await settle_and_mark(connection, "w", [], rows, 0.01, NOW)
-        await asyncio.sleep(0.05)
-        assert await sweep(connection) == (0, 2)
+        rows = await claimed(connection, "w", campaign_id, 0.5)
+        await settle_and_mark(connection, "w", [], rows, 0.5, NOW)
+        await asyncio.sleep(0.55)
+        assert await sweep(pool) == (0, 2)
         late = [
             sent(rows[0]),
             Result(Outcome(rows[1].message_id, 1, DeliveryState.DEFERRED, "", "timeout"), 0.0),
         ]
         assert (await settle_and_mark(connection, "w", late, [], 60, NOW)).settled == 0
-        assert await claim(connection, "w", campaign_id, 10, 60) == []
+        assert await claimed(connection, "w", campaign_id) == []
     assert await states(pool) == {"uncertain": 2}
     assert await events(pool) == {}
 
@@ -127,13 +126,14 @@ async def test_a_deferred_row_waits_for_its_time_and_a_result_of_an_older_attemp
 ) -> None:
     campaign_id = await stock_campaign(pool, 1)
     async with pool.acquire() as connection:
-        (row,) = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        (row,) = await claimed(connection, "w", campaign_id)
         await settle_and_mark(connection, "w", [], [row], 60, NOW)
         refused = Result(Outcome(row.message_id, 1, DeliveryState.DEFERRED, "451", "greylisted"), 0.3)
         await settle_and_mark(connection, "w", [refused], [], 60, NOW)
-        assert await claim(connection, "w", campaign_id, 10, 60) == []
+        await close(pool, await ranges(pool))
+        assert await claimed(connection, "w", campaign_id) == []
         await asyncio.sleep(0.35)
-        (again,) = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        (again,) = await claimed(connection, "w", campaign_id)
         assert again.attempt == 1
         await settle_and_mark(connection, "w", [], [again], 60, NOW)
         assert (await settle_and_mark(connection, "w", [sent(row)], [], 60, NOW)).settled == 0
@@ -144,7 +144,7 @@ async def test_a_deferred_row_waits_for_its_time_and_a_result_of_an_older_attemp
 async def test_who_may_not_be_written_to_is_rejected_at_the_mark_with_the_reason(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 4)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 10, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         await connection.execute(
             "INSERT INTO suppressions (kind, address, reason, source) VALUES ('mail', $1, 'complaint', 'test')",
             rows[0].address,
@@ -167,7 +167,7 @@ async def test_who_may_not_be_written_to_is_rejected_at_the_mark_with_the_reason
 async def test_a_pause_waits_for_marks_under_way_and_nothing_is_marked_after_it(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 20)
     async with pool.acquire() as connection, pool.acquire() as other:
-        rows = wanted(await claim(connection, "w", campaign_id, 20, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         marking = connection.transaction()
         await marking.start()
         await settle_and_mark(connection, "w", [], rows[:10], 60, NOW)
@@ -183,7 +183,7 @@ async def test_a_pause_waits_for_marks_under_way_and_nothing_is_marked_after_it(
 async def test_a_mark_that_waited_for_a_pause_sees_it(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 5)
     async with pool.acquire() as connection, pool.acquire() as pauser:
-        rows = wanted(await claim(connection, "w", campaign_id, 5, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         pausing = pauser.transaction()
         await pausing.start()
         await pauser.execute("UPDATE campaigns SET state = 'paused' WHERE id = $1", campaign_id)
@@ -197,7 +197,7 @@ async def test_a_mark_that_waited_for_a_pause_sees_it(pool: Pool) -> None:
 async def test_a_cancelled_campaign_gives_up_all_that_is_not_under_way(pool: Pool) -> None:
     campaign_id = await stock_campaign(pool, 9)
     async with pool.acquire() as connection:
-        rows = wanted(await claim(connection, "w", campaign_id, 6, 60), campaign_id)
+        rows = await claimed(connection, "w", campaign_id)
         await settle_and_mark(connection, "w", [], rows[:3], 60, NOW)
         await control.cancel(pool, campaign_id)
         assert await states(pool) == {"sending": 3, "cancelled": 6}
@@ -207,8 +207,9 @@ async def test_a_cancelled_campaign_gives_up_all_that_is_not_under_way(pool: Poo
             Result(Outcome(rows[2].message_id, 1, DeliveryState.UNCERTAIN, "", "connection_lost")),
         ]
         await settle_and_mark(connection, "w", results, rows[3:], 60, NOW)
-    await control.complete_finished(pool)
+    await close(pool, await ranges(pool))
     assert await states(pool) == {"sent": 1, "uncertain": 1, "cancelled": 7}
+    assert await ranges(pool) == []
 
 
 async def test_a_pace_is_shared_by_all_who_reserve_from_it(pool: Pool) -> None:
@@ -220,3 +221,62 @@ async def test_a_pace_is_shared_by_all_who_reserve_from_it(pool: Pool) -> None:
             waits.append(await reserve(other, campaign_id, 10, 100))
     assert waits[0] <= 0
     assert 0.8 < waits[-1] <= 0.91
+
+
+async def test_a_campaign_is_done_when_the_last_row_of_its_last_range_is_settled(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 4, size=2)
+    async with pool.acquire() as connection:
+        for _ in range(2):
+            rows = await claimed(connection, "w", campaign_id)
+            await settle_and_mark(connection, "w", [], rows, 60, NOW)
+            await settle_and_mark(connection, "w", [sent(row) for row in rows], [], 60, NOW)
+            assert await control.complete_finished(pool) == []
+            await close(pool, await ranges(pool))
+    assert await ranges(pool) == []
+    assert await control.complete_finished(pool) == [campaign_id]
+
+
+async def test_a_range_whose_worker_died_is_looked_at_when_its_leases_run_out(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 4)
+    async with pool.acquire() as connection:
+        rows = await claimed(connection, "dead", campaign_id, 0.2)
+        await settle_and_mark(connection, "dead", [], rows[:2], 0.5, NOW)
+        await settle_and_mark(connection, "dead", [sent(rows[0])], [], 0.5, NOW)
+        await asyncio.sleep(0.25)
+        assert await sweep(pool) == (2, 0)
+        assert await sweep(pool) == (0, 0)
+        again = await claimed(connection, "w", campaign_id)
+        assert [row.message_id for row in again] == [row.message_id for row in rows[2:]]
+        await asyncio.sleep(0.3)
+        assert await sweep(pool) == (0, 1)
+    assert await states(pool) == {"sent": 1, "uncertain": 1, "claimed": 2}
+
+
+async def test_a_range_that_two_workers_have_rows_of_is_swept_for_both(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 2)
+    async with pool.acquire() as connection:
+        (first, second) = await claimed(connection, "one", campaign_id)
+        await settle_and_mark(connection, "one", [], [first], 60, NOW)
+        later = Result(Outcome(first.message_id, 1, DeliveryState.DEFERRED, "451", "greylisted"), 0.0)
+        await settle_and_mark(connection, "one", [later], [], 60, NOW)
+        await close(pool, await ranges(pool))
+        assert [row.message_id for row in await claimed(connection, "two", campaign_id, 0.1)] == [
+            first.message_id
+        ]
+        await close(pool, await ranges(pool))
+        await asyncio.sleep(0.15)
+        assert await sweep(pool) == (1, 0)
+        assert (await settle_and_mark(connection, "one", [], [second], 60, NOW)).marked == {second.message_id}
+
+
+async def test_sent_rows_touch_no_index_on_their_way(pool: Pool) -> None:
+    campaign_id = await stock_campaign(pool, 20)
+    async with pool.acquire() as connection:
+        rows = await claimed(connection, "w", campaign_id)
+        await settle_and_mark(connection, "w", [], rows, 60, NOW)
+        await settle_and_mark(connection, "w", [sent(row) for row in rows], [], 60, NOW)
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        (row,) = await connection.fetch(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'deliveries'"
+        )
+    assert row["n_tup_upd"] == row["n_tup_hot_upd"] == 60

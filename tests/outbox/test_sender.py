@@ -9,7 +9,7 @@ import pytest
 
 from campaigns import control
 from domain.messages import DELIVERY_MOVES, DeliveryState, Mover, Outbound, Outcome
-from outbox.queue import sweep
+from outbox.ranges import sweep
 from storage.pool import Pool
 from tests.outbox.stock import (
     BRISK,
@@ -168,7 +168,7 @@ async def test_a_stop_is_bounded_even_when_the_channel_hangs(pool: Pool) -> None
 
 async def test_messages_are_withdrawn_from_the_channel_before_their_lease_is_over(pool: Pool) -> None:
     await stock_campaign(pool, 10)
-    settings = BRISK.model_copy(update={"sending_lease": 1.0, "lease_margin": 0.5})
+    settings = BRISK.model_copy(update={"claim_lease": 1.0, "sending_lease": 1.0, "lease_margin": 0.5})
     channel = ObedientChannel(lambda message: None)
 
     async def done() -> bool:
@@ -176,8 +176,7 @@ async def test_messages_are_withdrawn_from_the_channel_before_their_lease_is_ove
 
     await run_until(make_sender(pool, channel, settings), done)
     assert await pool.fetchval("SELECT DISTINCT reason FROM deliveries") == "interrupted"
-    async with pool.acquire() as connection:
-        assert await sweep(connection) == (0, 0)
+    assert await sweep(pool) == (0, 0)
 
 
 async def test_a_rate_is_kept(pool: Pool) -> None:
@@ -239,13 +238,10 @@ async def test_the_sender_survives_losing_its_connections_at_any_moment(pool: Po
         await asyncio.sleep(0.15)
         await pool.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                          " AND pid <> pg_backend_pid()")  # fmt: skip
-        async with pool.acquire() as connection:
-            await sweep(connection)
+        await sweep(pool)
     async with asyncio.timeout(30):
         while await states(pool) != {"sent": 4000}:
-            await pool.execute("SELECT 1")
-            async with pool.acquire() as connection:
-                await sweep(connection)
+            await sweep(pool)
             await asyncio.sleep(0.1)
     stop.set()
     await running

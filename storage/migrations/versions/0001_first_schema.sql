@@ -89,13 +89,23 @@ CREATE TABLE deliveries (
     CONSTRAINT pk_deliveries PRIMARY KEY (message_id),
     CONSTRAINT ck_deliveries_state CHECK (state IN ('queued','claimed','sending','sent','deferred','rejected','uncertain','cancelled'))
 )
- WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+ WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.05);
 
-CREATE INDEX ix_deliveries_apart ON deliveries (campaign_id, state, not_before) WHERE state IN ('deferred','rejected','uncertain','cancelled');
+CREATE INDEX ix_deliveries_apart ON deliveries (campaign_id, reason) WHERE reason IS NOT NULL;
 
-CREATE INDEX ix_deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed','sending');
+CREATE TABLE delivery_ranges (
+    low BIGINT NOT NULL,
+    high BIGINT NOT NULL,
+    campaign_id INTEGER NOT NULL,
+    ready_at TIMESTAMP WITH TIME ZONE,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_delivery_ranges PRIMARY KEY (low)
+)
+ WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
-CREATE INDEX ix_deliveries_queued ON deliveries (campaign_id, message_id) WHERE state = 'queued';
+CREATE INDEX ix_delivery_ranges_leased ON delivery_ranges (lease_until);
+
+CREATE INDEX ix_delivery_ranges_ready ON delivery_ranges (campaign_id, ready_at, low);
 
 CREATE TABLE event_keys (
     key TEXT NOT NULL,
