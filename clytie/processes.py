@@ -38,7 +38,7 @@ class ProcessGroup:
         self,
         roles: Sequence[RoleProcess],
         *,
-        grace: float = 20.0,
+        grace: float = 30.0,
         command: Sequence[str] = (sys.executable, "-m", "clytie", "role"),
     ) -> None:
         self._roles = roles

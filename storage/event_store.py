@@ -20,7 +20,7 @@ WITH numbered AS MATERIALIZED (
                            task_id, actor_id, data, key, position)
 ), keyed AS (
     INSERT INTO event_keys (key, event_id)
-    SELECT key, id FROM numbered WHERE key IS NOT NULL
+    SELECT key, id FROM numbered WHERE key IS NOT NULL ORDER BY key  -- one order for all: no deadlocks
     ON CONFLICT DO NOTHING RETURNING event_id
 ), fresh AS (
     INSERT INTO events (id, occurred_at, type, contact_id, message_id, campaign_id, conversation_id, case_id,

@@ -30,6 +30,8 @@ async def make_partitions(pool: Pool, *, months: int = 3, today: date | None = N
                 if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
                     continue
                 low, high = f"'{first} 00:00+00'", f"'{after} 00:00+00'"
+                await connection.execute("SET LOCAL lock_timeout = '10s'")
+                await connection.execute(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE")
                 await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
                 await connection.execute(
                     f"WITH moved AS (DELETE FROM {table}_default"
