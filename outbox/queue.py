@@ -107,19 +107,19 @@ async def settle_and_mark(
     rows = await connection.fetch(
         statements.SETTLE_AND_MARK,
         worker,
-        _numbers([outcome.key for outcome in outcomes]),
-        _numbers([outcome.attempt for outcome in outcomes]),
-        _texts([_state(result) for result in results]),
+        _each([outcome.key for outcome in outcomes]),
+        _alike([outcome.attempt for outcome in outcomes]),
+        _alike([_state(result) for result in results]),
         _texts([_reason(outcome) for outcome in outcomes]),
         _texts([outcome.reply for outcome in outcomes]),
         _texts(["" if result.delay is None else str(result.delay) for result in results]),
-        _texts([_event(result) for result in results]),
-        _numbers([row.message_id for row in wanted]),
-        _numbers([row.attempt for row in wanted]),
-        _numbers([row.campaign_id for row in wanted]),
-        _numbers([row.contact_id for row in wanted]),
+        _alike([_event(result) for result in results]),
+        _each([row.message_id for row in wanted]),
+        _alike([row.attempt for row in wanted]),
+        _alike([row.campaign_id for row in wanted]),
+        _each([row.contact_id for row in wanted]),
         _texts([row.address for row in wanted]),
-        _texts([row.kind for row in wanted]),
+        _alike([row.kind for row in wanted]),
         _texts([row.refusal or "" for row in wanted]),
         lease,
         now,
@@ -133,13 +133,22 @@ async def settle_and_mark(
     return step
 
 
-def _numbers(values: Sequence[int]) -> str:
+def _each(values: Sequence[int]) -> str:
     return statements.SEPARATOR.join(map(str, values))
 
 
+def _alike(values: Sequence[int] | Sequence[str]) -> str:
+    """A list without nulls; given once when all its values are the same."""
+    different = set(values)
+    return statements.SEPARATOR.join(map(str, values if len(different) > 1 else different))
+
+
 def _texts(values: Sequence[str]) -> str:
+    """A list in which an empty text is a null. A reply from outside may hold anything, our separator too."""
+    if not any(values):
+        return ""
     text = statements.SEPARATOR.join(values)
-    if text.count(statements.SEPARATOR) >= max(1, len(values)):  # a reply from outside may hold anything
+    if text.count(statements.SEPARATOR) >= len(values):
         return statements.SEPARATOR.join([value.replace(statements.SEPARATOR, " ") for value in values])
     return text
 
@@ -150,7 +159,7 @@ def _reason(outcome: Outcome) -> str:
 
 
 def _event(result: Result) -> str:
-    return EventType.FAILED.value if result.given_up else _EVENTS.get(result.outcome.state, "")
+    return EventType.FAILED.value if result.given_up else _EVENTS.get(result.outcome.state, "none")
 
 
 def _state(result: Result) -> str:
