@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,13 @@ from email.message import EmailMessage
 from typing import Any
 
 from domain.events import EventType, NewEvent
+from outbox.composing import MailKitchen
+from outbox.settings import OutboxSettings
 from storage.event_store import record
 from storage.pool import Pool
-from tests.web.house import PASSWORD
+from templates.preview import preview
+from templates.source import MailTemplate
+from tests.web.house import KEY, PASSWORD
 from web.campaign_start import first_source
 from web.passwords import hash_password
 from web.people import load_person
@@ -149,9 +154,14 @@ async def _make_campaign(pool: Pool, segment: int, source: Any, contacts: list[i
             " VALUES ($1, $2, $3, 'mail', 'x@y.example', $4, $5, $6)",
             last, campaign, contact, state, reason, reply,
         )  # fmt: skip
-        kind = EventType.SENT if state == "sent" else EventType.REJECTED
+        event_type = EventType.SENT if state == "sent" else EventType.REJECTED
         event = NewEvent(
-            kind, now - timedelta(hours=26), contact, last, campaign, data={"reply": reply} if reason else {}
+            event_type,
+            now - timedelta(hours=26),
+            contact,
+            last,
+            campaign,
+            data={"reply": reply} if reason else {},
         )
         async with pool.acquire() as connection:
             await record(connection, [event])
@@ -321,9 +331,13 @@ async def _make_mail(pool: Pool, source: dict[str, Any]) -> int:
     mail["To"] = "claire.dubreuil@dubreuil.example"
     mail["Subject"] = "Claire, what does your roof earn?"
     mail["Message-ID"] = "<m1.1@helianthe.example>"
-    mail.set_content("Good morning Claire,\n\nyour roof could earn 1,140 EUR a year.\n\nEmil")
-    body = source["html"].replace("{{ contact.given_name|default('Good news') }}", "Claire")
-    mail.add_alternative(body, subtype="html")
+    template = MailTemplate.model_validate(source)
+    about = MailKitchen(KEY, "http://127.0.0.1:8025", OutboxSettings()).context(1, "Spring letter", template)
+    reader = {"given_name": "Claire", "organisation": "Ateliers Dubreuil", "email": "claire@dubreuil.example"}
+    rendered = (await asyncio.to_thread(preview, template, about, [reader])).rendered[0]
+    assert rendered is not None
+    mail.set_content(rendered.text)
+    mail.add_alternative(rendered.html, subtype="html")
     number: int = await pool.fetchval(
         "INSERT INTO sandbox_mails (sender, recipient, message_id_header, subject, raw)"
         " VALUES ('bounces+1@helianthe.example', 'claire.dubreuil@dubreuil.example', '<m1.1@helianthe.example>',"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from aiohttp import BodyPartReader
 from pydantic import BaseModel
 
+from contacts.importing import ImportReport, list_imports, read_import, read_rejects
 from domain.errors import InvalidInput
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
 from web.i18n import N_
-from web.import_work import begin_import, find_import, list_imports, list_rejects
+from web.import_work import begin_import
 from web.permissions import Permission
 from web.sentences import translate_sentence
 from web.uploads import keep_upload
@@ -58,8 +58,8 @@ class RejectPage(BaseModel):
     next: str | None
 
 
-def _model(row: Any) -> ImportModel:
-    return ImportModel.model_validate({name: row[name] for name in ImportModel.model_fields})
+def _model(report: ImportReport) -> ImportModel:
+    return ImportModel.model_validate({name: getattr(report, name) for name in ImportModel.model_fields})
 
 
 @route(
@@ -73,10 +73,10 @@ def _model(row: Any) -> ImportModel:
 async def get_imports(call: Call) -> ImportPage:
     """Newest first."""
     query = call.query
-    rows = await list_imports(call.context.pool, after_id(query), query.limit + 1)
+    rows = await list_imports(call.context.pool, before_id=after_id(query), limit=query.limit + 1)
     return ImportPage(
         items=[_model(row) for row in rows[: query.limit]],
-        next=next_id([row["id"] for row in rows], query.limit),
+        next=next_id([row.id for row in rows], query.limit),
     )
 
 
@@ -100,9 +100,9 @@ async def post_import(call: Call) -> ImportModel:
         )
     async for part in await call.request.multipart():
         if isinstance(part, BodyPartReader) and part.name == "file":
-            name, path, size = await keep_upload(part, settings.upload_folder, settings.upload_limit)
-            number = await begin_import(call.context, name, path, size, call.person.id)
-            return _model(await find_import(call.context.pool, number))
+            name, path, _size = await keep_upload(part, settings.upload_folder, settings.upload_limit)
+            number = await begin_import(call.context, name, path, call.person.id)
+            return _model(await read_import(call.context.pool, number))
     raise InvalidInput(
         "file", N_("No file came with the form."), N_("Send it as the part “file” of multipart/form-data.")
     )
@@ -111,7 +111,7 @@ async def post_import(call: Call) -> ImportModel:
 @route("GET", "/imports/{id}", summary="One import", permission=Permission.IMPORTS_RUN, answer=ImportModel)
 async def get_import(call: Call) -> ImportModel:
     """How far it is."""
-    return _model(await find_import(call.context.pool, call.number()))
+    return _model(await read_import(call.context.pool, call.number()))
 
 
 @route(
@@ -125,17 +125,19 @@ async def get_import(call: Call) -> ImportModel:
 async def get_rejects(call: Call) -> RejectPage:
     """In the order of the file, with the reason."""
     query = call.query
-    job = await find_import(call.context.pool, call.number())
-    rows = await list_rejects(call.context.pool, job["id"], after_id(query) or 0, query.limit + 1)
+    job = await read_import(call.context.pool, call.number())
+    rows = await read_rejects(
+        call.context.pool, job.id, after_line=after_id(query) or 0, limit=query.limit + 1
+    )
     return RejectPage(
         items=[
             RejectModel(
-                line=row["line"],
-                field=row["field"],
-                problem=translate_sentence(row["problem"]),
-                content=row["content"],
+                line=row.line,
+                field=row.field,
+                problem=translate_sentence(row.problem),
+                content=row.content,
             )
             for row in rows[: query.limit]
         ],
-        next=next_id([row["line"] for row in rows], query.limit),
+        next=next_id([row.line for row in rows], query.limit),
     )

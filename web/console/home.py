@@ -86,18 +86,21 @@ def _greet(visit: Visit) -> str:
 async def _tiles(visit: Visit) -> list[dict[str, Any]]:
     pool = visit.context.pool
     counts = await count_tasks(pool, visit.person, visit.now)
-    tiles = [
+    works = visit.person.role not in (Role.MARKETER, Role.ADMINISTRATOR) or counts["open"]
+    tiles: list[dict[str, Any]] = [
         {"number": counts["undecided"], "words": _("to decide"), "path": "/tasks", "late": False},
         {"number": counts["late"], "words": _("overdue"), "path": "/tasks", "late": True},
         {"number": counts["open"], "words": _("open tasks"), "path": "/tasks", "late": False},
     ]
+    if not works:
+        tiles = []
     if visit.person.may(Permission.CAMPAIGNS_SEE):
         since = visit.now - timedelta(days=1)
         hits = await pool.fetchval(_RECENT_HITS, since, since - timedelta(days=1))
         tiles.append(
             {
                 "number": hits,
-                "words": _("opens and clicks by people since yesterday"),
+                "words": _("opens and clicks by people in 24 hours"),
                 "path": "/campaigns",
                 "late": False,
             }

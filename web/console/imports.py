@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import BodyPartReader, web
 
+from contacts.importing import list_imports, read_import, read_rejects, write_rejects
 from domain.errors import InvalidInput
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_, _
-from web.import_work import begin_import, find_import, list_imports, list_rejects
+from web.import_work import begin_import
 from web.permissions import Permission
-from web.sentences import translate_error, translate_sentence
+from web.sentences import translate_error
 from web.uploads import keep_upload
 
 #: the columns an import reads, with what they hold
@@ -80,8 +79,8 @@ async def _take(visit: Visit) -> int:
             visit.check_csrf((await part.read(decode=False))[:200].decode("ascii", "replace"))
             trusted = True
         elif part.name == "file" and trusted:
-            name, path, size = await keep_upload(part, settings.upload_folder, settings.upload_limit)
-            return await begin_import(visit.context, name, path, size, visit.person.id)
+            name, path, _size = await keep_upload(part, settings.upload_folder, settings.upload_limit)
+            return await begin_import(visit.context, name, path, visit.person.id)
     visit.check_csrf("" if not trusted else visit.csrf)
     raise InvalidInput("file", N_("No file came with the form."), N_("Choose a file and send it again."))
 
@@ -90,8 +89,8 @@ async def _take(visit: Visit) -> int:
 async def show_import(visit: Visit) -> web.StreamResponse:
     """One import; as a fragment only its state."""
     pool, number = visit.context.pool, visit.number("id")
-    job = await find_import(pool, number)
-    rejects = await list_rejects(pool, number, limit=50)
+    job = await read_import(pool, number)
+    rejects = await read_rejects(pool, number, limit=50)
     return visit.page("import_state.html" if visit.is_fragment else "import.html", job=job, rejects=rejects)
 
 
@@ -99,35 +98,16 @@ async def show_import(visit: Visit) -> web.StreamResponse:
 async def download_rejects(visit: Visit) -> web.StreamResponse:
     """All rejected lines as CSV, streamed."""
     pool, number = visit.context.pool, visit.number("id")
-    job = await find_import(pool, number)
+    job = await read_import(pool, number)
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="rejected-{job["id"]}.csv"',
+            "Content-Disposition": f'attachment; filename="rejected-{job.id}.csv"',
             "X-Content-Type-Options": "nosniff",
         }
     )
     await response.prepare(visit.request)
-    after, rows = 0, [("line", "field", "problem", "content")]
-    while rows:
-        await response.write(_write_csv(rows))
-        found = await list_rejects(pool, number, after, 1000)
-        rows = [
-            (str(row["line"]), row["field"], translate_sentence(row["problem"]), row["content"])
-            for row in found
-        ]
-        after = found[-1]["line"] if found else after
+    async for piece in write_rejects(pool, number):
+        await response.write(piece)
     await response.write_eof()
     return response
-
-
-def _write_csv(rows: list[tuple[str, str, str, str]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerows([[_defuse(cell) for cell in row] for row in rows])
-    return out.getvalue().encode()
-
-
-def _defuse(cell: Any) -> str:
-    """A cell that a spreadsheet takes for text, whatever it begins with."""
-    text = str(cell)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
@@ -19,7 +20,15 @@ from web.i18n import LANGUAGES, _, current_language, ngettext
 from web.people import Person
 from web.sentences import translate_error, translate_sentence
 from web.static_files import static_url
-from web.times import write_ago, write_full_moment, write_moment, write_remaining, write_time
+from web.times import (
+    local,
+    write_ago,
+    write_day,
+    write_full_moment,
+    write_moment,
+    write_remaining,
+    write_time,
+)
 from web.words import label
 
 #: {{ contact.given_name|default('…') }}: shown to marketers as [given name]
@@ -34,6 +43,11 @@ class ConsoleEnvironment(Environment):
         """The attribute, or the key of a mapping."""
         found = super().getattr(obj, attribute)
         return None if isinstance(found, Undefined) and isinstance(obj, Mapping) else found
+
+
+def current_locale() -> Locale:
+    """What Babel knows about the reader's language."""
+    return Locale.parse(current_language())
 
 
 @cache
@@ -52,6 +66,8 @@ def environment() -> Environment:
     env.globals.update(
         static=static_url,
         label=label,
+        country=lambda code: current_locale().territories.get(code, code) if code else "",
+        tongue=lambda code: current_locale().languages.get(code, code) if code else "",
         labels=lambda kind, values: [label(kind, value) for value in values],
         labelled=lambda kind, values: [(value, label(kind, value)) for value in values],
         reason=describe_reason,
@@ -89,8 +105,9 @@ def render(
                 "navigation": entries_for(person) if person else (),
                 "now": now,
                 "moment": lambda at: write_moment(at, now, zone),
+                "day": lambda at: write_day(local(at, zone).date(), local(now, zone).date()),
                 "full_moment": lambda at: write_full_moment(at, zone),
-            "clock_time": lambda at: write_time(at, zone),
+                "clock_time": lambda at: write_time(at, zone),
                 "remaining": lambda at: write_remaining(at, now),
                 "ago": lambda at: write_ago(at, now),
                 "iso": lambda at: at.isoformat(),
