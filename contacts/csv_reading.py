@@ -91,7 +91,7 @@ def _guess_utf16(head: bytes) -> str | None:
         return "utf-16-le"
     if even > half * 0.6 and odd < half * 0.1:
         return "utf-16-be"
-    if even + odd > half * 0.1:
+    if (even + odd) * 500 > len(head):
         raise InvalidInput("file", "this is not text.", "Export the table as CSV in UTF-8.")
     return None
 
