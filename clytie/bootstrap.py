@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from channels.base import Channel
+from channels.mail.smtp import MailChannel
+from channels.sandbox.door import SandboxDoor
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
+from contacts.importing import run_import
 from domain.clock import SystemClock
 from domain.errors import ConfigurationError
+from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen
 from storage.announce import Announcer, Bell
-from storage.house_clock import read_offset
+from storage.blobs import BlobStore
+from storage.house_clock import follow_clock, read_offset
+from storage.partitions import make_partitions
 from storage.pool import Pool, open_pool
+from tracking.recorder import Recorder
+from web.context import WebContext
+from worker.context import CONNECTIONS, WorkerContext
+from worker.queue import JobQueue
 
 
 @dataclass(slots=True)
@@ -32,16 +47,100 @@ async def open_core(settings: Settings, *, connections: int = 10) -> AsyncIterat
         raise ConfigurationError("CLYTIE_DATABASE_URL is not set; `clytie serve` sets it for its processes.")
     async with AsyncExitStack() as stack:
         pool = await open_pool(settings.database_url, max_size=connections)
-        stack.push_async_callback(pool.close)
+        stack.callback(pool.terminate)
         announcer = Announcer(pool)
         stack.push_async_callback(announcer.close)
         yield Core(pool, announcer, SystemClock(await read_offset(pool)))
 
 
 @asynccontextmanager
-async def open_bell(database_url: str) -> AsyncIterator[Bell]:
-    """Listen for announcements."""
-    bell = Bell(database_url)
+async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
+    """Everything a web process holds."""
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(open_core(settings))
+        bell = await stack.enter_async_context(_open_bell(settings))
+        recorder = Recorder(core.pool, core.announcer, settings.tracking)
+        recorder.start()
+        stack.push_async_callback(recorder.close)
+        queue = JobQueue(settings.redis_url, settings.worker.queue)
+        stack.push_async_callback(queue.close)
+        yield WebContext(
+            pool=core.pool,
+            announcer=core.announcer,
+            bell=bell,
+            clock=core.clock,
+            tokens=load_token_keys(settings.token_keys, settings.var),
+            blobs=open_blobs(settings),
+            recorder=recorder,
+            kitchen=open_kitchen(settings),
+            settings=settings.web_settings,
+            tracking=settings.tracking,
+            enqueue=queue,
+            demo=settings.demo,
+        )
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
+    """Everything a worker process holds."""
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(open_core(settings, connections=CONNECTIONS + 4))
+        await make_partitions(core.pool)
+        bell = await stack.enter_async_context(_open_bell(settings))
+        if settings.demo:
+            await stack.enter_async_context(_beside(follow_clock(core.pool, core.clock)))
+        channel = open_channel(settings)
+        stack.push_async_callback(channel.close)
+        yield WorkerContext(
+            pool=core.pool,
+            announcer=core.announcer,
+            bell=bell,
+            clock=core.clock,
+            channel=channel,
+            kitchen=open_kitchen(settings),
+            run_import=partial(run_import, core.pool, core.announcer, clock=core.clock),
+            redis_url=settings.redis_url,
+            settings=settings.worker,
+            outbox=settings.outbox,
+            tracking=settings.tracking,
+            router=settings.router,
+        )
+
+
+@asynccontextmanager
+async def open_door(settings: Settings) -> AsyncIterator[SandboxDoor]:
+    """The test mailbox's SMTP door, open."""
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(open_core(settings, connections=4))
+        door = SandboxDoor(
+            SandboxMailbox(core.pool, core.announcer), host=settings.sandbox.host, port=settings.sandbox.port
+        )
+        await door.start()
+        stack.push_async_callback(door.stop)
+        yield door
+
+
+def open_channel(settings: Settings) -> Channel:
+    """The channel that takes outgoing mail: the configured server, or the test mailbox."""
+    return MailChannel(settings.relay)
+
+
+def open_kitchen(settings: Settings) -> MailKitchen:
+    """What composing mail takes: keys, the public address, the organisation."""
+    return MailKitchen(
+        load_token_keys(settings.token_keys, settings.var), settings.public_url, settings.outbox
+    )
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """The files of this deployment."""
+    return BlobStore(settings.var / "blobs")
+
+
+@asynccontextmanager
+async def _open_bell(settings: Settings) -> AsyncIterator[Bell]:
+    assert settings.database_url is not None
+    bell = Bell(settings.database_url)
     bell.start()
     try:
         yield bell
@@ -49,8 +148,13 @@ async def open_bell(database_url: str) -> AsyncIterator[Bell]:
         await bell.close()
 
 
-def open_kitchen(settings: Settings) -> MailKitchen:
-    """What composing mail takes: keys and the public address."""
-    return MailKitchen(
-        load_token_keys(settings.token_keys, settings.var), settings.public_url, settings.outbox
-    )
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` until the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -30,7 +30,7 @@ def load_token_keys(configured: Mapping[int, str], var: Path) -> TokenKeys:
 def _from_file(path: Path) -> dict[int, str]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump({"1": secrets.token_hex(32)}, file)

@@ -93,7 +93,8 @@ async def keep_house(
     urls = await asyncio.to_thread(services.start)
     try:
         await upgrade_async(urls.database_url)
-        write_note(settings.var, urls, settings.public_url)
+        if settings.database_url is None or settings.redis_url is None:
+            write_note(settings.var, urls, settings.public_url)
         told = {
             **(environment or {}),
             "CLYTIE_VAR": str(settings.var),

@@ -23,6 +23,7 @@ from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from tracking.settings import TrackingSettings
 from web.settings import WebSettings
+from worker.settings import WorkerSettings
 
 CONFIG_VARIABLE = "CLYTIE_CONFIG"
 
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     router: RouterSettings = Field(default_factory=RouterSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 
     @property
@@ -74,6 +76,14 @@ class Settings(BaseSettings):
         if "public_url" in self.web.model_fields_set:
             return self.web.public_url.rstrip("/")
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def web_settings(self) -> WebSettings:
+        """The web process's settings, with the address and the upload folder that follow from the others."""
+        changes: dict[str, object] = {"public_url": self.public_url}
+        if "upload_folder" not in self.web.model_fields_set:
+            changes["upload_folder"] = self.var / "spool" / "imports"
+        return self.web.model_copy(update=changes)
 
     @property
     def relay(self) -> MailSettings:

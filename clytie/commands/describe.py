@@ -7,6 +7,6 @@ import json
 
 def print_openapi() -> None:
     """Print the OpenAPI document as JSON."""
-    from web.api import describe_api
+    from web.api.openapi import describe_api
 
     print(json.dumps(describe_api(), indent=2, ensure_ascii=False))

@@ -31,7 +31,7 @@ async def _greet(house: House) -> None:
         link = await first_administrator_link(house.urls.database_url, settings.public_url)
         if link is not None:
             say(
-                f"Nobody has signed up yet. Become the first administrator (once, within an hour):\n          {link}"
+                f"Nobody has signed up yet. Become the first administrator (works once, for a day):\n          {link}"
             )
     if settings.mail is None:
         say("Mail:     CLYTIE_MAIL__HOST is not set, so every mail goes to the test mailbox.")

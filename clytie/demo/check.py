@@ -21,9 +21,9 @@ import aiohttp
 
 from clytie.demo.api import Api, open_client, until
 from clytie.demo.people import CLAIRE, DemoFile
-from clytie.demo.recipients import HUMAN, Answers, Habit, plan_visits, visit_all
+from clytie.demo.recipients import HUMAN, Answers, Crowd, DeliveredMail, Habit, plan_visits
 from clytie.demo.seed import Seeded
-from clytie.demo.story import Sent, import_contacts, read_mailboxes, send_letter
+from clytie.demo.story import Letter, arriving_mails, import_contacts, launch_letter, until_sent
 from clytie.serve import House
 from clytie.settings import Settings
 
@@ -31,7 +31,7 @@ from clytie.settings import Settings
 _HABITS: Final = (Habit.OPENS, Habit.CLICKS, Habit.DOWNLOADS, Habit.GATEWAY, Habit.PROXY, Habit.OPENS) + (
     Habit.IGNORES,
 ) * 4
-_PATIENCE: Final = 8.0  # seconds within which people come to their mail
+_PATIENCE: Final = 10.0  # seconds within which people come to their mail
 _ENGAGED: Final = frozenset({"Opened", "Clicked", "Downloaded"})
 _OUTCOMES: Final = re.compile(r'^clytie_hits_total\{outcome="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
 
@@ -53,22 +53,41 @@ async def check_story(house: House, seeded: Seeded, file: DemoFile) -> Findings:
     """Play the story and verify it; gives the counts and the differences."""
     findings = Findings()
     began = time.monotonic()
-    base_url = house.settings.public_url
     people = {row["email"].strip().lower(): row for row in csv.DictReader(io.StringIO(file.content.decode()))}
+    cast = _assign_parts(people)
     async with open_client() as client:
-        apis = {role: Api(client, base_url, token) for role, token in seeded.tokens.items()}
+        apis = {role: Api(client, house.settings.public_url, token) for role, token in seeded.tokens.items()}
         await _check_import(findings, apis["marketer"], file)
-        sent = await _check_sending(findings, house.settings, apis, people)
-        refusing = await _withdraw(client, sent, people)
-        habits = _habits(sent, refusing)
-        answers = await _visit(sent, habits)
-        await _check_hits(findings, client, apis, sent, answers, base_url)
-        await _check_tasks(findings, apis, sent, habits, people, refusing)
-        await _check_consent(findings, apis["marketer"], people, refusing)
+        letter, answers = await _send_and_read(findings, house.settings, client, apis, cast)
+        await _check_hits(findings, client, apis, letter, answers, house.settings.public_url)
+        await _check_tasks(findings, apis, letter, cast, people)
+        await _check_consent(findings, apis["marketer"], people, cast)
         await _check_callback(findings, apis)
     findings.counts["seconds"] = round(time.monotonic() - began, 1)
     findings.counts["differences"] = findings.differences
     return findings
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who gets the letter and how each treats it; `refusing` take their consent back before they read it."""
+
+    habits: Mapping[str, Habit]
+    refusing: frozenset[str]
+
+
+def _assign_parts(people: Mapping[str, Mapping[str, str]]) -> Cast:
+    """Prospects in France who may be written to, each with a habit; Claire clicks, two withdraw."""
+    wanted = sorted(
+        address
+        for address, row in people.items()
+        if row["country"] == "FR" and row["relation"] == "prospect" and "newsletter" in row["consent_purpose"]
+        and row["consent_date"]
+    )  # fmt: skip
+    habits = {address: _HABITS[place % len(_HABITS)] for place, address in enumerate(wanted)}
+    measured = [one for one in wanted if "measure" in people[one]["consent_purpose"] and one != CLAIRE]
+    refusing = frozenset(measured[:2])
+    return Cast(habits | dict.fromkeys(refusing, Habit.CLICKS) | {CLAIRE: Habit.CLICKS}, refusing)
 
 
 async def _check_import(findings: Findings, marketer: Api, file: DemoFile) -> None:
@@ -81,29 +100,36 @@ async def _check_import(findings: Findings, marketer: Api, file: DemoFile) -> No
     findings.expect("imported lines", imported, file.lines - job["rejected"])
 
 
-async def _check_sending(
-    findings: Findings, settings: Settings, apis: Mapping[str, Api], people: Mapping[str, Mapping[str, str]]
-) -> Sent:
+async def _send_and_read(
+    findings: Findings,
+    settings: Settings,
+    client: aiohttp.ClientSession,
+    apis: Mapping[str, Api],
+    cast: Cast,
+) -> tuple[Letter, Answers]:
+    """Launch the letter; machines come to each mail at once, people some seconds later."""
     findings.expect("the test mailbox's SMTP door", await asyncio.to_thread(_knock, settings), 250)
-    wanted = {
-        address
-        for address, row in people.items()
-        if row["country"] == "FR" and row["relation"] == "prospect" and "newsletter" in row["consent_purpose"]
-        and row["consent_date"]
-    }  # fmt: skip
-    sent = await send_letter(apis["marketer"])
-    await read_mailboxes(apis["administrator"], sent, settings.public_url)
-    report = await apis["marketer"].get(f"/campaigns/{sent.campaign_id}/report")
+    chance = random.Random(7)
+    mails: list[DeliveredMail] = []
+    letter = await launch_letter(apis["marketer"])
+    async with Crowd() as crowd:
+        async for mail in arriving_mails(apis["administrator"], letter, settings.public_url):
+            mails.append(mail)
+            if mail.recipient in cast.refusing:
+                await _withdraw(client, mail)
+            habit = cast.habits.get(mail.recipient, Habit.IGNORES)
+            crowd.come(plan_visits(mail, habit, chance, patience=_PATIENCE))
+        await until_sent(apis["marketer"], letter)
+    report = await apis["marketer"].get(f"/campaigns/{letter.campaign_id}/report")
     findings.counts |= {
         "sent": report["deliveries"]["sent"],
-        "in_mailbox": len(sent.message_ids),
-        "message_ids": len(set(sent.message_ids)),
+        "in_mailbox": len(mails),
+        "message_ids": len({mail.message_id for mail in mails}),
     }
-    findings.expect("recipients", set(sent.mails), wanted)
-    findings.expect("rows sent", report["deliveries"]["sent"], len(wanted))
-    findings.expect("mails in the test mailbox", len(sent.message_ids), len(wanted))
-    findings.expect("Message-IDs", len(set(sent.message_ids)), len(wanted))
-    return sent
+    findings.expect("recipients", sorted(mail.recipient for mail in mails), sorted(cast.habits))
+    findings.expect("rows sent", report["deliveries"]["sent"], len(cast.habits))
+    findings.expect("Message-IDs", findings.counts["message_ids"], len(mails))
+    return letter, crowd.answers
 
 
 def _knock(settings: Settings) -> int:
@@ -113,43 +139,18 @@ def _knock(settings: Settings) -> int:
         return client.noop()[0]
 
 
-async def _withdraw(
-    client: aiohttp.ClientSession, sent: Sent, people: Mapping[str, Mapping[str, str]]
-) -> frozenset[str]:
-    """Two people take their consent to be measured back on the mail's own page; their hits must then be refused."""
-    measured = [
-        one for one in sorted(sent.mails) if "measure" in people[one]["consent_purpose"] and one != CLAIRE
-    ]
-    refusing = frozenset(measured[:2])
-    for address in refusing:
-        form = {"form": "preferences", "newsletter": "on"}
-        async with client.post(sent.unsubscribe[address], data=form) as answer:
-            answer.raise_for_status()
-    return refusing
-
-
-def _habits(sent: Sent, refusing: frozenset[str]) -> dict[str, Habit]:
-    habits = {address: _HABITS[place % len(_HABITS)] for place, address in enumerate(sorted(sent.mails))}
-    return habits | dict.fromkeys(refusing, Habit.CLICKS) | {CLAIRE: Habit.CLICKS}
-
-
-async def _visit(sent: Sent, habits: Mapping[str, Habit]) -> Answers:
-    chance = random.Random(7)
-    visits = [
-        visit
-        for address, mail in sent.mails.items()
-        for visit in plan_visits(mail, habits[address], chance, patience=_PATIENCE)
-    ]
-    answers = Answers()
-    await visit_all(visits, answers)
-    return answers
+async def _withdraw(client: aiohttp.ClientSession, mail: DeliveredMail) -> None:
+    """Take the consent to be measured back on the mail's own page, and keep the newsletter."""
+    form = {"form": "preferences", "newsletter": "on"}
+    async with client.post(mail.unsubscribe, data=form) as answer:
+        answer.raise_for_status()
 
 
 async def _check_hits(
     findings: Findings,
     client: aiohttp.ClientSession,
     apis: Mapping[str, Api],
-    sent: Sent,
+    letter: Letter,
     answers: Answers,
     base_url: str,
 ) -> None:
@@ -158,7 +159,7 @@ async def _check_hits(
         outcomes = Counter(
             {name: int(float(count)) for name, count in _OUTCOMES.findall(await answer.text())}
         )
-    report = await apis["marketer"].get(f"/campaigns/{sent.campaign_id}/report")
+    report = await apis["marketer"].get(f"/campaigns/{letter.campaign_id}/report")
     personal = 0
     async for contact in apis["marketer"].pages("/contacts"):
         events = [one async for one in apis["marketer"].pages(f"/contacts/{contact['id']}/events")]
@@ -182,24 +183,23 @@ async def _check_hits(
 async def _check_tasks(
     findings: Findings,
     apis: Mapping[str, Api],
-    sent: Sent,
-    habits: Mapping[str, Habit],
+    letter: Letter,
+    cast: Cast,
     people: Mapping[str, Mapping[str, str]],
-    refusing: frozenset[str],
 ) -> None:
     """People who may be called and were seen reading get exactly one task; machines get none."""
     wanted = Counter(
         address
-        for address, habit in habits.items()
+        for address, habit in cast.habits.items()
         if habit in HUMAN
-        and address not in refusing
+        and address not in cast.refusing
         and {"measure", "calls"} <= set(people[address]["consent_purpose"].split(";"))
     )
     manager = apis["manager"]
     names = {one["id"]: one["email"] async for one in manager.pages("/contacts")}
 
     async def tasks() -> Counter[str]:
-        found = manager.pages("/tasks", scope="all", campaign_id=sent.campaign_id)
+        found = manager.pages("/tasks", scope="all", campaign_id=letter.campaign_id)
         return Counter([names[task["contact_id"]] async for task in found])
 
     async def enough() -> bool | None:
@@ -210,7 +210,9 @@ async def _check_tasks(
     finally:
         await asyncio.sleep(2)  # time for tasks that must not come
         found = await tasks()
-        machines = sum(found[one] for one, habit in habits.items() if habit in (Habit.GATEWAY, Habit.PROXY))
+        machines = sum(
+            found[one] for one, habit in cast.habits.items() if habit in (Habit.GATEWAY, Habit.PROXY)
+        )
         findings.counts |= {
             "tasks": found.total(),
             "expected_tasks": wanted.total(),
@@ -220,13 +222,13 @@ async def _check_tasks(
 
 
 async def _check_consent(
-    findings: Findings, marketer: Api, people: Mapping[str, Mapping[str, str]], refusing: frozenset[str]
+    findings: Findings, marketer: Api, people: Mapping[str, Mapping[str, str]], cast: Cast
 ) -> None:
     """Nobody who did not allow to be measured has an engagement event."""
     without = 0
     async for contact in marketer.pages("/contacts"):
         row = people.get(contact["email"] or "")
-        if row is None or ("measure" in row["consent_purpose"] and contact["email"] not in refusing):
+        if row is None or ("measure" in row["consent_purpose"] and contact["email"] not in cast.refusing):
             continue
         events = [one async for one in marketer.pages(f"/contacts/{contact['id']}/events")]
         without += sum(1 for event in events if event["type"] in _ENGAGED)

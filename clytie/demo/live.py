@@ -9,9 +9,9 @@ from typing import Final
 from clytie.commands.output import say
 from clytie.demo.api import Api, open_client
 from clytie.demo.people import CLAIRE, write_contacts
-from clytie.demo.recipients import Answers, Habit, Visit, plan_visits, visit_all
+from clytie.demo.recipients import Crowd, DeliveredMail, Habit, Visit, plan_visits
 from clytie.demo.seed import REPS, Seeded
-from clytie.demo.story import Sent, import_contacts, read_mailboxes, send_letter
+from clytie.demo.story import arriving_mails, import_contacts, launch_letter
 from clytie.serve import House
 
 _HABITS: Final = (
@@ -34,25 +34,22 @@ async def play_live(house: House, seeded: Seeded) -> None:
         say(
             f"          {job['created']} contacts imported, {job['joined']} lines joined, {job['rejected']} refused."
         )
-        sent = await send_letter(marketer)
-        await read_mailboxes(Api(client, base_url, seeded.tokens["administrator"]), sent, base_url)
-        say(
-            f"          {sent.recipients} letters are in the test mailbox; their readers come over four minutes."
-        )
-        await visit_all(_visits(sent), Answers())
+        letter = await launch_letter(marketer)
+        administrator = Api(client, base_url, seeded.tokens["administrator"])
+        chance = random.Random()
+        async with Crowd() as crowd:
+            async for mail in arriving_mails(administrator, letter, base_url):
+                crowd.come(_visits(mail, chance))
+            say(
+                f"          {letter.recipients} letters are in the test mailbox; people read them over four minutes."
+            )
     say("          Everybody has read who wanted to. Now it is your turn: be Claire, open her letter, click.")
     await asyncio.Event().wait()
 
 
-def _visits(sent: Sent) -> list[Visit]:
-    """Everybody's requests; Claire is left to whoever watches."""
-    chance = random.Random()
+def _visits(mail: DeliveredMail, chance: random.Random) -> list[Visit]:
+    """What a recipient does; Claire is left to whoever watches."""
+    if mail.recipient == CLAIRE:
+        return []
     habits, weights = zip(*_HABITS, strict=True)
-    return [
-        visit
-        for address, mail in sent.mails.items()
-        if address != CLAIRE
-        for visit in plan_visits(
-            mail, chance.choices(habits, weights)[0], chance, patience=chance.choice(_PATIENCE)
-        )
-    ]
+    return plan_visits(mail, chance.choices(habits, weights)[0], chance, patience=chance.choice(_PATIENCE))

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 import aiohttp
 
@@ -46,9 +46,11 @@ _PROXY_AGENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DeliveredMail:
-    """What a recipient sees of a mail: its measuring addresses."""
+    """What a recipient sees of a mail: its measuring addresses, and where one unsubscribes (List-Unsubscribe)."""
 
     recipient: str
+    message_id: str
+    unsubscribe: str
     pixel: str | None
     links: tuple[str, ...]
     downloads: tuple[str, ...]
@@ -79,14 +81,17 @@ class Answers:
 
 
 def read_mail(raw: bytes, recipient: str, base_url: str) -> DeliveredMail:
-    """Find the measuring addresses of a mail as a mail program would: in its HTML part."""
+    """Find the addresses in a mail as a mail program would: in its HTML part and its headers (RFC 2369)."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
     part = message.get_body(("html",))
     html = part.get_content() if part is not None else ""
     urls = [url.replace("&amp;", "&") for url in re.findall(r'(?:href|src)="([^"]+)"', html)]
     ours = list(dict.fromkeys(url for url in urls if url.startswith(base_url)))
+    places = [place.strip(" <>") for place in str(message["List-Unsubscribe"]).split(",")]
     return DeliveredMail(
         recipient,
+        str(message["Message-ID"]),
+        next(place for place in places if place.startswith("http")),
         next((url for url in ours if "/o/" in url), None),
         tuple(url for url in ours if "/c/" in url),
         tuple(url for url in ours if "/d/" in url),
@@ -107,7 +112,7 @@ def plan_visits(mail: DeliveredMail, habit: Habit, chance: random.Random, *, pat
             for method in ("HEAD", "GET")
         ]
     agent = chance.choice(_BROWSERS)
-    moment = patience * (0.35 + 0.5 * chance.random())
+    moment = patience * (0.4 + 0.5 * chance.random())
     visits = [Visit(moment, "GET", mail.pixel, agent)] if mail.pixel else []
     if habit is Habit.CLICKS and mail.links:
         visits.append(Visit(moment + patience * 0.1, "GET", chance.choice(mail.links), agent))
@@ -116,31 +121,45 @@ def plan_visits(mail: DeliveredMail, habit: Habit, chance: random.Random, *, pat
     return visits
 
 
-async def visit_all(visits: Sequence[Visit], answers: Answers) -> None:
-    """Make the requests, each at its time from now; redirects are not followed, so nothing leaves the machine."""
-    connector = aiohttp.TCPConnector(limit=20)
-    timeout = aiohttp.ClientTimeout(total=30)
-    async with (
-        aiohttp.ClientSession(connector=connector, timeout=timeout) as client,
-        asyncio.TaskGroup() as tasks,
-    ):
+class Crowd:
+    """Makes everybody's requests, each at its time; an async context that ends when the last one is answered.
+
+    Redirects are not followed, so nothing leaves the machine.
+    """
+
+    def __init__(self) -> None:
+        self.answers = Answers()
+        self._tasks = asyncio.TaskGroup()
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=20), timeout=aiohttp.ClientTimeout(total=30)
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *reason: Any) -> None:
+        try:
+            await self._tasks.__aexit__(*reason)
+        finally:
+            await self._client.close()
+
+    def come(self, visits: Sequence[Visit]) -> None:
+        """Let these visits happen, each so many seconds from now."""
         for visit in visits:
-            tasks.create_task(_visit(client, visit, answers))
+            self._tasks.create_task(self._visit(visit))
 
-
-async def _visit(client: aiohttp.ClientSession, visit: Visit, answers: Answers) -> None:
-    await asyncio.sleep(visit.after)
-    try:
-        async with client.request(
-            visit.method, visit.url, headers={"User-Agent": visit.agent}, allow_redirects=False
-        ) as answer:
-            await answer.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        answers.failed.append(f"{visit.method} {visit.url}: {error}")
-        return
-    if "Clytie-Unrecorded" in answer.headers:
-        answers.unrecorded += 1
-    kind = visit.url.split("://", 1)[1].split("/")[1]
-    answers.answered[kind] += 1
-    if answer.status not in (200, 302):
-        answers.failed.append(f"{visit.method} {visit.url}: {answer.status}")
+    async def _visit(self, visit: Visit) -> None:
+        await asyncio.sleep(visit.after)
+        try:
+            async with self._client.request(
+                visit.method, visit.url, headers={"User-Agent": visit.agent}, allow_redirects=False
+            ) as answer:
+                await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.answers.failed.append(f"{visit.method} {visit.url}: {error}")
+            return
+        self.answers.unrecorded += "Clytie-Unrecorded" in answer.headers
+        self.answers.answered[visit.url.split("://", 1)[1].split("/")[1]] += 1
+        if answer.status not in (200, 302):
+            self.answers.failed.append(f"{visit.method} {visit.url}: {answer.status}")
