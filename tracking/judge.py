@@ -39,7 +39,7 @@ LEFT JOIN (
     SELECT campaign_id, count(*) AS links, array_agg(no) FILTER (WHERE label = $2) AS invisible
     FROM campaign_links
     WHERE campaign_id IN (SELECT campaign_id FROM messages WHERE id = ANY($1)) GROUP BY campaign_id
-) AS l USING (campaign_id)
+) AS l ON l.campaign_id = m.campaign_id
 """
 _CHANGE: Final = """
 WITH free AS (

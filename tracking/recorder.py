@@ -8,6 +8,7 @@ purpose, and the more there is to do, the cheaper each hit gets. Nothing is ackn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Sequence
@@ -31,7 +32,13 @@ SHARDS: Final = 32
 _ACQUIRE_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 10.0
 #: What a lost, refused or silent connection raises.
-TROUBLE: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+TROUBLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+)
 
 
 class Fate(Enum):
@@ -97,16 +104,18 @@ class Recorder:
         while await self._queue.wait():
             try:
                 async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                    statement = await connection.prepare(RECORD_HITS)
-                    pause = 0.05
-                    while await self._queue.wait() and not connection.is_closed():
-                        try:
+                    try:
+                        statement = await connection.prepare(RECORD_HITS, timeout=_STATEMENT_SECONDS)
+                        pause = 0.05
+                        while await self._queue.wait() and not connection.is_closed():
                             await self._commit(statement, self._queue.take(self._settings.group_limit), shard)
-                        except TimeoutError:
-                            connection.terminate()
-                            raise
-            except TROUBLE as error:
-                _log.warning("Hits cannot be recorded now: %s: %s", type(error).__name__, error)
+                    except Exception:
+                        with contextlib.suppress(asyncpg.InterfaceError):  # closed already
+                            connection.terminate()  # in whatever state it is, it is not used again
+                        raise
+            except Exception as error:  # whatever it is, this loop must not end: nothing else records hits
+                expected = isinstance(error, TROUBLE)
+                _log.warning("Hits cannot be recorded now: %r", error, exc_info=not expected)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
 
@@ -119,7 +128,7 @@ class Recorder:
         try:
             while todo:
                 group = todo.pop()
-                todo += await self._commit_once(statement, group, shard)
+                todo += reversed(await self._commit_once(statement, group, shard))
         except BaseException:
             for rest in todo:
                 self._queue.put_back(rest)
@@ -133,7 +142,7 @@ class Recorder:
             outcomes = await statement.fetchval(
                 *columns, waited, self._settings.settle_seconds, shard, timeout=_STATEMENT_SECONDS
             )
-        except (*TROUBLE, ValueError, TypeError) as error:
+        except Exception as error:
             fate = judge_error(error)
             if fate is Fate.AGAIN:
                 self._queue.put_back(group)

@@ -26,6 +26,7 @@ from web.tracking import TrackingEndpoints, add_tracking_routes
 
 KEYS: Final = TokenKeys({1: b"the tests' own key, 32 bytes long"})
 NOON: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SPRING: Final = datetime(2026, 3, 1, tzinfo=UTC)
 BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 LINK: Final = "https://www.helianthe.example/roofs?utm=june#prices"
 Client = TestClient[web.Request, web.Application]
@@ -82,9 +83,9 @@ async def send_letter(
     contact_id = await pool.fetchval(
         "INSERT INTO contacts (name, language) VALUES ('Ana Sousa', $1) RETURNING id", language
     )
-    await pool.execute("INSERT INTO consents VALUES ($1, 'newsletter', 'granted', now())", contact_id)
+    await pool.execute("INSERT INTO consents VALUES ($1, 'newsletter', 'granted', $2)", contact_id, SPRING)
     if measure is not None:
-        await pool.execute("INSERT INTO consents VALUES ($1, 'measure', $2, now())", contact_id, measure)
+        await pool.execute("INSERT INTO consents VALUES ($1, 'measure', $2, $3)", contact_id, measure, SPRING)
     identity_id = await pool.fetchval(
         "INSERT INTO identities (contact_id, kind, address, given) VALUES ($1, 'mail', $2, $2) RETURNING id",
         contact_id,
