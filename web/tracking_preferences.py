@@ -176,23 +176,26 @@ def _language(request: web.Request, recipient: Recipient) -> str:
 def _page(request: web.Request, recipient: Recipient, *, changed: bool = False) -> web.Response:
     language = _language(request, recipient)
     with speaking(language):
-        notice = f'<p class="notice" role="status">{escape(_("Saved. Thank you."))}</p>' if changed else ""
+        title, saved, done = _("What may we send you?"), _("Saved. Thank you."), _("You are unsubscribed.")
+        unsubscribe, save, choose = _("Unsubscribe"), _("Save"), _("Or choose for yourself")
+        at_once = _("What you choose takes effect at once, also for mail that was already sent.")
+        labels = {purpose: _(text) for purpose, text in CHOICES.items()}
+    notice = f'<p class="notice" role="status">{escape(saved)}</p>' if changed else ""
+    if recipient.states.get(recipient.purpose) == ConsentState.WITHDRAWN:
+        button = f"<p><strong>{escape(done)}</strong></p>"
+    else:
         button = (
-            '<form method="post"><p>'
-            '<button class="button sun" name="List-Unsubscribe" value="One-Click">'
-            f"{escape(_('Unsubscribe'))}</button></p></form>"
-            if recipient.states.get(recipient.purpose) != ConsentState.WITHDRAWN
-            else f"<p><strong>{escape(_('You are unsubscribed.'))}</strong></p>"
+            '<form method="post"><p><button class="button sun" name="List-Unsubscribe" value="One-Click">'
+            f"{escape(unsubscribe)}</button></p></form>"
         )
-        boxes = "".join(
-            f'<p><label class="check"><input type="checkbox" name="{purpose.value}"'
-            f"{' checked' if recipient.allows(purpose) else ''}> {escape(_(text))}</label></p>"
-            for purpose, text in CHOICES.items()
-        )
-        content = (
-            f"{notice}{button}<h2>{escape(_('Or choose for yourself'))}</h2>"
-            f"<p>{escape(_('What you choose takes effect at once, also for mail that was already sent.'))}</p>"
-            f'<form method="post"><input type="hidden" name="form" value="preferences">{boxes}'
-            f'<p><button class="button">{escape(_("Save"))}</button></p></form>'
-        )
-        return answer_page(language, _("What may we send you?"), content)
+    boxes = "".join(
+        f'<p><label class="check"><input type="checkbox" name="{purpose.value}"'
+        f"{' checked' if recipient.allows(purpose) else ''}> {escape(label)}</label></p>"
+        for purpose, label in labels.items()
+    )
+    content = (
+        f"{notice}{button}<h2>{escape(choose)}</h2><p>{escape(at_once)}</p>"
+        f'<form method="post"><input type="hidden" name="form" value="preferences">{boxes}'
+        f'<p><button class="button">{escape(save)}</button></p></form>'
+    )
+    return answer_page(language, title, content)
