@@ -51,11 +51,14 @@ async def test_only_types_that_a_rule_looks_at_wait_for_the_router_in_their_cont
 
 
 async def test_work_that_fails_leaves_neither_rows_nor_events(pool: Pool) -> None:
-    with pytest.raises(RuntimeError):
+    async def work_until_the_power_is_cut() -> None:
         async with unit_of_work(pool) as work:
             await work.connection.execute("INSERT INTO contacts (name) VALUES ('Claire')")
             work.tell(opened(1))
             raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        await work_until_the_power_is_cut()
     assert await pool.fetchval("SELECT (SELECT count(*) FROM contacts) + (SELECT count(*) FROM events)") == 0
 
 
