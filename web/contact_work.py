@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contacts.addresses import read_mail_address, read_phone
 from contacts.consent import grant, withdraw
 from contacts.directory import load_contacts
+from contacts.notes import add_note
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import Conflict, InvalidInput, NotFound
@@ -53,7 +54,6 @@ ON CONFLICT DO NOTHING RETURNING id
 _WHOSE: Final = "SELECT contact_id FROM identities WHERE kind = $1 AND address = $2"
 _DROP: Final = "DELETE FROM identities WHERE contact_id = $1 AND kind = $2 AND address = $3"
 _OWNER: Final = "SELECT EXISTS (SELECT FROM users WHERE id = $1 AND active)"
-_TEXT: Final = "INSERT INTO event_texts (event_id, body) VALUES ($1, $2)"
 
 
 class ContactInput(BaseModel):
@@ -177,15 +177,9 @@ async def note_contact(context: WebContext, person: Person, contact_id: int, *, 
     if not text:
         raise InvalidInput("text", N_("The note is empty."), N_("Write what was said or done."))
     async with transaction(context.pool) as connection:
-        noted = NewEvent(
-            EventType.NOTED,
-            context.clock.now(),
-            contact_id=contact_id,
-            actor_id=person.id,
-            data={"kind": kind},
+        await add_note(
+            connection, contact_id, kind=kind, body=text, occurred_at=context.clock.now(), actor_id=person.id
         )
-        (event_id,) = await record(connection, [noted])
-        await connection.execute(_TEXT, event_id, text)
     context.announcer.touch()
 
 

@@ -89,7 +89,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "running": N_("sending"),
         "paused": N_("paused"),
         "cancelled": N_("cancelled"),
-        "done": N_("sent"),
+        "done": N_("all sent"),
     },
     "delivery_state": {
         "queued": N_("waiting"),
@@ -99,7 +99,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "deferred": N_("will be tried again"),
         "rejected": N_("rejected"),
         "uncertain": N_("delivery unconfirmed"),
-        "cancelled": N_("cancelled"),
+        "cancelled": N_("withdrawn before sending"),
     },
     "delivery_reason": {
         "address_invalid": N_("The address is malformed."),
@@ -132,11 +132,6 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "human": N_("human"),
         "machine": N_("automatic"),
         "unsure": N_("unclear"),
-    },
-    "hit": {
-        "Opened": N_("open"),
-        "Clicked": N_("click"),
-        "Downloaded": N_("download"),
     },
     "hits": {
         "Opened": N_("Opens"),
@@ -176,7 +171,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "running": N_("running"),
         "done": N_("finished"),
         "failed": N_("failed"),
-        "cancelled": N_("cancelled"),
+        "cancelled": N_("stopped"),
     },
     "rule_result": {
         "acted": N_("acted"),
