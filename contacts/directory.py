@@ -1,10 +1,11 @@
-"""The directory: contacts with their addresses, by id, by address and by the beginning of their name."""
+"""The directory: contacts with their addresses, by id and by address."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from domain.contacts import IdentityKind
 from storage.pool import Connection, Pool
 
 _RESOLVE: Final = "SELECT old_id, contact_id FROM contact_aliases WHERE old_id = ANY($1::bigint[])"
@@ -17,6 +18,18 @@ FROM unnest($1::bigint[]) AS asked(id)
 LEFT JOIN contact_aliases a ON a.old_id = asked.id
 JOIN contacts c ON c.id = coalesce(a.contact_id, asked.id)
 """
+
+
+_BY_MAIL: Final = "SELECT contact_id FROM identities WHERE kind = 'mail' AND address = $1"
+_BY_PHONE: Final = (
+    "SELECT contact_id FROM identities WHERE kind = 'phone' AND address = $1 ORDER BY contact_id"
+)
+
+
+async def find_by_address(connection: Connection | Pool, kind: IdentityKind, address: str) -> list[int]:
+    """Whose address this is, in its one form (contacts/addresses.py): at most one for mail, any number for phones."""
+    rows = await connection.fetch(_BY_MAIL if kind is IdentityKind.MAIL else _BY_PHONE, address)
+    return [row["contact_id"] for row in rows]
 
 
 async def resolve(connection: Connection | Pool, ids: Iterable[int]) -> dict[int, int]:

@@ -37,6 +37,10 @@ _CREATE: Final = """
 INSERT INTO imports (name, path, mapping, size, "offset", line, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING id
 """
+_INTERRUPTED: Final = """
+SELECT id FROM imports WHERE path = $1 AND size = $2 AND mapping = $3 AND state IN ('waiting', 'running', 'failed')
+ORDER BY id DESC LIMIT 1
+"""
 _COLUMNS: Final = """
 id, name, path, state, mapping, size, "offset", line, created, joined, rejected, error, created_by, created_at,
 finished_at
@@ -107,6 +111,7 @@ async def create_import(
 ) -> int:
     """Look at a file and write down that it shall be imported; gives the import's id.
 
+    An import of the very same file that was interrupted is gone on with, and not begun anew.
     The file must stay where it is until the import is done. `mapping` names the column that a header means
     (contacts/csv_columns.py), `overwrite` lets the file win over what is known, `country` (ISO code) is where
     phone numbers without a code belong, where a line has no country. Raises InvalidInput.
@@ -114,10 +119,18 @@ async def create_import(
     file = Path(path).resolve()
     try:
         layout = await asyncio.to_thread(read_layout, file, mapping)
-        size = file.stat().st_size
+        size, written = file.stat().st_size, file.stat().st_mtime_ns
     except OSError as error:
         raise InvalidInput("file", f"{file.name} cannot be read ({error.strerror}).") from error
-    options = {"layout": layout.to_json(), "overwrite": overwrite, "country": country}
+    options = {
+        "layout": layout.to_json(),
+        "overwrite": overwrite,
+        "country": country,
+        "written": str(written),
+    }
+    interrupted: int | None = await pool.fetchval(_INTERRUPTED, str(file), size, options)
+    if interrupted is not None:
+        return interrupted
     import_id: int = await pool.fetchval(
         _CREATE, name, str(file), options, size, layout.offset, layout.line, created_by
     )
@@ -160,7 +173,8 @@ async def _carry_out(
 ) -> None:
     row = await _read_row(connection, import_id)
     try:
-        if Path(row["path"]).stat().st_size != row["size"]:
+        file = Path(row["path"]).stat()
+        if (file.st_size, str(file.st_mtime_ns)) != (row["size"], row["mapping"]["written"]):
             raise InvalidInput("file", "it changed since the import was started;", "start a new import.")
         await _load_file(connection, announcer, row, progress, clock)
     except Overtaken:

@@ -79,7 +79,7 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.new", _O, "the value after a change"),
         Field("event.purpose", _O, "the purpose that was Granted or Withdrawn"),
         Field("event.source", _O, "where consent was given or withdrawn"),
-        Field("event.medium", _O, "what was Noted: meeting, letter, fax, chat or visit"),
+        Field("event.kind", _O, "what was Noted: a meeting, a letter, a fax, a chat or a visit"),
         Field("event.outcome", _O, "how a task ended"),
         Field("event.message_id", _N, "the number of the message it belongs to"),
         Field("event.campaign_id", _N, "the number of the campaign it belongs to"),
