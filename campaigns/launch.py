@@ -34,6 +34,12 @@ _CHUNK: Final = 5000
 _SAMPLES: Final = 5
 _CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
 
+_NOBODY: Final = InvalidInput(
+    "segment_id",
+    "nobody in this segment may be written to.",
+    "Choose another segment, or look at how many have given their consent and have an address.",
+)
+
 _WRITE: Final = """
 WITH audience AS MATERIALIZED (
     SELECT nextval('messages_id_seq') AS id, a.* FROM ({audience}) AS a
@@ -92,19 +98,27 @@ async def request_launch(
 
 
 async def launch(
-    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
+    pool: Pool,
+    campaign_id: int,
+    kitchen: MailKitchen,
+    clock: Clock,
+    announcer: Announcer | None = None,
+    *,
+    checked: bool = False,
 ) -> int:
-    """Launch a draft now; gives the number of recipients.
+    """Launch a draft now; gives the number of recipients. `checked`: `check_launch` has just found nothing, and
+    nobody can have changed the draft since.
 
     Raises NotFound, Conflict (launched already), and InvalidInput for a template that cannot be used, a missing
     segment, an audience without anybody, or fields that the template prints and recipients lack (with counts).
     """
-    plan = await _try_plan(pool, campaign_id, kitchen, clock)
+    plan = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
     async with transaction(pool) as connection:
         await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id)
         campaign = await _load_draft(connection, campaign_id)
         audience = await _audience(connection, campaign, clock)
-        await _check_recipients(connection, plan, audience)
+        if not checked:
+            await _check_recipients(connection, plan, audience)
         await connection.executemany(
             "INSERT INTO campaign_links (campaign_id, no, url, label) VALUES ($1, $2, $3, $4)",
             [(campaign_id, link.no, link.url, link.label) for link in plan.links],
@@ -119,6 +133,8 @@ async def launch(
             campaign_id,
             timeout=3600,
         )
+        if not recipients:
+            raise _NOBODY
     if announcer is not None:
         announcer.touch()
     return recipients
@@ -133,7 +149,7 @@ async def launch_due(
         "SELECT id FROM campaigns WHERE state = 'draft' AND launch_at <= now() ORDER BY launch_at"
     ):
         try:
-            await launch(pool, row["id"], kitchen, clock, announcer)
+            await launch(pool, row["id"], kitchen, clock, announcer, checked=True)
         except Conflict:
             continue  # a twin was faster, or somebody cancelled
         except ClytieError as error:
@@ -156,18 +172,22 @@ async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
     return campaign
 
 
-async def _try_plan(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> Plan:
+async def _try_plan(
+    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, *, checked: bool = False
+) -> Plan:
     """The campaign's plan, after it was tried on some recipients in a process that can be killed."""
     async with pool.acquire() as connection:
         campaign = await _load_draft(connection, campaign_id)
         source = read_source(campaign.source)
-        audience = await _audience(connection, campaign, clock)
         assets = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
-        samples = await connection.fetch(
-            _CONTACTS.format(audience.sql) + f" LIMIT {_SAMPLES}", *audience.args
-        )
-    context = kitchen.context(campaign_id, campaign.name, source, assets)
-    await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
+        context = kitchen.context(campaign_id, campaign.name, source, assets)
+        if not checked:
+            audience = await _audience(connection, campaign, clock)
+            samples = await connection.fetch(
+                _CONTACTS.format(audience.sql) + f" LIMIT {_SAMPLES}", *audience.args
+            )
+    if not checked:
+        await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
     return await kitchen.plan(source, context)
 
 
@@ -192,11 +212,7 @@ async def _check_recipients(connection: Connection, plan: Plan, audience: Audien
     assert row is not None
     recipients: int = row[0]
     if recipients == 0:
-        raise InvalidInput(
-            "segment_id",
-            "nobody in this segment may be written to.",
-            "Choose another segment, or look at how many have given their consent and have an address.",
-        )
+        raise _NOBODY
     missing = Counter({name: count for name, count in zip(required, list(row)[1:], strict=True) if count})
     if not missing and {use.name for use in plan.uses} - plan.required_fields:
         missing = await _count_refusals(connection, plan, audience)

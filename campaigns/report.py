@@ -49,7 +49,7 @@ SELECT type, link_no, sum(count)::bigint AS count FROM hit_counts WHERE campaign
 """
 
 _REACTIONS: Final = """
-SELECT type, count(*) FROM events WHERE campaign_id = $1 AND type = ANY($2::text[]) GROUP BY type
+SELECT type, count(*) FROM events WHERE campaign_id = $1 AND type <> 'Sent' AND type = ANY($2::text[]) GROUP BY type
 """
 
 _TASKS: Final = """

@@ -29,6 +29,7 @@ TEXT_LENGTH: Final = -(-_LENGTH * 4 // 3)
 #: The one spelling of a token: 22 bytes leave 4 bits of the last character unused, and they are zero.
 _match = re.compile(rf"[A-Za-z0-9_-]{{{TEXT_LENGTH - 1}}}[AQgw]").fullmatch
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class TokenUse(IntEnum):

@@ -48,10 +48,11 @@ class MailComposer:
         self._campaign_id = campaign_id
         self._plan = plan
         self._tokens = tokens
-        self._bounce_local = settings.bounce_local
-        self._bounce_domain = settings.bounce_domain or domain
-        self._id_tail = f".{campaign_id}@{settings.message_id_domain or domain}"
         self._campaign_token = tokens.sign(TokenUse.MEASURE, campaign_id)
+        bounce_domain = settings.bounce_domain or domain
+        sample = verp.encode(settings.bounce_local, bounce_domain, self._campaign_token)
+        self._bounce_head, self._bounce_tail = sample.split(self._campaign_token)
+        self._id_tail = f".{campaign_id}@{settings.message_id_domain or domain}"
 
     def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
         """See Composer. The reasons are `contact_gone` and `content_invalid`."""
@@ -85,15 +86,11 @@ class MailComposer:
         )
         try:
             content, utf8, eightbit = self._plan.compose(recipient, now)
-            sender = verp.encode(
-                self._bounce_local, self._bounce_domain, sign(TokenUse.REPLY, self._campaign_id, message_id)
-            )
         except ClytieError:
             claimed.refusal = "content_invalid"
             return claimed
-        claimed.message = Outbound(
-            message_id, claimed.attempt + 1, sender, address, content, utf8=utf8, eightbit=eightbit
-        )
+        sender = f"{self._bounce_head}{sign(TokenUse.REPLY, self._campaign_id, message_id)}{self._bounce_tail}"
+        claimed.message = Outbound(message_id, claimed.attempt + 1, sender, address, content, utf8, eightbit)
         return claimed
 
 

@@ -137,7 +137,7 @@ CREATE TABLE events (
 )
  PARTITION BY RANGE (recorded_at);
 
-CREATE INDEX ix_events_campaign_id ON events (campaign_id, type) WHERE campaign_id IS NOT NULL;
+CREATE INDEX ix_events_campaign_id ON events (campaign_id, type) WHERE campaign_id IS NOT NULL AND type <> 'Sent';
 
 CREATE INDEX ix_events_contact_id ON events (contact_id, id);
 
@@ -231,8 +231,6 @@ CREATE TABLE messages (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_messages PRIMARY KEY (id)
 );
-
-CREATE INDEX ix_messages_campaign_id ON messages (campaign_id) WHERE campaign_id IS NOT NULL;
 
 CREATE INDEX ix_messages_contact_id ON messages (contact_id);
 
