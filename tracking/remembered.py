@@ -13,7 +13,8 @@ from domain.errors import Unavailable
 K = TypeVar("K")
 V = TypeVar("V")
 
-_TROUBLE: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
+#: What the database being away looks like.
+TROUBLE: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, TimeoutError)
 _STALE_SECONDS: Final = 0.25  # how long a reader waits for the new value before it is given the old one
 
 
@@ -33,36 +34,38 @@ class Remembered(Generic[K, V]):
         self._values: dict[K, tuple[V, float]] = {}
         self._loading: dict[K, asyncio.Task[V]] = {}
 
-    def fresh(self, key: K, now: float) -> V | None:
-        """The value, if it is known and not old; `now` by the loop's clock."""
-        entry = self._values.get(key)
-        return entry[0] if entry is not None and now < entry[1] else None
+    async def get(self, key: K, *, age: float | None = None) -> V:
+        """The value, at most `age` seconds old (the usual `seconds`), older while the database is away.
 
-    async def get(self, key: K) -> V:
-        """The value, an old one while the database is away. Raises Unavailable when there is none at all."""
-        now = asyncio.get_running_loop().time()
+        Raises Unavailable when there is none at all.
+        """
+        loop = asyncio.get_running_loop()
         entry = self._values.get(key)
-        if entry is not None and now < entry[1]:
+        if entry is not None and loop.time() - entry[1] < (self._seconds if age is None else age):
             return entry[0]
         task = self._loading.get(key)
         if task is None:
-            task = self._loading[key] = asyncio.get_running_loop().create_task(self._read(key))
+            task = self._loading[key] = loop.create_task(self._read(key))
             task.add_done_callback(lambda done: self._forget_task(key, done))
         if entry is not None:
             await asyncio.wait({task}, timeout=_STALE_SECONDS)
             return task.result() if task.done() and task.exception() is None else entry[0]
         try:
             return await asyncio.shield(task)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             raise Unavailable("The database cannot be reached now.") from error
+
+    def keep(self, key: K, value: V) -> None:
+        """Remember a value that was read in some other way."""
+        self._values.pop(key, None)
+        if len(self._values) >= self._limit:
+            del self._values[next(iter(self._values))]
+        self._values[key] = (value, asyncio.get_running_loop().time())
 
     async def _read(self, key: K) -> V:
         async with asyncio.timeout(self._patience):
             value = await self._load(key)
-        self._values.pop(key, None)
-        if len(self._values) >= self._limit:
-            del self._values[next(iter(self._values))]
-        self._values[key] = (value, asyncio.get_running_loop().time() + self._seconds)
+        self.keep(key, value)
         return value
 
     def _forget_task(self, key: K, done: asyncio.Task[V]) -> None:

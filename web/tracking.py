@@ -6,11 +6,13 @@ only where a campaign's own links lead.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from asyncio import Future
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
-from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -21,14 +23,15 @@ from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.hits import Hit, Outcome
-from tracking.links import load_links
+from tracking.links import load_links, load_recent_links
 from tracking.recorder import Recorder
-from tracking.remembered import Remembered
+from tracking.remembered import TROUBLE, Remembered
 from tracking.settings import TrackingSettings
-from web.tracking_answers import NO_STORE, UNRECORDED, AnswerKit, ReadyAnswer
+from web.tracking_answers import NO_STORE, UNRECORDED, AnswerKit
 from web.tracking_downloads import Downloads
 from web.tracking_pages import Note, answer_note
 from web.tracking_preferences import Preferences
+from web.tracking_redirects import Redirect, make_redirects
 from web.tracking_source import SourceReader, read_agent, read_reasons
 
 #: A transparent picture of one pixel (GIF89a).
@@ -67,6 +70,7 @@ def add_tracking_routes(app: web.Application, endpoints: TrackingEndpoints) -> N
     doors = Doors(endpoints)
     downloads = Downloads(endpoints.pool, endpoints.blobs, endpoints.tokens, endpoints.settings, doors.put)
     preferences = Preferences(endpoints.pool, endpoints.announcer, endpoints.clock, endpoints.tokens)
+    app.cleanup_ctx.append(doors.keep_warm)
     app.router.add_get("/o/{name}", doors.answer_pixel)
     app.router.add_get("/c/{name}", doors.answer_click)
     app.router.add_get("/d/{token}/{name}", downloads.answer)
@@ -83,11 +87,28 @@ class Doors:
         self._now = endpoints.clock.now
         self._put = endpoints.recorder.put
         self._source = SourceReader(settings.trusted_proxies)
-        self._redirects: Remembered[int, dict[int, Redirect]] = Remembered(
+        self._pool = endpoints.pool
+        self._pause = settings.cache_seconds * 0.8
+        self._redirects: Remembered[int, Mapping[int, Redirect]] = Remembered(
             partial(_load_redirects, endpoints.pool),
             seconds=settings.cache_seconds,
             patience=settings.patience,
         )
+
+    async def keep_warm(self, app: web.Application) -> AsyncIterator[None]:
+        """Keep the links of recent campaigns in memory, so that redirects work whenever the database goes away."""
+        warming = asyncio.create_task(self._warm_forever(), name="links")
+        yield
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+
+    async def _warm_forever(self) -> None:
+        while True:
+            with contextlib.suppress(*TROUBLE):
+                async with asyncio.timeout(self._pause):
+                    for campaign_id, links in (await load_recent_links(self._pool)).items():
+                        self._redirects.keep(campaign_id, make_redirects(links))
+            await asyncio.sleep(self._pause)
 
     async def answer_pixel(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /o/{token}.gif"""
@@ -107,6 +128,8 @@ class Doors:
             return answer_note(request, Note.UNKNOWN_LINK)
         try:
             redirect = (await self._redirects.get(token.campaign_id)).get(number)
+            if redirect is None:  # a draft that was tried out may have got another link since
+                redirect = (await self._redirects.get(token.campaign_id, age=1.0)).get(number)
         except Unavailable:
             return answer_note(request, Note.UNAVAILABLE)
         if redirect is None:
@@ -148,41 +171,8 @@ class Doors:
         )
 
 
-class Redirect:
-    """A link of a campaign: its answers, ready, and the data of its events."""
-
-    def __init__(self, number: int, url: str) -> None:
-        headers = {"Location": url, "Referrer-Policy": "no-referrer", **NO_STORE}
-        self.data = f'{{"link_no": {number}}}'
-        self._recorded = AnswerKit(302, headers)
-        self._unrecorded = AnswerKit(302, {**headers, **UNRECORDED})
-
-    def fit(self, request: web.BaseRequest, *, recorded: bool) -> ReadyAnswer:
-        """The answer for this request, marked unless its hit was recorded."""
-        return (self._recorded if recorded else self._unrecorded).fit(request)
-
-
-def to_location(url: str) -> str | None:
-    """A marketer's link as a Location header: ASCII, http or https with a host; None for anything else."""
-    if any(ord(char) < 33 or ord(char) == 127 for char in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        if parts.scheme.lower() not in ("http", "https") or not host:
-            return None
-        if not host.isascii():
-            authority = parts.netloc.replace(host, host.encode("idna").decode("ascii"))
-            url = parts._replace(netloc=authority).geturl()
-    except (ValueError, UnicodeError):
-        return None
-    return quote(url, safe="!#$%&'()*+,/:;=?@[]~")
-
-
-async def _load_redirects(pool: Pool, campaign_id: int) -> dict[int, Redirect]:
-    links = await load_links(pool, campaign_id)
-    located = {number: to_location(url) for number, url in links.items()}
-    return {number: Redirect(number, url) for number, url in located.items() if url is not None}
+async def _load_redirects(pool: Pool, campaign_id: int) -> Mapping[int, Redirect]:
+    return make_redirects(await load_links(pool, campaign_id))
 
 
 def _read_number(text: str) -> int | None:
