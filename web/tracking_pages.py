@@ -20,10 +20,11 @@ PAGE: Final = """<!doctype html>
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<link rel="stylesheet" href="{stylesheet}">
+<link rel="stylesheet" href="{house}">
+<link rel="stylesheet" href="{page}">
 </head>
 <body>
-<main class="main">
+<main class="letter">
 <div class="card">
 <h1>{title}</h1>
 {content}
@@ -53,7 +54,11 @@ def answer_page(
 ) -> web.Response:
     """A page with finished HTML inside. `title` is plain text. `later`: ask the reader to come back."""
     text = PAGE.format(
-        language=language, title=escape(title), content=content, stylesheet=static_url("clytie.css")
+        language=language,
+        title=escape(title),
+        content=content,
+        house=static_url("clytie.css"),
+        page=static_url("recipients.css"),
     )
     response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
     response.headers["Content-Language"] = language
