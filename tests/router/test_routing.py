@@ -236,7 +236,7 @@ async def test_rules_that_set_each_other_off_end_after_some_steps_and_say_so(wor
   then: [{open_task: {kind: todo, title: one, assign: {team: sales}}}]
 - name: second
   when: [TaskOpened]
-  where: {field: event.data.kind, is: todo}
+  where: {field: event.kind, is: todo}
   then: [{note: seen}]
 """
     )
