@@ -47,16 +47,18 @@ def build_app(context: WebContext) -> web.Application:
     app.router.add_get("/live", stream_changes)
     install_api(app)
     install_console(app)
-    app.cleanup_ctx.append(_run_live)
+    app.on_startup.append(_start_live)
+    app.on_shutdown.append(_end_live)
     app.cleanup_ctx.append(_follow_clock)
     return app
 
 
-async def _run_live(app: web.Application) -> AsyncIterator[None]:
-    hub = app[LIVE]
-    hub.start()
-    yield
-    await hub.close()
+async def _start_live(app: web.Application) -> None:
+    app[LIVE].start()
+
+
+async def _end_live(app: web.Application) -> None:
+    await app[LIVE].close()  # before the server waits for requests that are still being answered
 
 
 async def _follow_clock(app: web.Application) -> AsyncIterator[None]:

@@ -174,8 +174,6 @@ def _changed(
 
 async def note_contact(context: WebContext, person: Person, contact_id: int, *, kind: str, text: str) -> None:
     """Put a note on the timeline; its words lie apart from the event, so that they can be erased."""
-    if not text:
-        raise InvalidInput("text", N_("The note is empty."), N_("Write what was said or done."))
     async with transaction(context.pool) as connection:
         await add_note(
             connection, contact_id, kind=kind, body=text, occurred_at=context.clock.now(), actor_id=person.id

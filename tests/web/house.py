@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from argon2 import PasswordHasher
 
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
@@ -25,10 +26,11 @@ from storage.pool import Pool
 from tracking.recorder import Recorder
 from web.app import build_app
 from web.context import WebContext
-from web.passwords import hash_password
 from web.settings import WebSettings
 
 PASSWORD = "sunflowers turn around"
+#: made with little work, so that tests spend their time on other things
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
 KEY = TokenKeys({1: b"k" * 32})
 
 
@@ -59,7 +61,7 @@ class House:
             email or f"{role}@house.example",
             name,
             role,
-            await hash_password(PASSWORD),
+            PASSWORD_HASH,
         )
         for team in teams:
             await self.pool.execute(
@@ -142,6 +144,7 @@ class Visitor:
     url: str
     session: aiohttp.ClientSession
     csrf: str = ""
+    streams: list[aiohttp.ClientResponse] = field(default_factory=list)
 
     async def get(self, path: str, **options: Any) -> Answer:
         """Fetch a page, following redirects."""
@@ -216,6 +219,8 @@ async def open_house(
             yield house
         finally:
             for visitor in house.visitors:
+                for stream in visitor.streams:
+                    stream.close()
                 await visitor.session.close()
             await runner.cleanup()
             await recorder.close()

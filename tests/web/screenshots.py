@@ -39,6 +39,7 @@ def pages(world: World) -> dict[str, tuple[str, str]]:
     """Name → who looks at it, and its path."""
     return {
         "sign-in": ("", "/sign-in"),
+        "personas": ("", "/personas"),
         "home-rep": ("rep", "/"),
         "home-marketer": ("marketer", "/"),
         "tasks": ("rep", "/tasks"),
@@ -53,6 +54,7 @@ def pages(world: World) -> dict[str, tuple[str, str]]:
         "campaigns": ("marketer", "/campaigns"),
         "campaign": ("marketer", f"/campaigns/{world.campaign}"),
         "campaign-draft": ("marketer", f"/campaigns/{world.draft}"),
+        "campaign-new": ("marketer", "/campaigns/new"),
         "campaign-form": ("marketer", f"/campaigns/{world.draft}/edit"),
         "imports": ("marketer", "/imports"),
         "import": ("marketer", f"/imports/{world.job}"),
@@ -83,6 +85,10 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
         pool = await open_pool(database_url)
         async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
             world = await build_world(pool)
+            house.context.settings.upload_limit = 2 * 1024**3
+            await pool.execute(
+                "INSERT INTO users (email, name, role) VALUES ('lea@helianthe.example', 'Léa Faure', 'marketer')"
+            )
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             for language in ("en", "fr"):
                 await pool.execute("UPDATE users SET language = $1", language)

@@ -16,9 +16,8 @@ from storage.event_store import record
 from storage.pool import Pool
 from templates.preview import preview
 from templates.source import MailTemplate
-from tests.web.house import KEY, PASSWORD
+from tests.web.house import KEY, PASSWORD_HASH
 from web.campaign_start import first_source
-from web.passwords import hash_password
 from web.people import load_person
 
 _PEOPLE = (
@@ -80,7 +79,6 @@ async def build_world(pool: Pool) -> World:
 
 
 async def _make_people(pool: Pool) -> tuple[dict[str, int], int]:
-    hashed = await hash_password(PASSWORD)
     users = {}
     for role, name in (
         ("administrator", "Maud Keller"), ("marketer", "Emil Faure"), ("rep", "Rosa Martin"),
@@ -88,7 +86,7 @@ async def _make_people(pool: Pool) -> tuple[dict[str, int], int]:
     ):  # fmt: skip
         users[role] = await pool.fetchval(
             "INSERT INTO users (email, name, role, password_hash) VALUES ($1, $2, $3, $4) RETURNING id",
-            f"{role}@helianthe.example", name, role, hashed,
+            f"{role}@helianthe.example", name, role, PASSWORD_HASH,
         )  # fmt: skip
     team: int = await pool.fetchval("INSERT INTO teams (name) VALUES ('Sales') RETURNING id")
     for role in ("rep", "manager"):

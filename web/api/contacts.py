@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from contacts.directory import load_contacts
+from contacts.timeline import read_timeline
 from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import NotFound
@@ -19,7 +20,6 @@ from web.console.event_words import describe_event
 from web.contact_work import ContactInput, change_contact, create_contact, decide_consent, note_contact
 from web.permissions import Permission
 from web.queries.contacts import list_contacts, read_consents, read_ledger, search_contacts
-from web.queries.timeline import read_timeline
 
 
 class ContactModel(BaseModel):
@@ -181,7 +181,11 @@ async def list_events(call: Call) -> EventPage:
     """Latest first; what belongs to other people's confidential cases is left out."""
     contact, query = await find_contact(call), call.query
     rows = await read_timeline(
-        call.context.pool, call.person, contact["id"], after_id(query), query.limit + 1
+        call.context.pool,
+        contact["id"],
+        viewer_id=call.person.id,
+        before=after_id(query),
+        limit=query.limit + 1,
     )
     items = [
         EventModel(

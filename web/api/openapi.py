@@ -70,6 +70,10 @@ def _schemas(routes: Iterable[Route]) -> tuple[dict[tuple[type[BaseModel], str],
                 wanted[model, mode] = None
     references, definitions = models_json_schema(list(wanted), ref_template=_REF)  # type: ignore[arg-type]
     names = {key: reference["$ref"] for key, reference in references.items()}
+    for definition in definitions.get("$defs", {}).values():
+        for described in definition.get("properties", {}).values():
+            if described.get("default") == "" and described.get("minLength"):
+                del described["default"]  # "left out" is no value that may be sent
     return names, definitions.get("$defs", {})  # type: ignore[return-value]
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from contacts.directory import load_contacts
+from contacts.timeline import PAGE as TIMELINE_PAGE
+from contacts.timeline import read_timeline
 from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
@@ -35,8 +37,6 @@ from web.queries.contacts import (
 )
 from web.queries.people import list_users
 from web.queries.tasks import list_tasks_of_contact
-from web.queries.timeline import PAGE as TIMELINE_PAGE
-from web.queries.timeline import read_timeline
 from web.sentences import translate_error
 from web.words import WORDS
 
@@ -121,7 +121,9 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
     values: dict[str, Any] = {"contact": contact}
     if part != "tasks":
         before = visit.query_number("before")
-        rows = await read_timeline(pool, visit.person, number, before, TIMELINE_PAGE + 1)
+        rows = await read_timeline(
+            pool, number, viewer_id=visit.person.id, before=before, limit=TIMELINE_PAGE + 1
+        )
         values |= {
             "events": [(row, describe_event(row)) for row in rows[:TIMELINE_PAGE]],
             "earlier": rows[TIMELINE_PAGE - 1]["id"] if len(rows) > TIMELINE_PAGE else None,

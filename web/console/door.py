@@ -21,6 +21,7 @@ from web.i18n import LANGUAGES, N_, _
 from web.origin import is_https, is_this_machine, peer_address
 from web.passwords import check_password, hash_password, password_matches
 from web.permissions import Permission
+from web.queries.mailbox import find_claire
 from web.sentences import translate_error
 from web.sessions import SESSION_COOKIE, begin_session, end_session
 from web.throttle import Throttle
@@ -220,7 +221,7 @@ async def show_personas(visit: Visit) -> web.StreamResponse:
         {"id": row["id"], "name": row["name"], "role": row["role"], "hint": _(PERSONA_HINTS[row["role"]])}
         for row in rows
     ]
-    return visit.page("personas.html", personas=personas)
+    return visit.page("personas.html", personas=personas, claire=await find_claire(visit.context.pool))
 
 
 @page("GET", "/become/{user}", permission=None)

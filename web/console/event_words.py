@@ -71,18 +71,23 @@ def field_label(name: str) -> str:
     return _(_FIELDS[name]) if name in _FIELDS else name.removeprefix("fields.")
 
 
+def quote(name: str) -> str:
+    """A name in the quotation marks of the reader's language."""
+    return _("“%(name)s”") % {"name": name}
+
+
 def name_link(link_label: str | None, url: str | None) -> str:
     """A link by its label, else by where it leads."""
     if link_label:
-        return f"“{link_label}”"
+        return quote(link_label)
     if url:
         parts = urlsplit(url)
-        return f"“{parts.netloc}{parts.path.rstrip('/')}”"
+        return quote(f"{parts.netloc}{parts.path.rstrip('/')}")
     return _("a link")
 
 
 def describe_event(row: Mapping[str, Any]) -> EventLine:
-    """The line of an event; `row` is one of web/queries/timeline.py."""
+    """The line of an event; `row` is one of contacts.timeline."""
     kind = EventType(row["type"])
     icon, tone, sentence = _LINES[kind]
     data = row["data"] or {}
@@ -90,7 +95,7 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         "campaign": row["campaign_name"] or _("a message"),
         "thing": name_link(row["link_label"], row["link_url"])
         if kind is EventType.CLICKED
-        else f"“{data.get('asset') or data.get('name') or data.get('url') or _('a file')}”",
+        else quote(str(data.get("asset") or data.get("name") or data.get("url") or _("a file"))),
         "purpose": label("purpose", data.get("purpose", "")).lower() if data.get("purpose") else "",
         "task": row["task_title"] or "",
         "actor": row["actor_name"] or _("Somebody"),

@@ -7,7 +7,7 @@ from typing import Final
 
 from web.i18n import N_
 from web.people import Person
-from web.permissions import Permission
+from web.permissions import OPEN_IN_DEMOS, Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ MENU: Final = (
 )
 
 
-def entries_for(person: Person) -> tuple[Entry, ...]:
-    """The entries that this person's role may open."""
-    return tuple(entry for entry in MENU if person.may(entry.permission))
+def entries_for(person: Person, demo: bool = False) -> tuple[Entry, ...]:
+    """The entries that this person may open."""
+    opened = OPEN_IN_DEMOS if demo else frozenset()
+    return tuple(entry for entry in MENU if person.may(entry.permission) or entry.permission in opened)

@@ -90,7 +90,7 @@ def environment() -> Environment:
 
 
 def render(
-    template: str, *, person: Person | None, now: datetime, path: str, values: Mapping[str, Any]
+    template: str, *, person: Person | None, now: datetime, path: str, demo: bool, values: Mapping[str, Any]
 ) -> str:
     """The page as text. `now` is business time; moments are written in the person's time zone."""
     zone = person.timezone if person else "UTC"
@@ -102,7 +102,8 @@ def render(
                 "person": person,
                 "language": current_language(),
                 "path": path,
-                "navigation": entries_for(person) if person else (),
+                "navigation": entries_for(person, demo) if person else (),
+                "demo": demo,
                 "now": now,
                 "moment": lambda at: write_moment(at, now, zone),
                 "day": lambda at: write_day(local(at, zone).date(), local(now, zone).date()),

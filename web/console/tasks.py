@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from contacts.timeline import read_timeline
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.console.door import safe_path
@@ -19,7 +20,6 @@ from web.permissions import Permission
 from web.queries.people import list_candidates
 from web.queries.reasons import read_runs, read_verdict
 from web.queries.tasks import Scope, TaskView, find_task, group_tasks, list_tasks
-from web.queries.timeline import read_timeline
 from web.sentences import translate_error
 from web.task_moves import make_move, moves_for
 from web.times import local
@@ -80,7 +80,7 @@ async def _task_page(
     pool = visit.context.pool
     events: list[Any] = []
     if task.contact_id is not None:
-        events = list(await read_timeline(pool, visit.person, task.contact_id, limit=6))
+        events = list(await read_timeline(pool, task.contact_id, viewer_id=visit.person.id, limit=6))
     here = local(visit.now, visit.person.timezone)
     return visit.page(
         "task.html",

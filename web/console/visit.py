@@ -17,7 +17,7 @@ from web.console.rendering import render
 from web.context import WebContext
 from web.i18n import N_
 from web.people import Person
-from web.permissions import Permission
+from web.permissions import OPEN_IN_DEMOS, Permission
 from web.sessions import Session
 
 LANGUAGE_COOKIE: Final = "clytie_language"
@@ -50,7 +50,7 @@ class Visit:
 
     def require(self, permission: Permission) -> None:
         """Raises Forbidden when the person's role does not have the permission."""
-        if not self.person.may(permission):
+        if not self.person.may(permission) and not (self.context.demo and permission in OPEN_IN_DEMOS):
             raise Forbidden(N_("Your role does not include this. Ask an administrator."))
 
     def check_csrf(self, given: str) -> None:
@@ -83,9 +83,9 @@ class Visit:
             person=self.session.person if self.session else None,
             now=self.now,
             path=self.request.path,
+            demo=self.context.demo,
             values={
                 "csrf": self.csrf,
-                "demo": self.context.demo,
                 "notice": notice_text(self.request.query.get("notice", "")),
                 **values,
             },

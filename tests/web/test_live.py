@@ -1,0 +1,180 @@
+"""Live updates: who is told what, how soon, and what a listener missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+
+import aiohttp
+
+from domain.events import EventType, NewEvent
+from storage.event_store import record
+from storage.pool import Pool
+from tests.web.house import House, Visitor
+from web.live_reader import ChangeReader
+
+
+class Listener:
+    """An open stream of a visitor."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.last_id = ""
+
+    async def next(self, patience: float = 3.0) -> list[str]:
+        """The topics of the next message."""
+        async with asyncio.timeout(patience):
+            while True:
+                line = (await self.response.content.readline()).decode()
+                if line.startswith("id: "):
+                    self.last_id = line[4:].strip()
+                if line.startswith("data: "):
+                    return list(json.loads(line[6:]))
+                if not line:
+                    raise ConnectionError("the stream ended")
+
+    async def silent(self, patience: float = 0.8) -> bool:
+        """Whether nothing is told for a while."""
+        try:
+            await self.next(patience)
+        except TimeoutError:
+            return True
+        return False
+
+
+async def listen(visitor: Visitor, *topics: str, last_id: str = "") -> Listener:
+    """Open the stream and wait until it answers."""
+    headers = {"Last-Event-ID": last_id} if last_id else {}
+    response = await visitor.session.get(
+        f"{visitor.url}/live", params=[("topic", topic) for topic in topics], headers=headers
+    )
+    visitor.streams.append(response)
+    assert response.status == 200
+    assert (await response.content.readline()).startswith(b"retry:")
+    return Listener(response)
+
+
+async def tell(house: House, event: NewEvent) -> None:
+    """Record an event as another process does."""
+    async with house.pool.acquire() as connection:
+        await record(connection, [event])
+    house.context.announcer.touch()
+
+
+def opened(contact: int) -> NewEvent:
+    """A contact opened something."""
+    return NewEvent(EventType.OPENED, datetime.now(UTC), contact)
+
+
+async def test_a_contact_s_page_hears_of_its_events_within_a_second(house: House) -> None:
+    contact = await house.contact()
+    listener = await listen(await house.signed_in("rep"), f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    await tell(house, opened(contact))
+    assert await listener.next() == [f"contact:{contact}"]
+    assert time.monotonic() - began < 1.0
+
+
+async def test_a_page_does_not_hear_of_other_contacts(house: House) -> None:
+    contact, other = await house.contact(), await house.contact("Other")
+    listener = await listen(await house.signed_in("rep"), f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    await tell(house, opened(other))
+    assert await listener.silent()
+
+
+async def test_a_task_is_told_to_its_assignee_and_team_and_to_nobody_else(house: House) -> None:
+    team = await house.team()
+    contact = await house.contact()
+    mate = await listen(await house.signed_in("rep", teams=(team,)), "tasks")
+    chief = await listen(await house.signed_in("manager", email="chief@house.example"), "tasks")
+    stranger = await listen(await house.signed_in("agent"), "tasks")
+    await asyncio.sleep(0.3)
+    task = await house.task(contact, team_id=team)
+    await tell(house, NewEvent(EventType.TASK_OPENED, datetime.now(UTC), contact, task_id=task))
+    assert await mate.next() == ["tasks"]
+    assert await chief.next() == ["tasks"]
+    assert await stranger.silent()
+
+
+async def test_an_event_that_was_committed_late_is_not_missed(house: House, pool: Pool) -> None:
+    contact = await house.contact()
+    listener = await listen(await house.signed_in("rep"), f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    async with pool.acquire() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await record(slow, [opened(contact)])
+        for _ in range(3):
+            await tell(house, opened(await house.contact("Noise")))
+            await asyncio.sleep(0.3)
+        await transaction.commit()
+    house.context.announcer.touch()
+    assert await listener.next() == [f"contact:{contact}"]
+
+
+async def test_whoever_comes_back_is_told_what_was_missed(house: House) -> None:
+    contact = await house.contact()
+    visitor = await house.signed_in("rep")
+    keeper = await listen(visitor, f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    await tell(house, opened(contact))
+    await keeper.next()
+    last_id = keeper.last_id
+    await tell(house, opened(contact))
+    await keeper.next()
+    late = await listen(visitor, f"contact:{contact}", last_id=last_id)
+    assert await late.next(1.0) == [f"contact:{contact}"]
+    current = await listen(visitor, f"contact:{contact}", last_id=keeper.last_id)
+    assert await current.silent()
+
+
+async def test_an_import_and_a_mailbox_are_told_without_events(house: House, pool: Pool) -> None:
+    listener = await listen(await house.signed_in("marketer"), "import:1", "mailbox")
+    await pool.execute("INSERT INTO imports (id, name, path) VALUES (1, 'x', 'x')")
+    await asyncio.sleep(1.5)
+    await pool.execute("UPDATE imports SET line = 5 WHERE id = 1")
+    assert await listener.next() == ["import:1"]
+    await pool.execute(
+        "INSERT INTO sandbox_mails (sender, recipient, raw) VALUES ('a@b.example', 'c@d.example', 'x')"
+    )
+    assert await listener.next() == ["mailbox"]
+
+
+async def test_a_stream_is_only_for_whoever_is_signed_in(house: House) -> None:
+    assert (await house.visitor().get("/live?topic=tasks")).status == 401
+
+
+async def test_a_stream_ends_with_its_session(house: House, pool: Pool) -> None:
+    house.context.settings.live_heartbeat = 0.2
+    listener = await listen(await house.signed_in("rep"), "tasks")
+    await pool.execute("DELETE FROM sessions")
+    async with asyncio.timeout(3):
+        rest = await listener.response.content.read()
+    assert b"event:" not in rest
+
+
+async def test_too_many_listeners_are_asked_to_come_back(house: House) -> None:
+    house.context.settings.live_clients = 1
+    visitor = await house.signed_in("rep")
+    await listen(visitor, "tasks")
+    answer = await visitor.get("/live?topic=tasks")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "20")
+
+
+async def test_a_flood_of_events_costs_a_listener_nothing(house: House, pool: Pool) -> None:
+    """Events that nobody watches are not fetched, however many there are."""
+    contact, noisy = await house.contact(), await house.contact("Noisy")
+    reader = ChangeReader(pool)
+    watched = frozenset({f"contact:{contact}"})
+    await reader.read(watched)
+    async with pool.acquire() as connection:
+        for _ in range(10):
+            await record(connection, [opened(noisy)] * 1000)
+        await record(connection, [opened(contact)])
+    changes = await reader.read(watched)
+    assert [set(change.topics) for change in changes] == [{f"contact:{contact}"}]
+    assert await reader.read(watched) == []
