@@ -25,7 +25,7 @@ _PLAIN_MAIL: Final = re.compile(
 )
 _SEPARATORS: Final = str.maketrans("", "", " .-/()\u00a0\u202f")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
-_NATIONAL: Final = re.compile(r"0[1-9][0-9]{5,12}")
+_NATIONAL: Final = re.compile(r"0?[1-9][0-9]{5,12}")
 
 
 def read_mail_address(text: str, field: str = "email") -> str:
@@ -65,8 +65,8 @@ def read_phone(text: str, country: str | None = None, field: str = "phone") -> s
             return digits
     elif country is not None and _NATIONAL.fullmatch(digits) is not None:
         plan = _plan_of_region(country)
-        if plan is not None and plan.takes_zero and plan.holds(digits[1:]) and not plan.is_ambiguous(digits):
-            return f"+{plan.code}{digits[1:]}"
+        if plan is not None and (national := plan.shorten(digits)) is not None:
+            return f"+{plan.code}{national}"
     return _ask_phonenumbers(text.replace("\u202f", " "), country, field)
 
 
@@ -103,7 +103,7 @@ class _Plan:
         self._all = re.compile(general.national_number_pattern or r"(?!)")
         self._prefix = re.compile(prefix) if prefix else None
         self._abroad = re.compile(metadata.international_prefix) if metadata.international_prefix else None
-        self.takes_zero = prefix == "0" and metadata.national_prefix_transform_rule is None
+        self._takes_zero = prefix == "0" and metadata.national_prefix_transform_rule is None
 
     def holds(self, national: str) -> bool:
         """Surely a valid number of this plan, and not one that reading would shorten."""
@@ -114,11 +114,15 @@ class _Plan:
             and (self._prefix is None or self._prefix.match(national) is None)
         )
 
-    def is_ambiguous(self, digits: str) -> bool:
-        """Digits with their leading zero could be read in another way as well."""
-        return self._all.fullmatch(digits) is not None or (
-            self._abroad is not None and self._abroad.match(digits) is not None
-        )
+    def shorten(self, digits: str) -> str | None:
+        """A number as it is dialled within the country, without its leading zero; None when it is not plainly so."""
+        if self._abroad is not None and self._abroad.match(digits) is not None:
+            return None
+        if digits[0] != "0":
+            return digits if self.holds(digits) else None
+        national = digits[1:]
+        plain = self._takes_zero and self._all.fullmatch(digits) is None and self.holds(national)
+        return national if plain else None
 
 
 @lru_cache(maxsize=300)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from contacts.csv_reading import DELIMITERS, Encoding, detect_encoding, read_block
 from domain.errors import InvalidInput
 
+_HEAD: Final = 1 << 14  #: bytes in which a header is expected to end; more are read when it does not
 _OWN: Final = re.compile(r"(?:fields|champs)\.([A-Za-z0-9_-]{1,60})")
 
 #: what a column can be: its names, spelled without case, accents, spaces and punctuation
@@ -95,7 +96,7 @@ def read_layout(path: Path, mapping: Mapping[str, str] | None = None) -> Layout:
 
 
 def _read_header(path: Path, encoding: Encoding, delimiter: str) -> tuple[list[str], int, int]:
-    block = read_block(path, encoding, delimiter, encoding.start, 0)
+    block = read_block(path, encoding, delimiter, encoding.start, 0, size=_HEAD)
     first = next(iter(block.lines), None)
     if first is None or first.fields is None:
         problem = "there is no line in it" if first is None else first.problem

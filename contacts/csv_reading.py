@@ -112,13 +112,15 @@ def _find_newline(head: bytes, name: str) -> str:
     return "\r" if "\r" in text and "\n" not in text else "\n"
 
 
-def read_block(path: Path, encoding: Encoding, delimiter: str, offset: int, line: int) -> Block:
-    """The records from a place in the file on, about as many as fit into BLOCK bytes.
+def read_block(
+    path: Path, encoding: Encoding, delimiter: str, offset: int, line: int, *, size: int | None = None
+) -> Block:
+    """The records from a place in the file on, about as many as fit into `size` (BLOCK) bytes.
 
     `offset` and `line` are those that the block before ended with. Raises InvalidInput for a line without end.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    size = BLOCK
+    size = size or BLOCK
     while True:
         with path.open("rb") as file:
             file.seek(offset)

@@ -44,6 +44,8 @@ _PURPOSES: Final = {
     "appel": Purpose.CALLS,
     "appels": Purpose.CALLS,
 }
+_CONTACT: Final = ("email", "phone", "name", "given_name", "family_name", "organisation", "kind", "relation", "country", "language", "owner")  # fmt: skip
+_PROOF: Final = ("consent_purpose", "consent_wording", "consent_date", "consent_source")
 #: columns of the table `contacts` that a line fills, in the order of the staging table
 FILLED: Final = ("kind", "name", "given_name", "family_name", "organisation", "relation", "country", "language", "owner_id")  # fmt: skip
 
@@ -86,13 +88,11 @@ class RowReader:
         country: str | None = None,
     ) -> None:
         self._count = len(columns)
-        self._places = {name: place for place, name in enumerate(columns) if name is not None}
-        self._own = [
-            (name.removeprefix("fields."), place) for name, place in self._places.items() if "." in name
-        ]
-        self._texts = [
-            self._places.get(name, -1) for name in ("name", "given_name", "family_name", "organisation")
-        ]
+        places = {name: place for place, name in enumerate(columns) if name is not None}
+        #: where each value stands in a line; -1 is an empty cell behind the last one
+        self._contact = tuple(places.get(name, -1) for name in _CONTACT)
+        self._proof = tuple(places.get(name, -1) for name in _PROOF)
+        self._own = [(name.removeprefix("fields."), place) for name, place in places.items() if "." in name]
         self._users, self._now, self._home = users, now, country
         self._country = _remember(
             _must_be(read_country, "country", "no country is called", "Write a code such as FR.")
@@ -115,19 +115,23 @@ class RowReader:
         """The contact of a line. Raises InvalidInput naming the column."""
         if len(fields) != self._count:
             fields = self._fit(fields)
-        cell = self._cell
-        country = self._country(text) if (text := cell(fields, "country")) else None
-        mail_given, phone_given = cell(fields, "email"), cell(fields, "phone")
+        cells = [field.strip() for field in fields]
+        cells.append("")
+        (
+            mail_given, phone_given, name_given, given, family, body, kind_given, relation, country_given, language, owner
+        ) = [cells[place] for place in self._contact]  # fmt: skip
+        country = self._country(country_given) if country_given else None
         mail = read_mail_address(mail_given) if mail_given else None
         phone = read_phone(phone_given, country or self._home) if phone_given else None
         if mail is None and phone is None:
             raise InvalidInput(
                 "email", "neither a mail address nor a phone number.", "A contact needs one of them."
             )
-        name, given_name, family_name, organisation = (
-            _read_name(fields[place]) if place >= 0 and fields[place] else None for place in self._texts
-        )
-        kind = self._kind(text) if (text := cell(fields, "kind")) else None
+        name = _read_name(name_given) if name_given else None
+        given_name = _read_name(given) if given else None
+        family_name = _read_name(family) if family else None
+        organisation = _read_name(body) if body else None
+        kind = self._kind(kind_given) if kind_given else None
         if name is None:
             if given_name or family_name:
                 name = f"{given_name or ''} {family_name or ''}".strip()
@@ -145,18 +149,14 @@ class RowReader:
                 given_name,
                 family_name,
                 organisation,
-                self._relation(text) if (text := cell(fields, "relation")) else None,
+                self._relation(relation) if relation else None,
                 country,
-                self._language(text) if (text := cell(fields, "language")) else None,
-                self._owner(text) if (text := cell(fields, "owner")) else None,
+                self._language(language) if language else None,
+                self._owner(owner) if owner else None,
             ],
-            own=self._read_own(fields) if self._own else None,
-            consents=self._read_consents(fields),
+            own=self._read_own(cells) if self._own else None,
+            consents=self._read_consents(cells) if cells[self._proof[0]] else [],
         )
-
-    def _cell(self, fields: list[str], name: str) -> str:
-        place = self._places.get(name)
-        return "" if place is None else fields[place].strip()
 
     def _fit(self, fields: list[str]) -> list[str]:
         if any(field.strip() for field in fields[self._count :]):
@@ -175,23 +175,16 @@ class RowReader:
             )
         return owner
 
-    def _read_own(self, fields: list[str]) -> dict[str, str] | None:
-        own = {
-            name: _read_own_value(name, text) for name, place in self._own if (text := fields[place].strip())
-        }
+    def _read_own(self, cells: list[str]) -> dict[str, str] | None:
+        own = {name: _read_own_value(name, cells[place]) for name, place in self._own if cells[place]}
         return own or None
 
-    def _read_consents(self, fields: list[str]) -> list[NewConsent]:
-        purposes = self._cell(fields, "consent_purpose")
-        if not purposes:
-            return []
-        wording, date, source = (
-            self._cell(fields, name) for name in ("consent_wording", "consent_date", "consent_source")
-        )
-        key = (purposes, wording, date, source)
+    def _read_consents(self, cells: list[str]) -> list[NewConsent]:
+        purposes, wording, date, source = self._proof
+        key = (cells[purposes], cells[wording], cells[date], cells[source])
         known = self._consents.get(key)
         if known is None:
-            known = _read_claim(purposes, wording, date, source, self._now)
+            known = _read_claim(*key, self._now)
             if len(self._consents) < _REMEMBERED:
                 self._consents[key] = known
         return list(known)
@@ -248,9 +241,7 @@ def read_date(text: str) -> datetime:
 def _read_name(text: str) -> str | None:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    if text.isprintable() and "  " not in text:
-        text = text.strip()
-    else:
+    if not text.isprintable() or "  " in text:
         text = "".join(one if one.isprintable() else " " for one in text)
         text = " ".join(text.split())
     if len(text) > LONGEST_NAME:

@@ -149,7 +149,7 @@ contacts = Table(
     _moment("updated_at", default=True),
     Index("ix_contacts_relation_country", "relation", "country"),
     Index("ix_contacts_name", text("lower(name)")),
-    Index("ix_contacts_owner_id", "owner_id"),
+    Index("ix_contacts_owner_id", "owner_id", postgresql_where=text("owner_id IS NOT NULL")),
 )
 
 identities = Table(
@@ -229,7 +229,7 @@ consent_ledger = Table(
         "purpose",
         "state",
         "occurred_at",
-        text("md5(wording)"),
+        text("hashtextextended(wording, 0)"),
         unique=True,
     ),
 )

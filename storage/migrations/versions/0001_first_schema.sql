@@ -39,7 +39,7 @@ CREATE TABLE consent_ledger (
     CONSTRAINT pk_consent_ledger PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX uq_consent_ledger_entry ON consent_ledger (contact_id, purpose, state, occurred_at, md5(wording));
+CREATE UNIQUE INDEX uq_consent_ledger_entry ON consent_ledger (contact_id, purpose, state, occurred_at, hashtextextended(wording, 0));
 
 CREATE TABLE consents (
     contact_id BIGINT NOT NULL,
@@ -470,7 +470,7 @@ CREATE TABLE contacts (
 
 CREATE INDEX ix_contacts_name ON contacts (lower(name));
 
-CREATE INDEX ix_contacts_owner_id ON contacts (owner_id);
+CREATE INDEX ix_contacts_owner_id ON contacts (owner_id) WHERE owner_id IS NOT NULL;
 
 CREATE INDEX ix_contacts_relation_country ON contacts (relation, country);
 
