@@ -7,8 +7,12 @@ from aiohttp import web
 from web.api.dispatch import install_routes
 
 
-def install_api(app: web.Application) -> None:
-    """Add all routes; importing their modules declares them."""
+def declare_routes() -> None:
+    """Fill the table of routes: importing the modules declares them."""
     from web.api import campaigns, contacts, imports, me, rules, sandbox, segments, tasks  # noqa: F401
 
+
+def install_api(app: web.Application) -> None:
+    """Add all routes."""
+    declare_routes()
     install_routes(app)
