@@ -89,7 +89,9 @@ class MailComposer:
         except ClytieError:
             claimed.refusal = "content_invalid"
             return claimed
-        sender = f"{self._bounce_head}{sign(TokenUse.REPLY, self._campaign_id, message_id)}{self._bounce_tail}"
+        sender = (
+            f"{self._bounce_head}{sign(TokenUse.REPLY, self._campaign_id, message_id)}{self._bounce_tail}"
+        )
         claimed.message = Outbound(message_id, claimed.attempt + 1, sender, address, content, utf8, eightbit)
         return claimed
 

@@ -197,6 +197,8 @@ class Feeder:
 
     async def release(self, connection: Connection, rows: list[Claimed]) -> None:
         """Give rows back that will not be sent."""
+        if not rows:
+            return
         await release(connection, self._worker, rows)
         for row in rows:
             self.finish(row.lot)

@@ -1,6 +1,6 @@
 """The sending loop of one worker process: claim ahead, compose in the gaps, mark, hand to the channel, settle.
 
-Two tasks. The feeder keeps composed messages ready for every running campaign. The stepper repeats one statement
+The feeder keeps composed messages ready for every running campaign. Two steppers repeat one statement
 (outbox.queue.settle_and_mark): it settles the results that have come in and marks as many new messages as the
 window allows, while the channel works on the rest of the window, so that the wire never waits for the database.
 
@@ -12,13 +12,13 @@ the channel, and withdrawn from it where it still waits; a result that comes aft
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
 import secrets
 import socket
-from collections import Counter, deque
+from collections import Counter
+from typing import Final
 
 from channels.base import Channel
 from domain.clock import Clock
@@ -26,12 +26,16 @@ from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from outbox import metrics
 from outbox.backoff import INTERRUPTED, Breaker, is_given_up, retry_delay
 from outbox.feeder import DATABASE_AWAY, Feeder, MakeComposer
-from outbox.queue import Claimed, Lot, Result, Step, monotonic, prepare, release, settle_and_mark
+from outbox.queue import Claimed, Result, Step, monotonic, prepare, release, settle_and_mark
 from outbox.settings import OutboxSettings
+from outbox.window import Window
 from storage.announce import Announcer
 from storage.pool import Connection, Pool
 
 log = logging.getLogger(__name__)
+
+#: Steps that may be under way at a time: while one waits for its commit, the other settles and marks.
+_STEPPERS: Final = 2
 
 
 def worker_name() -> str:
@@ -60,18 +64,14 @@ class Sender:
         self._clock = clock
         self._announcer = announcer
         self._breaker = Breaker(settings.rest_limit)
+        self._window = Window(settings.window)
         self._feeder = Feeder(
-            pool, self.worker, kind, make_composer, settings, clock, self._consider, self._step_at
+            pool, self.worker, kind, make_composer, settings, clock, self._consider, self._step_within
         )
-        self._lots: dict[int, Lot | None] = {}  # of the messages under way
-        self._outcomes: deque[Outcome] = deque()
-        self._open = 0  # marked and unsettled in the database
-        self._settling = 0  # of the outcomes, those in the statement under way
-        self._doubtful: list[Claimed] = []  # marked perhaps: the answer was lost
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
-        self._flush: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
@@ -85,81 +85,62 @@ class Sender:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set; then settle what is under way, within `stop_grace`, and release the rest."""
         feeder = asyncio.create_task(self._feeder.run(), name="outbox-feeder")
-        stepper = asyncio.create_task(self._step_forever(), name="outbox-stepper")
+        steppers = {
+            asyncio.create_task(self._step_forever(), name=f"outbox-stepper-{n}") for n in range(_STEPPERS)
+        }
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({feeder, stepper, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({feeder, stopped, *steppers}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
             self._stopping = True
-            await self._wind_down(feeder, stepper)
-        for task in (feeder, stepper):  # one that broke tells the supervisor
+            await self._wind_down(feeder, steppers)
+        for task in (feeder, *steppers):  # one that broke tells the supervisor
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _wind_down(self, feeder: asyncio.Task[None], stepper: asyncio.Task[None]) -> None:
+    async def _wind_down(self, feeder: asyncio.Task[None], steppers: set[asyncio.Task[None]]) -> None:
         """Let the channel finish, interrupt it when it takes too long, settle the last results."""
         grace = self._settings.stop_grace
         self._feeder.stop()
         self._step_due.set()
-        await asyncio.wait({stepper}, timeout=grace)
+        await asyncio.wait(steppers, timeout=grace)
         deliveries = set(self._deliveries)
         for task in deliveries:
             task.cancel()
         if deliveries:
             await asyncio.wait(deliveries, timeout=grace)
         self._step_due.set()
-        await asyncio.wait({stepper, feeder}, timeout=min(grace, 5))
-        for task in (stepper, feeder):
+        await asyncio.wait({feeder, *steppers}, timeout=min(grace, 5))
+        for task in (feeder, *steppers):
             task.cancel()
-        await asyncio.wait({stepper, feeder})
+        await asyncio.wait({feeder, *steppers})
         await self._feeder.give_back()
 
-    # --- the stepper ----------------------------------------------------------------------------------
-
-    def _room(self) -> int:
-        """How many messages may be marked together with settling all outcomes."""
-        room = self._settings.window - (self._open - len(self._outcomes))
-        limit = self._breaker.room(monotonic())
-        if limit is not None:
-            room = min(room, limit - (self._open - len(self._outcomes)))
-        return max(0, room)
+    # --- steps ----------------------------------------------------------------------------------------
 
     def _consider(self) -> None:
-        """Start a step when half a window can be moved or nothing else is going on, else in a little while."""
-        half = self._settings.window // 2
-        done = len(self._outcomes) - self._settling
-        movable = 0 if self._settling else min(self._feeder.ready(), self._room())
-        if done >= half or movable >= half or ((done or movable) and done == self._open):
+        """Have a step done when it is worth its while or nothing else is going on, else in a little while."""
+        window = self._window
+        done = len(window.outcomes)
+        movable = min(self._feeder.ready(), window.room(self._breaker.room(monotonic())))
+        if done >= window.part or movable >= window.part or ((done or movable) and window.quiet):
             self._step_due.set()
         elif done or movable:
-            self._step_at(self._settings.flush_after)
+            self._step_within(self._settings.flush_after)
 
-    def _schedule(self) -> None:
-        """After a step: see to it that the next one comes in time."""
-        self._consider()
-        now = monotonic()
-        if (opening := self._feeder.next_opening()) is not None:
-            self._step_at(opening - now)
-        if self._breaker.room(now) == 0:
-            self._step_at(self._breaker.until - now)
-
-    def _step_at(self, delay: float) -> None:
-        """Step after `delay` seconds at the latest."""
-        if delay <= 0:
-            self._step_due.set()
-            return
-
-        def due() -> None:
-            self._flush = None
-            self._step_due.set()
-
+    def _step_within(self, delay: float) -> None:
+        """Have a step done after `delay` seconds at the latest."""
         loop = asyncio.get_running_loop()
-        if self._flush is not None:
-            if self._flush.when() <= loop.time() + delay:
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + delay:
                 return
-            self._flush.cancel()
-        self._flush = loop.call_later(delay, due)
+            self._timer.cancel()
+        self._timer = loop.call_later(max(0.0, delay), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._step_due.set()
 
     async def _step_forever(self) -> None:
         pause = 0.1
@@ -168,8 +149,13 @@ class Sender:
                 async with self._pool.acquire(timeout=10) as connection:
                     await prepare(connection)
                     while not self._finished():
-                        with contextlib.suppress(TimeoutError):
+                        try:
                             await asyncio.wait_for(self._step_due.wait(), self._settings.poll)
+                        except TimeoutError:
+                            pass  # look, just in case
+                        else:
+                            if not self._step_due.is_set():
+                                continue  # another stepper was quicker
                         self._step_due.clear()
                         await self._step(connection)
                         pause = 0.1
@@ -180,68 +166,67 @@ class Sender:
                 self._step_due.set()
 
     def _finished(self) -> bool:
-        return self._stopping and not (self._deliveries or self._outcomes or self._doubtful)
+        return self._stopping and not self._deliveries and self._window.is_empty()
 
     async def _step(self, connection: Connection) -> None:
+        """Settle what has come in, mark what there is room for, hand it to the channel."""
+        window = self._window
         wanted, late = self._choose()
-        if late:
-            await self._feeder.release(connection, late)
-        results = [self._result(outcome) for outcome in self._outcomes]
-        if not results and not wanted:
+        portion = window.begin(wanted)
+        if not portion.outcomes and not portion.wanted:
             self._schedule()
+            await self._feeder.release(connection, late)
             return
-        doubtful, self._doubtful = bool(self._doubtful), wanted
-        self._settling = len(results)
+        results = [self._result(outcome) for outcome in portion.outcomes]
+        lease = self._settings.sending_lease
         began = monotonic()
         try:
             with metrics.STEP_SECONDS.time():
                 step = await settle_and_mark(
-                    connection, self.worker, results, wanted, self._settings.sending_lease, self._clock.now()
+                    connection, self.worker, results, portion.wanted, lease, self._clock.now()
                 )
-        finally:
-            self._settling = 0
-        self._doubtful = []
-        for _ in results:
-            self._feeder.finish(self._lots.pop(self._outcomes.popleft().key, None))
-        for row in wanted:
-            if row.message_id in step.marked:
-                self._lots[row.message_id] = row.lot
-            elif row.message_id in step.refused:
-                self._feeder.finish(row.lot)
-        self._open += len(step.marked) - len(results)
+        except BaseException:
+            window.fail(portion)
+            raise
+        finished, lost = window.end(portion, step)
+        for lot in finished:
+            self._feeder.finish(lot)
         self._count(results, step)
-        group = [row.message for row in wanted if row.message_id in step.marked and row.message is not None]
+        group = [row.message for row in portion.wanted if row.message_id in step.marked and row.message]
         if group:
-            self._hand_over(group, began + self._settings.sending_lease - self._settings.lease_margin)
-        if lost := [row for row in wanted if row.message_id not in step.marked | step.refused.keys()]:
-            if doubtful:
-                self._disown(lost)
-                await release(connection, self.worker, lost)
-            else:
-                await self._feeder.release(connection, lost)
+            self._hand_over(group, began + lease - self._settings.lease_margin)
         self._announcer.touch()
         self._feeder.nudge()
         self._schedule()
+        await self._let_go(connection, lost, doubtful=portion.doubtful)
+        await self._feeder.release(connection, late)
 
     def _choose(self) -> tuple[list[Claimed], list[Claimed]]:
-        """Pick what to mark, campaigns in turn; first of all what was perhaps marked already. The second list
-        are claims that ran out."""
+        """Pick what to mark; the second list are claims that ran out."""
+        window = self._window
         if self._stopping:
-            if self._doubtful:
-                self._disown(self._doubtful)
-                self._doubtful = []
+            doubtful, window.doubtful = window.doubtful, []
+            window.disown(doubtful, counted=True)
+        if self._stopping or window.doubtful:
             return [], []
-        if self._doubtful:
-            return self._doubtful, []
-        return self._feeder.take(self._room())
+        return self._feeder.take(window.room(self._breaker.room(monotonic())))
 
-    def _disown(self, rows: list[Claimed]) -> None:
-        """Rows that were perhaps marked and will not be written now: in case they were, defer them."""
-        self._open += len(rows)
-        self._outcomes.extend(
-            Outcome(row.message_id, row.attempt + 1, DeliveryState.DEFERRED, reason=INTERRUPTED)
-            for row in rows
-        )
+    async def _let_go(self, connection: Connection, rows: list[Claimed], *, doubtful: bool) -> None:
+        """Rows that were not marked, because their claim ran out or their campaign does not run."""
+        if rows and doubtful:
+            self._window.disown(rows, counted=False)
+            await release(connection, self.worker, rows)
+        else:
+            await self._feeder.release(connection, rows)
+
+    def _schedule(self) -> None:
+        """After a step: see to it that the next one comes in time."""
+        self._consider()
+        now = monotonic()
+        if (opening := self._feeder.next_opening()) is not None:
+            self._step_within(opening - now)
+        if self._breaker.room(now) == 0:
+            self._step_within(self._breaker.until - now)
 
     def _result(self, outcome: Outcome) -> Result:
         if outcome.state is not DeliveryState.DEFERRED:
@@ -258,7 +243,7 @@ class Sender:
         for reason, count in Counter(step.refused.values()).items():
             metrics.REFUSED.labels(reason).inc(count)
         metrics.LATE.inc(len(results) - step.settled)
-        metrics.OPEN.set(self._open)
+        metrics.OPEN.set(self._window.marked)
         metrics.READY.set(self._feeder.ready())
 
     # --- the channel ----------------------------------------------------------------------------------
@@ -299,8 +284,10 @@ class Sender:
                 settle(Outcome(message.key, message.attempt, state, reason=reason))
 
     def _note(self, outcome: Outcome) -> None:
+        """A result came in. Looks whether a step is due only where that may have changed: this runs per message."""
+        window = self._window
         self._breaker.note(outcome, monotonic())
-        self._outcomes.append(outcome)
-        done = len(self._outcomes) - self._settling
-        if done == 1 or done == self._open or done == self._settings.window // 2:
+        window.outcomes.append(outcome)
+        done = len(window.outcomes)
+        if done == 1 or done == window.part or not window.on_wire:
             self._consider()
