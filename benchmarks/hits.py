@@ -4,6 +4,10 @@ Yardsticks in the same rounds: a bare aiohttp application that answers the same 
 `return 302`) with an access log. The links are personal tokens of people who allowed measuring, so every hit becomes
 an event with its side row; afterwards every answered hit must be in the database. One process each, uvloop for both
 Python servers, one thread of wrk.
+
+Ours shares the machine with wrk and PostgreSQL, and waits for its disk; the bare server shares it with wrk alone. On
+two busy cores the ratio therefore says as much about the machine as about the process, so the processor time that
+each web process spent per request is given as well.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+import psutil
 import uvloop
 from aiohttp import web
 
@@ -42,9 +47,12 @@ from tracking.settings import TrackingSettings
 from web.tracking import GIF, GIF_HEADERS, TrackingEndpoints, add_tracking_routes
 from web.tracking_answers import NO_STORE
 
+#: A running server: its port, its process.
+Server = tuple[int, "subprocess.Popen[bytes]"]
+
 PEOPLE: Final = 20_000
 LINKS: Final = 10
-CONNECTIONS: Final = 128
+CONNECTIONS: Final = 256
 SECONDS: Final = 5
 TARGET: Final = "https://www.helianthe.example/offer/"
 KEYS: Final = TokenKeys({1: bytes(range(32))})
@@ -110,23 +118,28 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
         bare = stack.enter_context(_python_server("bare", "", folder))
         nginx = stack.enter_context(_nginx(folder))
         measured: dict[tuple[str, str], list[float]] = {}
+        spent: dict[tuple[str, str], list[float]] = {}
         for _ in range(rounds):
             for kind in paths:
-                for server, port in (("bare", bare), ("ours", ours), ("nginx", nginx)):
+                for server, (port, process) in (("bare", bare), ("ours", ours), ("nginx", nginx)):
                     before = asyncio.run(_count(urls.database_url)) if server == "ours" else 0
+                    begun = _processor_seconds(process)
                     requests, rate = _wrk(port, folder, kind)
+                    micros = (_processor_seconds(process) - begun) / requests * 1e6
                     if server == "ours":
                         recorded = _settled_count(urls.database_url) - before
                         assert requests <= recorded <= requests + CONNECTIONS, (
                             f"{requests} {kind} hits were answered, {recorded} recorded"
                         )
                     measured.setdefault((kind, server), []).append(rate)
+                    spent.setdefault((kind, server), []).append(micros)
     medians = {key: statistics.median(rates) for key, rates in measured.items()}
     yardsticks = {
         "bare": "bare aiohttp, same bytes, per process",
         "nginx": "nginx with access log",
     }
-    return [
+    costs = {key: statistics.median(micros) for key, micros in spent.items()}
+    figures = [
         {
             "name": f"hits: {kind} against {text}",
             "ours": medians[kind, "ours"],
@@ -136,6 +149,16 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
         }
         for kind in paths
         for server, text in yardsticks.items()
+    ]
+    return figures + [
+        {
+            "name": f"hits: {kind}, processor time of the web process",
+            "ours": costs[kind, "ours"],
+            "yardstick": costs[kind, "bare"],
+            "unit": "µs/hit",
+            "ratio": costs[kind, "bare"] / costs[kind, "ours"],
+        }
+        for kind in paths
     ]
 
 
@@ -163,6 +186,11 @@ def _settled_count(database_url: str) -> int:
     return asyncio.run(_count(database_url))
 
 
+def _processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
 def _wrk(port: int, folder: Path, kind: str) -> tuple[int, float]:
     """Answered requests, and requests per second. Raises RuntimeError when one was not answered well."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(folder / "wrk.lua")]
@@ -182,16 +210,16 @@ def _wrk(port: int, folder: Path, kind: str) -> tuple[int, float]:
 
 
 @contextmanager
-def _python_server(kind: str, database_url: str, folder: Path) -> Iterator[int]:
+def _python_server(kind: str, database_url: str, folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "benchmarks.hits", "--serve", kind, "--var", str(folder)]
     with _server(
         lambda port: [*command, "--port", str(port), "--database", database_url], folder / f"{kind}.log"
-    ) as port:
-        yield port
+    ) as server:
+        yield server
 
 
 @contextmanager
-def _nginx(folder: Path) -> Iterator[int]:
+def _nginx(folder: Path) -> Iterator[Server]:
     prefix = folder / "nginx"
     prefix.mkdir(mode=0o755)
     program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "nginx"
@@ -200,12 +228,12 @@ def _nginx(folder: Path) -> Iterator[int]:
         (prefix / "nginx.conf").write_text(NGINX.format(folder=prefix, port=port, target=TARGET))
         return [program, "-p", str(prefix), "-c", str(prefix / "nginx.conf"), "-e", str(prefix / "error.log")]
 
-    with _server(command, folder / "nginx.log") as port:
-        yield port
+    with _server(command, folder / "nginx.log") as server:
+        yield server
 
 
 @contextmanager
-def _server(command: Callable[[int], list[str]], log: Path) -> Iterator[int]:
+def _server(command: Callable[[int], list[str]], log: Path) -> Iterator[Server]:
     """Start a server on a free port, wait until it answers, end it afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -223,7 +251,7 @@ def _server(command: Callable[[int], list[str]], log: Path) -> Iterator[int]:
                 time.sleep(0.05)
         if process.poll() is not None:
             raise RuntimeError(f"A server of the benchmark did not start:\n{log.read_text()}")
-        yield port
+        yield port, process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)

@@ -23,11 +23,14 @@ async def read_form(request: web.Request) -> Mapping[str, str] | None:
                 body += part
         if len(body) > LIMIT:
             return None
-        if request.content_type == "application/x-www-form-urlencoded":
+        if not request.content_type.startswith("multipart/"):  # some providers name no type at all
             return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
     except (ValueError, TimeoutError, web.RequestPayloadError):
         return None
-    return _read_multipart(request.headers.get("Content-Type", ""), body)
+    try:
+        return _read_multipart(request.headers.get("Content-Type", ""), body)
+    except Exception:  # whatever the standard library's parser makes of hostile parameters
+        return None
 
 
 def _read_multipart(content_type: str, body: bytes) -> Mapping[str, str] | None:

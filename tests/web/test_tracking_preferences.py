@@ -73,6 +73,14 @@ async def test_one_click_unsubscribes_before_it_answers(
     )
 
 
+async def test_one_click_counts_whatever_type_its_body_is_said_to_have(
+    pool: Pool, doors: Client, letter: Letter
+) -> None:
+    answer = await doors.post(letter.preferences, data=b"List-Unsubscribe=One-Click")
+    assert answer.status == 200
+    assert (await read_states(pool))["newsletter"] == "withdrawn"
+
+
 async def test_one_click_twice_is_recorded_once(pool: Pool, doors: Client, letter: Letter) -> None:
     for _ in range(2):
         assert (await doors.post(letter.preferences, data=ONE_CLICK)).status == 200
