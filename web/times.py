@@ -81,4 +81,4 @@ def write_ago(moment: datetime, now: datetime) -> str:
     past = now - moment
     if timedelta(seconds=-5) <= past < timedelta(seconds=45):
         return _("just now")
-    return str(format_timedelta(-past, add_direction=True, locale=current_language(), threshold=1.1))
+    return str(format_timedelta(-past, add_direction=True, locale=current_language(), threshold=1))

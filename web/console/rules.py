@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import yaml
 from aiohttp import web
 
@@ -19,6 +22,16 @@ async def show_rules(visit: Visit) -> web.StreamResponse:
     return visit.page("rules.html", rules=await list_rules(visit.context.pool))
 
 
+#: as people write a rule; the database does not keep the order
+_ORDER: Final = ("name", "description", "when", "judged", "where", "unless", "once", "then")
+
+
+def in_order(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The definition with its keys in the order that people write them in."""
+    known = [key for key in _ORDER if key in definition]
+    return {key: definition[key] for key in (*known, *(key for key in definition if key not in _ORDER))}
+
+
 @page("GET", "/rules/{id}", permission=Permission.RULES_SEE)
 async def show_rule(visit: Visit) -> web.StreamResponse:
     """One rule as it was written, with its log."""
@@ -28,6 +41,8 @@ async def show_rule(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "rule.html",
         rule=rule,
-        definition=yaml.safe_dump(rule["definition"], allow_unicode=True, sort_keys=False, width=70),
+        definition=yaml.safe_dump(
+            in_order(rule["definition"]), allow_unicode=True, sort_keys=False, width=70
+        ),
         runs=await list_runs(visit.context.pool, rule["id"]),
     )
