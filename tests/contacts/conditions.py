@@ -80,7 +80,7 @@ people = st.fixed_dictionaries(
 )
 happenings = st.fixed_dictionaries(
     {
-        "contact": _optional(st.integers(0, 5)),
+        "contact": st.sampled_from([0, 0, 1, 1, 2, 2, 3, 4, 5, None]),
         "type": st.sampled_from(EVENT_TYPES),
         "occurred_at": moments,
         "message": _optional(st.integers(0, 2)),
@@ -206,15 +206,15 @@ def _dids(draw: st.DrawFn, held: dict[str, list[Any]]) -> dict[str, Any]:
 
 def conditions_for(held: dict[str, list[Any]]) -> st.SearchStrategy[Any]:
     """Any condition a segment may have, over a world that holds these values."""
-    return _trees(comparisons(("contact",), held) | _dids(held) | consent_parts, size=5)
+    return _trees(comparisons(("contact",), held) | _dids(held) | _dids(held) | consent_parts, size=5)
 
 
 @st.composite
 def worlds(draw: st.DrawFn, batch: int) -> dict[str, Any]:
     """Contacts, events, merges, and a batch of conditions to ask about them."""
     some_people = draw(st.lists(people, min_size=2, max_size=5))
-    events = draw(st.lists(happenings, max_size=10))
-    pairs = st.tuples(st.integers(0, 4), st.integers(0, 4))
+    events = draw(st.lists(happenings, min_size=draw(st.integers(0, 6)), max_size=10))
+    pairs = st.sampled_from([(1, 0), (2, 0), (2, 1), (3, 1), (4, 0)])
     asked = conditions_for(values_in(some_people, events))
     return {
         "people": some_people,

@@ -159,6 +159,24 @@ def leaves_of(conditions: list[Any]) -> Iterator[Any]:
             yield condition
 
 
+def test_the_past_of_merged_contacts_counts_in_both(world: World) -> None:
+    async def compare() -> None:
+        people = [{**NOBODY, "name": name, "fields": {}} for name in ("Ana", "A. Ruiz", "Bo")]
+        past = {
+            "type": "Clicked",
+            "occurred_at": made.NOW,
+            "message": None,
+            "campaign": None,
+            "task_id": None,
+        }
+        events = [{**past, "contact": contact, "verdict": "human", "data": None} for contact in (0, 1, 1, 2)]
+        ids = await world.fill(people, events, [(1, 0)])
+        condition = read_condition({"did": "Clicked", "at_least": 3, "judged": "human"})
+        assert await world.ask_sql(condition) == await world.ask_python(condition, ids) == {10}
+
+    world.runner.run(compare())
+
+
 def test_every_awkward_value_compares_alike_with_every_other(world: World) -> None:
     stored = [*made.WORDS, *made.NUMBERS, *made.ODD]
     equalities = [*made.WORDS, *made.NUMBERS, True, False]
