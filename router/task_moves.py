@@ -85,6 +85,15 @@ class Change:
             running["due"] = self.due
         return running
 
+    def clocks_to_set(self, before: TaskFacts, now: datetime) -> dict[str, datetime]:
+        """The running timers that this move sets: what it changed, and what is still to come.
+
+        A clock that passed and that the move leaves as it was has rung, or is about to: set again it would escalate
+        the task a second time.
+        """
+        old = {"decide_by": before.decide_by, "due": before.due}
+        return {clock: at for clock, at in self.clocks().items() if at > now or at != old[clock]}
+
 
 def plan_move(task: TaskFacts, wish: Wish, now: datetime, calendar: WorkingCalendar) -> Change:
     """What `wish` makes of `task`. Raises Conflict when the table of moves forbids it, InvalidInput for what is missing."""

@@ -331,7 +331,8 @@ async def move_task(
         )
         running = change.clocks()
         stopped = [f"{clock}:{task_id}" for clock in ("decide_by", "due") if clock not in running]
-        await connection.execute(_CLOCKS, task_id, stopped, list(running), list(running.values()))
+        fresh = change.clocks_to_set(facts, now)
+        await connection.execute(_CLOCKS, task_id, stopped, list(fresh), list(fresh.values()))
         event = NewEvent(
             change.event,
             now,

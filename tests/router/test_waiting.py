@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from domain.events import EventType
+from domain.tasks import TaskMove
 from router.loop import Router
+from router.tasks import move_task
 from storage.announce import Announcer
 from tests.router.world import CALLBACK, World
 
@@ -162,6 +164,46 @@ async def test_an_undecided_task_escalates_to_the_teams_manager(world: World) ->
         "due",
     ]
     assert await world.pool.fetchval("SELECT count(*) FROM timers") == 0
+
+
+async def test_a_move_on_a_late_task_does_not_escalate_it_again(world: World) -> None:
+    await world.apply(CALLBACK)
+    await world.hit(await world.contact())
+    await world.route()
+    for move in (TaskMove.ACCEPT, TaskMove.START):
+        (row,) = await world.tasks()
+        await move_task(world.pool, row["id"], row["version"], move, world.claire, now=world.clock.now())
+        await world.pass_time(timedelta(days=2))
+    (event,) = await world.events(EventType.TASK_ESCALATED)
+    assert event["data"]["clock"] == "due"
+
+
+async def test_asking_a_supervisor_for_help_does_not_escalate_a_late_decision_again(world: World) -> None:
+    await world.apply(CALLBACK)
+    await world.hit(await world.contact())
+    await world.route()
+    await world.pass_time(timedelta(days=2))
+    (row,) = await world.tasks()
+    await move_task(
+        world.pool, row["id"], row["version"], TaskMove.ESCALATE, world.mona, now=world.clock.now()
+    )
+    await world.pass_time(timedelta(days=1))
+    events = await world.events(EventType.TASK_ESCALATED)
+    assert [event["data"]["clock"] for event in events] == ["due", "person"]
+
+
+async def test_a_clock_that_has_passed_but_not_rung_still_rings_after_a_move(world: World) -> None:
+    await world.apply(CALLBACK)
+    await world.hit(await world.contact())
+    await world.route()
+    (row,) = await world.tasks()
+    world.clock.advance(timedelta(days=2))  # nothing looked at the timers meanwhile
+    await move_task(
+        world.pool, row["id"], row["version"], TaskMove.ACCEPT, world.claire, now=world.clock.now()
+    )
+    await world.pass_time(SECOND)
+    (event,) = await world.events(EventType.TASK_ESCALATED)
+    assert event["data"]["clock"] == "due"
 
 
 async def test_both_clocks_that_passed_at_once_escalate_once(world: World) -> None:
