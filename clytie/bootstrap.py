@@ -16,6 +16,7 @@ from channels.sandbox.door import SandboxDoor
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
 from contacts.importing import run_import
+from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
 from domain.errors import ConfigurationError
 from inbox.sandbox import SandboxMailbox
@@ -28,7 +29,11 @@ from storage.pool import Pool, open_pool
 from tracking.recorder import Recorder
 from web.context import WebContext
 from worker.context import CONNECTIONS, WorkerContext
+from worker.loops import Loop
 from worker.queue import JobQueue
+
+#: seconds between looks for uploaded files that nobody needs any more
+UPLOADS_EVERY = 15.0
 
 
 @dataclass(slots=True)
@@ -75,6 +80,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             kitchen=open_kitchen(settings),
             settings=settings.web_settings,
             tracking=settings.tracking,
+            router=settings.router,
             enqueue=queue,
             demo=settings.demo,
         )
@@ -89,6 +95,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         bell = await stack.enter_async_context(_open_bell(settings))
         if settings.demo:
             await stack.enter_async_context(_beside(follow_clock(core.pool, core.clock)))
+        uploads = settings.web_settings.upload_folder
         channel = open_channel(settings)
         stack.push_async_callback(channel.close)
         yield WorkerContext(
@@ -104,6 +111,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             outbox=settings.outbox,
             tracking=settings.tracking,
             router=settings.router,
+            extra=[Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False)],
         )
 
 
