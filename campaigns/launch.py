@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from campaigns.audience import Audience, load_condition, select_audience
 from campaigns.drafts import Campaign, load_campaign
@@ -23,6 +24,7 @@ from outbox.ranges import range_size
 from outbox.statements import MAKE_RANGES
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
+from templates.context import Refusal
 from templates.plan import Plan
 from templates.preview import preview
 
@@ -33,12 +35,6 @@ _COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation"
 _CHUNK: Final = 5000
 _SAMPLES: Final = 5
 _CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
-
-_NOBODY: Final = InvalidInput(
-    "segment_id",
-    "nobody in this segment may be written to.",
-    "Choose another segment, or look at how many have given their consent and have an address.",
-)
 
 _WRITE: Final = """
 WITH audience AS MATERIALIZED (
@@ -74,7 +70,7 @@ class LaunchCheck:
 async def check_launch(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> LaunchCheck:
     """Tell whether a campaign can be launched. Raises NotFound, Conflict and InvalidInput (template, segment,
     fields that recipients lack) as `launch` does; changes nothing."""
-    plan = await _try_plan(pool, campaign_id, kitchen, clock)
+    plan, _ = await _try_plan(pool, campaign_id, kitchen, clock)
     async with transaction(pool) as connection:
         campaign = await _load_draft(connection, campaign_id)
         recipients = await _check_recipients(connection, plan, await _audience(connection, campaign, clock))
@@ -112,10 +108,12 @@ async def launch(
     Raises NotFound, Conflict (launched already), and InvalidInput for a template that cannot be used, a missing
     segment, an audience without anybody, or fields that the template prints and recipients lack (with counts).
     """
-    plan = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
+    plan, source = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
     async with transaction(pool) as connection:
         await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id)
         campaign = await _load_draft(connection, campaign_id)
+        if campaign.source != source:
+            raise Conflict(f"The campaign “{campaign.name}” was changed while it was being launched.")
         audience = await _audience(connection, campaign, clock)
         if not checked:
             await _check_recipients(connection, plan, audience)
@@ -134,7 +132,7 @@ async def launch(
             timeout=3600,
         )
         if not recipients:
-            raise _NOBODY
+            raise _nobody()
     if announcer is not None:
         announcer.touch()
     return recipients
@@ -174,8 +172,9 @@ async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
 
 async def _try_plan(
     pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, *, checked: bool = False
-) -> Plan:
-    """The campaign's plan, after it was tried on some recipients in a process that can be killed."""
+) -> tuple[Plan, Mapping[str, Any]]:
+    """The campaign's plan, after it was tried on some recipients in a process that can be killed, and the source
+    that it was made from."""
     async with pool.acquire() as connection:
         campaign = await _load_draft(connection, campaign_id)
         source = read_source(campaign.source)
@@ -188,7 +187,7 @@ async def _try_plan(
             )
     if not checked:
         await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
-    return await kitchen.plan(source, context)
+    return await kitchen.plan(source, context), campaign.source
 
 
 async def _audience(connection: Connection, campaign: Campaign, clock: Clock) -> Audience:
@@ -212,19 +211,34 @@ async def _check_recipients(connection: Connection, plan: Plan, audience: Audien
     assert row is not None
     recipients: int = row[0]
     if recipients == 0:
-        raise _NOBODY
-    missing = Counter({name: count for name, count in zip(required, list(row)[1:], strict=True) if count})
+        raise _nobody()
+    missing = Counter({Refusal(name, ""): row[place] for place, name in enumerate(required, 1) if row[place]})
     if not missing and {use.name for use in plan.uses} - plan.required_fields:
         missing = await _count_refusals(connection, plan, audience)
     if missing:
-        name, count = missing.most_common(1)[0]
-        others = "".join(f", {other}: {more}" for other, more in missing.most_common()[1:])
-        raise InvalidInput(
-            name,
-            f"{count} of {recipients} recipients have no value for it{others}.",
-            f"Write {{{{ {name}|default('…') }}}} to say what stands in for it, or narrow the segment.",
-        )
+        raise _lacking(missing, recipients)
     return recipients
+
+
+def _nobody() -> InvalidInput:
+    return InvalidInput(
+        "segment_id",
+        "nobody in this segment may be written to.",
+        "Choose another segment, or look at how many have given their consent and have an address.",
+    )
+
+
+def _lacking(missing: Counter[Refusal], recipients: int) -> InvalidInput:
+    """The error that says how many recipients cannot be written to, and why."""
+    (refusal, count), *others = missing.most_common()
+    also = "".join(f", {other.field}: {more}" for other, more in others)
+    if not refusal.field.startswith("contact."):
+        return InvalidInput(refusal.field, f"{refusal.problem} ({count} of {recipients} recipients{also})")
+    return InvalidInput(
+        refusal.field,
+        f"{count} of {recipients} recipients have no value for it{also}.",
+        f"Write {{{{ {refusal.field}|default('…') }}}} to say what stands in for it, or narrow the segment.",
+    )
 
 
 def _column(name: str) -> str:
@@ -237,11 +251,11 @@ def _column(name: str) -> str:
     return f"c.{parts[1]}"
 
 
-async def _count_refusals(connection: Connection, plan: Plan, audience: Audience) -> Counter[str]:
+async def _count_refusals(connection: Connection, plan: Plan, audience: Audience) -> Counter[Refusal]:
     """Ask the plan about every recipient, for templates whose conditions decide which fields they print."""
-    counts: Counter[str] = Counter()
+    counts: Counter[Refusal] = Counter()
     cursor = await connection.cursor(_CONTACTS.format(audience.sql), *audience.args)
     while rows := await cursor.fetch(_CHUNK):
         for row in rows:
-            counts.update(refusal.field for refusal in plan.refusals(dict(row)))
+            counts.update(plan.refusals(dict(row)))
     return counts
