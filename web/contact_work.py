@@ -5,6 +5,7 @@ Each change is an event on the contact's timeline, in the transaction that makes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -42,11 +43,11 @@ INSERT INTO contacts (kind, name, given_name, family_name, organisation, relatio
                       owner_id, fields)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
 """
-_UPDATE: Final = """
-UPDATE contacts SET kind = $2, name = $3, given_name = $4, family_name = $5, organisation = $6, relation = $7,
-       country = $8, language = $9, timezone = $10, owner_id = $11, fields = $12, updated_at = now()
-WHERE id = $1
+_LOCK: Final = """
+SELECT id FROM contacts
+WHERE id = coalesce((SELECT contact_id FROM contact_aliases WHERE old_id = $1), $1) FOR UPDATE
 """
+_UPDATE: Final = "UPDATE contacts SET {}, updated_at = now() WHERE id = $1 RETURNING id"
 _IDENTITY: Final = """
 INSERT INTO identities (contact_id, kind, address, given) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING RETURNING id
@@ -99,20 +100,19 @@ async def create_contact(context: WebContext, person: Person, given: ContactInpu
 
 
 async def change_contact(context: WebContext, person: Person, contact_id: int, changes: ContactInput) -> None:
-    """Change the fields that were set. Raises NotFound, InvalidInput, Conflict."""
+    """Change the fields that were set, of this contact or the one it was merged into.
+
+    Raises NotFound, InvalidInput, Conflict.
+    """
     asked = changes.model_dump(include=changes.model_fields_set)
     async with transaction(context.pool) as connection:
-        found = (await load_contacts(connection, [contact_id])).get(contact_id)
-        if found is None:
-            raise NotFound(f"There is no contact {contact_id}.")
+        contact_id, found = await _load_locked(connection, contact_id)
         values = _complete(asked, found)
-        await _check_owner(connection, values["owner_id"])
-        await connection.execute(_UPDATE, contact_id, *[values[name] for name in _COLUMNS])
-        events = [
-            _changed(context, person, contact_id, name, found[name], values[name])
-            for name in _COLUMNS
-            if values[name] != found[name]
-        ]
+        changed = [name for name in _COLUMNS if values[name] != found[name]]
+        if "owner_id" in changed:
+            await _check_owner(connection, values["owner_id"])
+        await _write(connection, contact_id, {name: values[name] for name in changed})
+        events = [_changed(context, person, contact_id, name, found[name], values[name]) for name in changed]
         for kind, address, written in _addresses(changes):
             column = "email" if kind == "mail" else "phone"
             if address != found[column]:
@@ -122,6 +122,23 @@ async def change_contact(context: WebContext, person: Person, contact_id: int, c
                 events.append(_changed(context, person, contact_id, column, found[column], address))
         await record(connection, events)
     context.announcer.touch()
+
+
+async def _load_locked(connection: Connection, asked_id: int) -> tuple[int, Mapping[str, Any]]:
+    """The contact as it is once nobody else changes it; stays so until the end of the transaction."""
+    contact_id = await connection.fetchval(_LOCK, asked_id)
+    found = (await load_contacts(connection, [contact_id])).get(contact_id) if contact_id else None
+    if found is None:
+        raise NotFound(f"There is no contact {asked_id}.")
+    return contact_id, found
+
+
+async def _write(connection: Connection, contact_id: int, values: Mapping[str, Any]) -> None:
+    if not values:
+        return
+    columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 2))  # names of _COLUMNS
+    if await connection.fetchval(_UPDATE.format(columns), contact_id, *values.values()) is None:
+        raise NotFound(f"There is no contact {contact_id}.")
 
 
 def _complete(asked: dict[str, Any], known: Any) -> dict[str, Any]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from contacts.importing import create_import
-from domain.errors import ClytieError
 from web.context import WebContext
 
 
 async def begin_import(context: WebContext, name: str, path: Path, user_id: int) -> int:
-    """Note the import and wake a worker; gives its id. A file that cannot be imported is removed.
+    """Note the import and wake a worker; gives its id. A file that cannot be imported is removed,
+    the others once their import is over (contacts/upload_sweep.py).
 
     Raises InvalidInput for a file without a usable line of column names.
     """
     try:
         number = await create_import(context.pool, name, path, user_id)
-    except ClytieError:
+    except BaseException:
         path.unlink(missing_ok=True)
         raise
     await context.enqueue("import_contacts", number)

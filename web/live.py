@@ -33,7 +33,9 @@ from web.sessions import SESSION_COOKIE, find_session
 from web.settings import WebSettings
 
 _log = structlog.get_logger("web.live")
-_TOPIC: Final = re.compile(r"tasks|mailbox|(task|contact|campaign|import):\d{1,18}")
+#: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
+_TOPIC: Final = re.compile(r"tasks|mailbox|(task|contact|import):[0-9]{1,18}|campaign:[0-9]{1,9}")
+_EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: at most one look at the log in so many seconds, however often the bell rings
 _PACE: Final = 0.2
@@ -102,19 +104,25 @@ class LiveHub:
                     self._reader.forget()
                     await self._somebody.wait()
                 try:
-                    changes = await self._reader.read(self._watched())
+                    self._tell(await self._reader.read(self._watched()))
                 except _AWAY as error:
                     _log.warning("live updates wait for the database", error=type(error).__name__)
                     await asyncio.sleep(1)
                     continue
-                if changes:
-                    self._recent.append((self._reader.position, changes))
-                    for client in list(self._clients):
-                        client.tell(topics_of(client, changes))
+                except Exception:  # the loop serves everybody: whatever broke, look again
+                    _log.exception("live updates broke, and go on")
+                    await asyncio.sleep(1)
+                    continue
                 await asyncio.sleep(_PACE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(rung.wait(), _POLL)
                 rung.clear()
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        if changes:
+            self._recent.append((self._reader.position, changes))
+            for client in list(self._clients):
+                client.tell(topics_of(client, changes))
 
     def _watched(self) -> frozenset[str]:
         return frozenset(topic for client in self._clients for topic in client.topics)
@@ -147,7 +155,7 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    hub.join(client, int(last) if last.isdigit() and len(last) < 19 else None)
+    hub.join(client, int(last) if _EVENT_ID.fullmatch(last) else None)
     try:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")

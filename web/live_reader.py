@@ -2,7 +2,7 @@
 
 A cursor over ids alone would miss rows whose transaction committed late, so each look goes back over the ids of the
 last seconds and leaves out what it has told. It fetches only what somebody watches, so a flood of hits costs a scan
-of the newest ids and nothing more.
+of the newest ids and nothing more. A look that breaks changes nothing here: the next one sees the same again.
 """
 
 from __future__ import annotations
@@ -52,6 +52,22 @@ def ids_of(kind: str, watched: frozenset[str]) -> list[int]:
     return [int(topic.partition(":")[2]) for topic in watched if topic.startswith(f"{kind}:")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What rows looked like, by topic and aspect."""
+
+    seen: dict[str, Any]
+
+    def at(self, topic: str, value: Any, aspect: str = "") -> set[str]:
+        """The topic, when its value is another one than before."""
+        known = topic + aspect in self.seen
+        before = self.seen.get(topic + aspect)
+        self.seen[topic + aspect] = value
+        if aspect:
+            return {topic} if before != value else set()
+        return {topic} if known and before != value else set()
+
+
 @dataclass(slots=True)
 class ChangeReader:
     """Keeps the place in the event log, and the last looks at rows that change without an event."""
@@ -69,48 +85,45 @@ class ChangeReader:
         self._looks.clear()
 
     async def read(self, watched: frozenset[str]) -> Sequence[Change]:
-        """The changes since the last call."""
+        """The changes since the last call that came back."""
         first = not self._ends
-        low, high = self._window(await self.pool.fetchval(_END))
+        ends = self._ends_with(await self.pool.fetchval(_END))
+        high = ends[-1][1]
+        low = min(ends[0][1], high - _BACK_IDS)
         rows = await self.pool.fetch(_NEW, low, high, ids_of("contact", watched), list(self._told), _LIMIT)
+        looks = _Looks(dict(self._looks))
+        topics = await self._look_at_rows(looks, watched, low, high)
+        changes = [_read_change(row) for row in rows]
         self._told = {number for number in self._told if number > low} | {row["id"] for row in rows}
-        self.position = high
-        topics = await self._look_at_rows(watched, low, high)
+        self._looks, self._ends, self.position = looks.seen, ends, high
         if first:
             return []
-        changes = [_read_change(row) for row in rows]
         return [*changes, Change(topics)] if topics else changes
 
-    def _window(self, end: int) -> tuple[int, int]:
+    def _ends_with(self, end: int) -> deque[tuple[float, int]]:
         now = time.monotonic()
-        self._ends.append((now, end))
-        while len(self._ends) > 1 and self._ends[1][0] < now - _BACK_SECONDS:
-            self._ends.popleft()
-        return min(self._ends[0][1], end - _BACK_IDS), end
+        ends = deque([*self._ends, (now, end)])
+        while len(ends) > 1 and ends[1][0] < now - _BACK_SECONDS:
+            ends.popleft()
+        return ends
 
-    async def _look_at_rows(self, watched: frozenset[str], low: int, high: int) -> frozenset[str]:
+    async def _look_at_rows(
+        self, looks: _Looks, watched: frozenset[str], low: int, high: int
+    ) -> frozenset[str]:
         changed: set[str] = set()
         campaigns, imports = ids_of("campaign", watched), ids_of("import", watched)
         for row in await self.pool.fetch(_IMPORTS, imports) if imports else ():
-            changed |= self._look(f"import:{row['id']}", tuple(row))
+            changed |= looks.at(f"import:{row['id']}", tuple(row))
         if campaigns:
             for row in await self.pool.fetch(_NEW_OF_CAMPAIGNS, low, high, campaigns):
-                changed |= self._look(f"campaign:{row['id']}", row["newest"], "event")
+                changed |= looks.at(f"campaign:{row['id']}", row["newest"], "event")
             for row in await self.pool.fetch(_CAMPAIGNS, campaigns):
-                changed |= self._look(f"campaign:{row['id']}", tuple(row))
+                changed |= looks.at(f"campaign:{row['id']}", tuple(row))
                 if row["state"] == "running":
                     changed.add(f"campaign:{row['id']}")
         if "mailbox" in watched:
-            changed |= self._look("mailbox", await self.pool.fetchval(_MAILS))
+            changed |= looks.at("mailbox", await self.pool.fetchval(_MAILS))
         return frozenset(changed)
-
-    def _look(self, topic: str, value: Any, aspect: str = "") -> set[str]:
-        known = topic + aspect in self._looks
-        before = self._looks.get(topic + aspect)
-        self._looks[topic + aspect] = value
-        if aspect:
-            return {topic} if before != value else set()
-        return {topic} if known and before != value else set()
 
 
 def _read_change(row: Any) -> Change:

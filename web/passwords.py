@@ -1,22 +1,52 @@
-"""Passwords: argon2id, hashed in a thread, two at a time, so that a storm of sign-ins leaves the loop free."""
+"""Passwords: argon2id, hashed in a thread, two at a time, so that a storm of sign-ins leaves the loop free.
+
+More than a short queue of them is turned away at once, so that the two threads are never behind by seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, Unavailable
 from web.i18n import N_
+
+_Result = TypeVar("_Result")
 
 SHORTEST: Final = 10
 
+#: passwords that may wait for their turn or be looked at; each takes some 50 ms
+LONGEST_QUEUE: Final = 32
+
 _hasher: Final = PasswordHasher()
 _threads: Final = ThreadPoolExecutor(2, thread_name_prefix="passwords")
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Those who wait for one of the threads."""
+
+    waiting: int = 0
+
+    async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Raises Unavailable when the queue is full."""
+        if self.waiting >= LONGEST_QUEUE:
+            raise Unavailable(N_("Too many people are signing in just now. Try again in a few seconds."))
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_threads, work, *arguments)
+        finally:
+            self.waiting -= 1
+
+
+_queue: Final = _Queue()
 
 
 @cache
@@ -37,13 +67,13 @@ def check_password(password: str, field: str = "password") -> None:
 
 
 async def hash_password(password: str) -> str:
-    """The text to store for a new password."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
+    """The text to store for a new password. Raises Unavailable while too many wait."""
+    return await _queue.run(_hasher.hash, password)
 
 
 async def password_matches(stored: str | None, password: str) -> bool:
-    """Compare; takes as long for a person who does not exist (`stored` is None)."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _verify, stored, password[:1000])
+    """Compare; takes as long for a person who does not exist (`stored` is None). Raises Unavailable."""
+    return await _queue.run(_verify, stored, password[:1000])
 
 
 def _verify(stored: str | None, password: str) -> bool:

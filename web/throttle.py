@@ -43,6 +43,15 @@ class Throttle:
         while len(self._failures) > self._keys:
             self._failures.popitem(last=False)
 
+    def take_back(self, *keys: str) -> None:
+        """Forget the latest failure of each key: it was none."""
+        for key in keys:
+            failures = self._failures.get(key)
+            if failures:
+                failures.pop()
+            if not failures:
+                self._failures.pop(key, None)
+
     def succeeded(self, *keys: str) -> None:
         """Forget the failures of these keys."""
         for key in keys:

@@ -43,7 +43,10 @@ def write_full_moment(moment: datetime, zone: str) -> str:
     """The day's name, the date and the time: "Sunday 22 November, 05:50"."""
     here = local(moment, zone)
     day = format_date(here.date(), "EEEE d MMMM", locale=current_language())
-    return _("%(day)s, %(time)s") % {"day": day, "time": format_time(here, "HH:mm", locale=current_language())}
+    return _("%(day)s, %(time)s") % {
+        "day": day,
+        "time": format_time(here, "HH:mm", locale=current_language()),
+    }
 
 
 def write_time(moment: datetime, zone: str) -> str:

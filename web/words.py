@@ -103,7 +103,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "delivery_reason": {
         "address_invalid": N_("The address is malformed."),
-        "auth_failed": N_("The server wants a login or encryption, or refused our login; check the mail settings."),
+        "auth_failed": N_(
+            "The server wants a login or encryption, or refused our login; check the mail settings."
+        ),
         "connection_failed": N_("The server could not be reached."),
         "connection_lost": N_("The connection broke."),
         "content_invalid": N_("The message is malformed."),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+
+import pytest
 
 from storage.pool import Pool
 from tests.web.house import PASSWORD, House
+from web import passwords
+from web.console.door import safe_path
 from web.first_link import make_first_link
 
 
@@ -142,3 +147,84 @@ async def test_the_language_is_remembered(house: House) -> None:
     assert 'lang="fr"' in (await visitor.get("/sign-in")).text
     switched = await visitor.post("/language", {"language": "en", "back": "/sign-in"})
     assert 'lang="en"' in switched.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "/a\x00b", "/a b", "/a\x7f",
+     "evil", "https://evil.example", ""],
+)  # fmt: skip
+def test_a_path_that_could_lead_elsewhere_is_not_gone_to(path: str) -> None:
+    assert safe_path(path) == "/"
+
+
+def test_a_path_of_our_own_is_gone_to() -> None:
+    for path in ("/", "/tasks", "/mailbox?recipient=claire%40a.example", "/contacts?search=é"):
+        assert safe_path(path, "/other") == path
+
+
+async def test_guesses_made_at_once_are_slowed_down_as_well(house: House) -> None:
+    await house.user("rep")
+    visitor = house.visitor()
+    await visitor.get("/sign-in")
+    answers = await asyncio.gather(
+        *(
+            visitor.post("/sign-in", {"email": "rep@house.example", "password": f"guess {n}"})
+            for n in range(20)
+        )
+    )
+    statuses = [answer.status for answer in answers]
+    assert statuses.count(422) == 8
+    assert set(statuses) == {422, 429}
+
+
+async def test_signing_in_rightly_is_never_slowed_down(house: House) -> None:
+    await house.user("rep")
+    for _ in range(12):
+        assert (await house.visitor().sign_in("rep@house.example")).status == 200
+
+
+async def test_a_try_that_nobody_could_look_at_counts_as_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.user("rep")
+    visitor = house.visitor()
+    monkeypatch.setattr(passwords, "LONGEST_QUEUE", 0)
+    for _ in range(10):
+        answer = await visitor.sign_in("rep@house.example")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert "Too many people are signing in" in answer.words
+    monkeypatch.undo()
+    assert (await visitor.sign_in("rep@house.example")).status == 200
+
+
+async def test_a_demo_begins_with_the_choice_of_a_persona(demo: House, pool: Pool) -> None:
+    await pool.execute("INSERT INTO users (email, name, role) VALUES ('rosa@demo.example', 'Rosa', 'rep')")
+    await demo.contact("Claire Dubreuil", "claire.dubreuil@ateliers-dubreuil.example", given_name="Claire")
+    visitor = demo.visitor()
+    page = await visitor.get("/")
+    assert page.url.endswith("/personas")
+    assert "Be Claire" in page.words
+    (action,) = re.findall(r'action="(/become/\d+)"[^\n]*name="next" value="(/mailbox[^"]+)"', page.text)
+    mailbox = await visitor.post(action[0], {"next": action[1]})
+    assert mailbox.status == 200
+    assert "claire.dubreuil@ateliers-dubreuil.example received" in mailbox.words
+
+
+async def test_a_demo_seen_from_elsewhere_and_a_house_begin_with_the_form(house: House, demo: House) -> None:
+    assert (await house.visitor().get("/")).url.endswith("/sign-in")
+    away = await demo.visitor().get("/", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert away.url.endswith("/sign-in")
+
+
+async def test_a_number_beyond_every_id_is_nothing_that_exists(house: House) -> None:
+    visitor = await house.signed_in("administrator")
+    for path in ("/campaigns/99999999999", "/contacts/99999999999", "/campaigns?before=99999999999"):
+        assert (await visitor.get(path)).status in (200, 404), path
+    assert (await visitor.get("/campaigns/99999999999")).status == 404
+    for number in ("9" * 19, "9" * 5000):
+        assert (await visitor.get(f"/contacts/{number}")).status == 422
+    assert (await visitor.call("GET", "/campaigns/99999999999"))[0] == 404
+    assert (await visitor.call("GET", "/campaigns/99999999999/report"))[0] == 404
+    assert (await visitor.call("GET", "/campaigns?after=99999999999"))[0] == 404
+    assert (await visitor.call("PATCH", "/contacts/1", {"owner_id": 10**20}))[0] in (404, 422)

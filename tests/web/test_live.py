@@ -6,13 +6,16 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import aiohttp
+import pytest
 
 from domain.events import EventType, NewEvent
 from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
+from web.live import read_topics
 from web.live_reader import ChangeReader
 
 
@@ -178,3 +181,79 @@ async def test_a_flood_of_events_costs_a_listener_nothing(house: House, pool: Po
     changes = await reader.read(watched)
     assert [set(change.topics) for change in changes] == [{f"contact:{contact}"}]
     assert await reader.read(watched) == []
+
+
+def test_an_id_that_no_campaign_can_have_is_no_topic() -> None:
+    """One listener with such a topic would break the look that serves everybody."""
+    assert (
+        read_topics(["campaign:99999999999", "campaign:2147483648", "campaign:٣", "contact:" + "9" * 19])
+        == set()
+    )
+    assert read_topics(["campaign:7", "contact:99999999999", "tasks"]) == {
+        "campaign:7", "contact:99999999999", "tasks",
+    }  # fmt: skip
+
+
+async def test_no_listener_s_topic_stops_the_others(house: House) -> None:
+    contact = await house.contact()
+    visitor = await house.signed_in("rep")
+    await listen(visitor, "campaign:99999999999", "import:999999999999999999", "task:999999999999999999")
+    listener = await listen(visitor, f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    await tell(house, opened(contact))
+    assert await listener.next() == [f"contact:{contact}"]
+
+
+async def test_a_stream_with_an_odd_last_id_begins_at_the_end(house: House) -> None:
+    await listen(await house.signed_in("rep"), "tasks", last_id="²")
+
+
+class BrokenOnce:
+    """A pool whose look at the test mailbox fails once."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.broken = False
+
+    async def fetch(self, *query: Any) -> Any:
+        return await self.pool.fetch(*query)
+
+    async def fetchval(self, query: str) -> Any:
+        if self.broken and "sandbox_mails" in query:
+            self.broken = False
+            raise ConnectionResetError("the database left")
+        return await self.pool.fetchval(query)
+
+
+async def test_a_look_that_breaks_halfway_is_told_by_the_next(house: House, pool: Pool) -> None:
+    contact, source = await house.contact(), BrokenOnce(pool)
+    reader = ChangeReader(cast(Pool, source))
+    watched = frozenset({f"contact:{contact}", "mailbox"})
+    await reader.read(watched)
+    before = reader.position
+    await tell(house, opened(contact))
+    source.broken = True
+    with pytest.raises(ConnectionResetError):
+        await reader.read(watched)
+    assert reader.position == before
+    assert [set(change.topics) for change in await reader.read(watched)] == [{f"contact:{contact}"}]
+    assert await reader.read(watched) == []
+
+
+async def test_live_updates_go_on_after_any_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, broken = ChangeReader.read, 0
+
+    async def break_once(self: ChangeReader, watched: frozenset[str]) -> Any:
+        nonlocal broken
+        broken += 1
+        if broken == 2:
+            raise RuntimeError("nobody thought of this")
+        return await read(self, watched)
+
+    monkeypatch.setattr(ChangeReader, "read", break_once)
+    contact = await house.contact()
+    listener = await listen(await house.signed_in("rep"), f"contact:{contact}")
+    await asyncio.sleep(0.3)
+    await tell(house, opened(contact))
+    assert await listener.next() == [f"contact:{contact}"]
+    assert broken > 2

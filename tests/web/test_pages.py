@@ -42,19 +42,16 @@ def addresses(world: World) -> list[str]:
     ]
 
 
-async def enter(demo: House, role: str) -> Visitor:
+async def enter(demo: House, role: str, language: str = "en") -> Visitor:
     """Sign in as the world's person of a role."""
-    visitor = demo.visitor()
+    visitor = demo.visitor(language)
     assert (await visitor.sign_in(f"{role}@helianthe.example")).status == 200
     return visitor
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-async def test_every_page_opens_for_an_administrator(
-    demo: House, pool: Pool, world: World, language: str
-) -> None:
-    await pool.execute("UPDATE users SET language = $1", language)
-    visitor = await enter(demo, "administrator")
+async def test_every_page_opens_for_an_administrator(demo: House, world: World, language: str) -> None:
+    visitor = await enter(demo, "administrator", language)
     for path in addresses(world):
         answer = await visitor.get(path)
         assert answer.status == 200, (path, answer.words[:300])
@@ -112,3 +109,16 @@ async def test_an_unknown_address_says_so_kindly(demo: House, world: World) -> N
     assert answer.status == 404
     assert "There is nothing here" in answer.words
     assert (await visitor.get("/no/such/page")).status == 404
+
+
+async def test_a_person_s_own_language_is_used_wherever_they_sign_in(house: House, pool: Pool) -> None:
+    visitor = await house.signed_in("rep", language="fr")
+    assert '<html lang="fr">' in (await visitor.get("/", headers={"Accept-Language": "en"})).text
+
+
+async def test_whoever_plays_a_persona_keeps_their_own_language(
+    demo: House, pool: Pool, world: World
+) -> None:
+    await pool.execute("UPDATE users SET language = 'fr'")
+    visitor = await enter(demo, "rep", "en")
+    assert '<html lang="en">' in (await visitor.get("/")).text

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from domain.errors import ClytieError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
-from web.console.failures import DATABASE_AWAY
+from web.console.failures import DATABASE_AWAY, is_beyond_ids
 from web.i18n import N_, _
 from web.sentences import translate_error, translate_sentence
 
@@ -77,6 +77,8 @@ def _describe(error: Exception) -> tuple[int, str, str]:
             return 403, "forbidden", translate_error(error)
         case NotFound():
             return 404, "not-found", translate_error(error)
+        case _ if is_beyond_ids(error):
+            return 404, "not-found", _("There is no such address.")
         case Conflict():
             return 409, "conflict", translate_error(error)
         case Unavailable():

@@ -18,7 +18,7 @@ from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.first_link import find_invitation, use_link
 from web.i18n import LANGUAGES, N_, _
-from web.origin import is_https, is_this_machine, peer_address
+from web.origin import is_https, peer_address
 from web.passwords import check_password, hash_password, password_matches
 from web.permissions import Permission
 from web.queries.mailbox import find_claire
@@ -50,7 +50,8 @@ PERSONA_HINTS: Final = {
     "administrator": N_("Looks after people, teams and settings."),
 }
 
-_LOCAL_PATH: Final = re.compile(r"/(?![/\\])[^\\\r\n]*")
+#: browsers drop tabs and line ends from an address, and read \ as /: none of them may stand in a path
+_LOCAL_PATH: Final = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 def safe_path(text: str, otherwise: str = "/") -> str:
@@ -89,13 +90,19 @@ async def sign_in(visit: Visit) -> web.StreamResponse:
         response = _sign_in_page(visit, next_path=next_path, problem=problem, status=429)
         response.headers["Retry-After"] = str(wait)
         return response
-    row = await visit.context.pool.fetchrow(_BY_EMAIL, email)
-    stored = row["password_hash"] if row else None
-    if not await password_matches(stored, visit.fields.get("password", "")) or row is None:
-        throttle.failed(*keys)
+    throttle.failed(*keys)  # until shown otherwise: tries that come while this one is looked at count it, too
+    try:
+        row = await visit.context.pool.fetchrow(_BY_EMAIL, email)
+        stored = row["password_hash"] if row else None
+        matches = await password_matches(stored, visit.fields.get("password", ""))
+    except BaseException:
+        throttle.take_back(*keys)  # nobody learned anything
+        raise
+    if not matches or row is None:
         problem = _("This e-mail address and password do not belong together. Check both and try again.")
         return _sign_in_page(visit, next_path=next_path, problem=problem, status=422)
     throttle.succeeded(keys[0])
+    throttle.take_back(keys[1])
     return await let_in(visit, row["id"], safe_path(next_path))
 
 
@@ -127,7 +134,7 @@ async def _leave(visit: Visit) -> None:
 async def sign_out(visit: Visit) -> web.StreamResponse:
     """End this session."""
     await _leave(visit)
-    response = visit.redirect("/personas" if _is_open_demo(visit) else "/sign-in", "signed_out")
+    response = visit.redirect("/personas" if visit.is_open_demo else "/sign-in", "signed_out")
     response.del_cookie(SESSION_COOKIE, path="/")
     return response
 
@@ -207,14 +214,10 @@ async def choose_language(visit: Visit) -> web.StreamResponse:
 # The demo ---------------------------------------------------------------------------------------------------------
 
 
-def _is_open_demo(visit: Visit) -> bool:
-    return visit.context.demo and is_this_machine(visit.request)
-
-
 @page("GET", "/personas", permission=None)
 async def show_personas(visit: Visit) -> web.StreamResponse:
     """Whom one can become; only in a demo, and only on its own machine."""
-    if not _is_open_demo(visit):
+    if not visit.is_open_demo:
         raise NotFound("There are no personas here.")
     rows = await visit.context.pool.fetch(_PERSONAS)
     personas = [
@@ -233,7 +236,7 @@ async def offer_persona(visit: Visit) -> web.StreamResponse:
 @page("POST", "/become/{user}", permission=None)
 async def become(visit: Visit) -> web.StreamResponse:
     """Become a persona, without a password."""
-    if not _is_open_demo(visit):
+    if not visit.is_open_demo:
         raise NotFound("There are no personas here.")
     user_id = visit.number("user")
     if user_id not in {row["id"] for row in await visit.context.pool.fetch(_PERSONAS)}:

@@ -50,11 +50,18 @@ def answer_failure(visit: Visit, error: Exception) -> web.StreamResponse:
     return response
 
 
+def is_beyond_ids(error: Exception) -> bool:
+    """Tell whether somebody asked for a number larger than its column holds: there is no such thing."""
+    return isinstance(error, asyncpg.DataError) and "value out of int" in str(error)
+
+
 def _describe(error: Exception) -> tuple[int, str, str]:
     match error:
         case InvalidInput():
             return 422, _("That does not fit"), translate_error(error)
         case NotFound() | web.HTTPNotFound():
+            return 404, _("There is nothing here"), _("The page was moved or removed, or you may not see it.")
+        case _ if is_beyond_ids(error):
             return 404, _("There is nothing here"), _("The page was moved or removed, or you may not see it.")
         case Conflict():
             return 409, _("Somebody was faster"), translate_error(error)

@@ -100,8 +100,10 @@ async def _answer(declared: Page, visit: Visit) -> web.StreamResponse:
     if cookie:
         visit.session = await find_session(visit.context.pool, cookie)
     if visit.session is not None:
-        visit.csrf, visit.language = visit.session.csrf, visit.session.person.language
-        use_language(visit.language)
+        visit.csrf = visit.session.csrf
+        if not visit.context.demo:  # whoever plays a persona keeps their own language
+            visit.language = visit.session.person.language
+            use_language(visit.language)
     elif not visit.csrf:
         visit.csrf = secrets.token_urlsafe(24)
     if declared.permission is not None:
@@ -121,6 +123,8 @@ def _to_sign_in(visit: Visit) -> web.Response:
     if visit.is_fragment:
         return web.Response(status=401)
     here = visit.request.path_qs
+    if here == "/" and visit.is_open_demo:
+        return visit.redirect("/personas")
     return visit.redirect(
         "/sign-in" if here == "/" else f"/sign-in?next={visit.request.rel_url.with_query(None)}"
     )

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import phonenumbers
 from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
@@ -45,6 +46,16 @@ class ConsoleEnvironment(Environment):
         return None if isinstance(found, Undefined) and isinstance(obj, Mapping) else found
 
 
+def write_phone(number: str | None) -> str:
+    """A phone number in groups, with the country's code; as it is when it is none."""
+    try:
+        return phonenumbers.format_number(
+            phonenumbers.parse(number or ""), phonenumbers.PhoneNumberFormat.INTERNATIONAL
+        )
+    except phonenumbers.NumberParseException:
+        return number or ""
+
+
 def current_locale() -> Locale:
     """What Babel knows about the reader's language."""
     return Locale.parse(current_language())
@@ -71,6 +82,7 @@ def environment() -> Environment:
         labels=lambda kind, values: [label(kind, value) for value in values],
         labelled=lambda kind, values: [(value, label(kind, value)) for value in values],
         reason=describe_reason,
+        phone=write_phone,
         subject=lambda text: _EXPRESSION.sub(lambda found: f"[{found[1].replace('_', ' ')}]", text or ""),
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),

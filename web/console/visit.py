@@ -16,6 +16,7 @@ from web.console.notices import notice_text
 from web.console.rendering import render
 from web.context import WebContext
 from web.i18n import N_
+from web.origin import is_this_machine
 from web.people import Person
 from web.permissions import OPEN_IN_DEMOS, Permission
 from web.sessions import Session
@@ -47,6 +48,11 @@ class Visit:
     def is_fragment(self) -> bool:
         """Tell whether a script asks for a part of a page."""
         return self.request.headers.get("X-Fragment") == "1"
+
+    @property
+    def is_open_demo(self) -> bool:
+        """Tell whether the visitor may become anybody: only in a demo, and only on its own machine."""
+        return self.context.demo and is_this_machine(self.request)
 
     def require(self, permission: Permission) -> None:
         """Raises Forbidden when the person's role does not have the permission."""

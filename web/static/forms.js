@@ -29,9 +29,10 @@ for (const field of document.querySelectorAll("[data-count-from]")) {
     clearTimeout(timer);
     timer = setTimeout(ask, 350);
   };
-  field.addEventListener("input", soon);
+  // what is written counts once it is what the chooser says
+  field.addEventListener("input", () => (field.matches("textarea") && field.form.elements.segment_id?.value !== "new" ? null : soon()));
   field.addEventListener("change", soon);
-  if (field.matches(":checked, select, textarea") && field.value) ask();
+  if (field.matches("select") && field.value) ask();
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {

@@ -106,6 +106,8 @@ if (parts.length) {
       refreshAll();
     }
   });
+  // a verdict comes some seconds after its hit, without an event of its own
+  setInterval(() => document.hidden || parts.filter((part) => part.querySelector("[data-unsettled]")).forEach(refresh), 5000);
   setInterval(() => document.hidden || refreshAll(), 60000); // remaining times, and whatever a lost line missed
   listen();
 }
