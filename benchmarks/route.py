@@ -69,6 +69,8 @@ INSERT INTO identities (contact_id, kind, address, given)
 SELECT n, 'mail', 'person' || n || '@example.org', '' FROM generate_series(1, {CONTACTS}) n;
 INSERT INTO consents (contact_id, purpose, state, since)
 SELECT n, 'calls', 'granted', now() FROM generate_series(1, {CONTACTS}) n WHERE n % 2 = 0;
+INSERT INTO consents (contact_id, purpose, state, since)
+SELECT n, 'measure', 'granted', now() FROM generate_series(1, {CONTACTS}) n;
 INSERT INTO campaigns (id, name, state) SELECT n, 'Campaign ' || n, 'running' FROM generate_series(1, {CAMPAIGNS}) n;
 INSERT INTO messages (id, direction, channel, contact_id, campaign_id, tracking_level)
 SELECT n, 'out', 'mail', n, 1 + n % {CAMPAIGNS}, 'full' FROM generate_series(1, {CONTACTS}) n;

@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from domain.events import Verdict
+from domain.consent import Purpose
+from domain.events import ENGAGEMENT, Verdict
 from domain.predicates import Facts
 from router.rulebook import CompiledRule
 from router.settings import RouterSettings
 from router.sightings import TYPES, Sighting
 
 log = logging.getLogger("clytie.router")
+
+#: why a rule does nothing about a hit of a person who allowed it to be recorded, and took that back since
+WITHDRAWN: Final = "measure was withdrawn"
 
 
 class Result(StrEnum):
@@ -24,7 +28,7 @@ class Result(StrEnum):
     ACTED = "acted"  #: its actions were done
     HELD = "held"  #: waits, for the judgement of a hit or for its own time to pass
     REPEATED = "repeated"  #: it acted on the same thing before (`once`, or the same event again)
-    REFUSED = "refused"  #: a machine's hit, an `unless` that holds, a chain that goes on too long
+    REFUSED = "refused"  #: a machine's hit, consent withdrawn, an `unless` that holds, a chain that goes on too long
     FAILED = "failed"  #: an error; tried again later, and listed
 
 
@@ -89,6 +93,7 @@ def _decide_one(
     rule: CompiledRule, question: Question, facts: Facts, now: datetime, settings: RouterSettings
 ) -> Decision | None:
     sighting = question.sighting
+    kind = TYPES[sighting.type]
     if not rule.where(facts):
         return None
     matched: dict[str, Any] = {name: get(facts) for name, get in rule.compared}
@@ -96,7 +101,10 @@ def _decide_one(
     if sighting.depth >= settings.longest_chain:
         matched["reason"] = f"{sighting.depth} rules set each other off in a row; the chain ends here"
         return decision
-    wanted = rule.rule.judgement(TYPES[sighting.type])
+    if kind in ENGAGEMENT and sighting.contact_id is not None and Purpose.MEASURE not in sighting.consents:
+        matched["reason"] = WITHDRAWN
+        return decision
+    wanted = rule.rule.judgement(kind)
     waits: list[tuple[datetime, str]] = []
     if wanted != "any":
         if not sighting.judged:

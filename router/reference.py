@@ -99,7 +99,8 @@ def _sections() -> Iterator[str]:
     yield "| type | |\n|---|---|"
     yield from (f"| {kind.value} | {_comments(EventType)[kind.name]} |" for kind in EventType)
     yield "\nHits (Opened, Clicked, Downloaded, Visited) are judged first: `judged` tells whom a rule acts on, and unless it is"
-    yield "`any` the rule waits until the hit's verdict stands.\n"
+    yield "`any` the rule waits until the hit's verdict stands. When the contact withdrew `measure` before the rule acts, it is"
+    yield "refused.\n"
     yield "## Where and unless\n"
     yield "A condition is a mapping with one of these keys:\n"
     yield "| key | holds when |\n|---|---|"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from contacts.directory import load_contacts
 from contacts.history import load_consents, load_history
-from domain.events import EventType
+from domain.events import ENGAGEMENT, EventType
 from domain.predicates import Facts
 from router.rulebook import CompiledRule
 from storage.pool import Connection
@@ -138,7 +138,10 @@ Asked = Sequence[tuple[Sighting, Sequence[CompiledRule]]]
 
 
 async def load_facts(connection: Connection, asked: Asked, now: datetime) -> None:
-    """Load what these rules ask about: contacts always; addresses, messages, consents and history where needed."""
+    """Load what these rules ask about: contacts always; addresses, messages and history where needed.
+
+    Consents also come with every hit, for a hit counts only while its person allows measuring.
+    """
     await _load_contacts(connection, asked)
     await _load_messages(connection, asked)
     await _load_consents(connection, asked)
@@ -170,7 +173,7 @@ async def _load_messages(connection: Connection, asked: Asked) -> None:
 
 
 async def _load_consents(connection: Connection, asked: Asked) -> None:
-    wanted = _about_people(asked, lambda rule: rule.asks_consent)
+    wanted = _about_people(asked, lambda rule: rule.asks_consent, also=ENGAGEMENT)
     if wanted:
         consents = await load_consents(connection, wanted.keys())
         for id, sightings in wanted.items():
@@ -196,11 +199,15 @@ async def _load_history(connection: Connection, asked: Asked, now: datetime) -> 
             sighting.history = history[id]
 
 
-def _about_people(asked: Asked, needs: Callable[[CompiledRule], bool]) -> dict[int, list[Sighting]]:
-    """The sightings of each contact about which some rule asks what it `needs`."""
+def _about_people(
+    asked: Asked, needs: Callable[[CompiledRule], bool], *, also: Collection[EventType] = ()
+) -> dict[int, list[Sighting]]:
+    """The sightings of each contact about which some rule asks what it `needs`, and those of the types `also`."""
     wanted: dict[int, list[Sighting]] = {}
     for sighting, rules in asked:
-        if sighting.contact_id is not None and any(needs(rule) for rule in rules):
+        if sighting.contact_id is None:
+            continue
+        if TYPES[sighting.type] in also or any(needs(rule) for rule in rules):
             wanted.setdefault(sighting.contact_id, []).append(sighting)
     return wanted
 

@@ -42,6 +42,7 @@ def sighting(id: int = 1, **facts: Any) -> Sighting:
         "judged": True,
         "settles_in": timedelta(),
         "contact": {"id": 7, "country": "FR"},
+        "consents": frozenset({"measure"}),
     }
     return Sighting(id=id, event=event, **(values | facts))
 
@@ -55,6 +56,14 @@ def test_a_rule_whose_condition_does_not_hold_decides_nothing() -> None:
     french = rule(where={"field": "contact.country", "is": "fr"})
     assert decide(Question(sighting(contact={"country": "DE"}), [french]), NOW, SETTINGS) == []
     assert decided(french, sighting()).matched == {"contact.country": "FR", "event.verdict": "human"}
+
+
+def test_a_hit_of_a_person_who_withdrew_measuring_is_refused() -> None:
+    refused = decided(rule(), sighting(consents=frozenset({"newsletter"})))
+    assert (refused.result, refused.matched["reason"]) == (Result.REFUSED, "measure was withdrawn")
+    work = rule(when=["TaskDone"])
+    done = sighting(type="TaskDone", event={"verdict": None}, consents=frozenset())
+    assert decided(work, done).result is Result.ACTED  # a task is not measured
 
 
 def test_a_hold_runs_from_the_event_and_not_from_now() -> None:

@@ -265,9 +265,8 @@ async def test_one_poisonous_event_does_not_block_its_lane(world: World) -> None
     await world.pool.execute(
         "CREATE TRIGGER poison BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION poison()"
     )
-    bad, good = await world.contact("Poison"), await world.contact("Good")
-    await world.pool.execute("UPDATE contacts SET id = 320 WHERE id = $1", bad)
-    await world.pool.execute("UPDATE contacts SET id = 640 WHERE id = $1", good)
+    await world.contact("Poison", id=320)
+    await world.contact("Good", id=640)
     await world.hit(320)
     await world.hit(640)  # the same lane, behind the poison
     assert await world.route() == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from domain.events import EventType
 from domain.tasks import TaskMove
 from router.loop import Router
@@ -58,6 +60,20 @@ async def test_a_clock_that_runs_ahead_does_not_ask_too_early(world: World) -> N
     await world.judge(event, "human")
     await world.pass_time(30 * SECOND)
     assert len(await world.tasks()) == 1
+
+
+@pytest.mark.parametrize("hold", ["", "  hold: 1h\n"])
+async def test_a_withdrawal_while_a_rule_waits_leaves_the_hit_without_a_task(world: World, hold: str) -> None:
+    await world.apply(CALLBACK.replace("  once:", f"{hold}  once:"))
+    ana = await world.contact()
+    event = await world.hit(ana, verdict="unsure", judged=False, settles_in=20 * SECOND)
+    await world.route()
+    await world.judge(event, "human")
+    await world.consent(ana, "measure", "withdrawn")
+    await world.pass_time(timedelta(hours=2))
+    assert await world.tasks() == []
+    assert await world.runs() == [("call-openers", "held"), ("call-openers", "refused")]
+    assert (await world.reasons())[-1] == "measure was withdrawn"
 
 
 async def test_a_late_judge_is_asked_again_and_again(world: World) -> None:

@@ -58,14 +58,25 @@ class World:
         return await apply_rules(self.pool, read_rules(text, file="rules.yaml"))
 
     async def contact(self, name: str = "Ana Sousa", **columns: Any) -> int:
-        """A contact; owned by Claire unless said otherwise."""
+        """A contact who allows measuring; owned by Claire unless said otherwise."""
         values = {"name": name, "owner_id": self.claire, "relation": "prospect", "country": "FR"} | columns
         names = ", ".join(values)
         places = ", ".join(f"${number + 1}" for number in range(len(values)))
         id: int = await self.pool.fetchval(
             f"INSERT INTO contacts ({names}) VALUES ({places}) RETURNING id", *values.values()
         )
+        await self.consent(id, "measure")
         return id
+
+    async def consent(self, contact: int, purpose: str, state: str = "granted") -> None:
+        """The contact allows a purpose, or takes that back."""
+        await self.pool.execute(
+            "INSERT INTO consents (contact_id, purpose, state, since) VALUES ($1, $2, $3, now())"
+            " ON CONFLICT (contact_id, purpose) DO UPDATE SET state = excluded.state, since = excluded.since",
+            contact,
+            purpose,
+            state,
+        )
 
     async def tell(self, type: EventType, contact: int | None, **facts: Any) -> int:
         """Record an event."""
