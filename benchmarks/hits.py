@@ -44,6 +44,7 @@ from storage.partitions import make_partitions
 from storage.pool import open_pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
+from web.collector import tune_collector
 from web.tracking import GIF, GIF_HEADERS, TrackingEndpoints, add_tracking_routes
 from web.tracking_answers import NO_STORE
 
@@ -284,6 +285,8 @@ async def _serve(kind: str, port: int, database_url: str, var: Path) -> None:
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=60)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
+    if kind == "ours":
+        tune_collector()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
