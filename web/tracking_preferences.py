@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import escape
 from typing import Final
 
@@ -38,15 +38,18 @@ SOURCE_ONE_CLICK: Final = "one-click unsubscribe (RFC 8058)"
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 _READ: Final = """
 SELECT m.id, m.campaign_id, coalesce(a.contact_id, m.contact_id) AS contact_id, p.language, g.purpose,
-       k.states, k.latest
+       (SELECT jsonb_object_agg(purpose, state) FROM consents WHERE contact_id = p.id) AS states
 FROM messages m
 LEFT JOIN contact_aliases a ON a.old_id = m.contact_id
 JOIN contacts p ON p.id = coalesce(a.contact_id, m.contact_id)
 LEFT JOIN campaigns g ON g.id = m.campaign_id
-CROSS JOIN LATERAL (
-    SELECT jsonb_object_agg(purpose, state) AS states, max(since) AS latest FROM consents WHERE contact_id = p.id
-) AS k
 WHERE m.id = $1 AND m.direction = 'out'
+"""
+#: The states as they stand now, kept from others until the transaction ends.
+_LOCK: Final = """
+SELECT purpose, state, since FROM consents
+WHERE contact_id = coalesce((SELECT contact_id FROM contact_aliases WHERE old_id = $1), $1)
+ORDER BY purpose FOR UPDATE
 """
 
 
@@ -60,7 +63,6 @@ class Recipient:
     language: str | None
     purpose: Purpose
     states: Mapping[str, str]
-    latest: datetime | None  #: when the last of these consents was given or taken back
 
     def allows(self, purpose: Purpose) -> bool:
         """Whether the consent is granted now."""
@@ -124,45 +126,45 @@ class Preferences:
             row["language"],
             purpose,
             row["states"] or {},
-            row["latest"],
         )
 
     async def _record(
         self, recipient: Recipient, wanted: Mapping[Purpose, bool], source: str, language: str
     ) -> None:
-        """Write what differs from the present state. A one-click withdrawal also counts where nothing was granted."""
+        """Write what differs from the state at this moment; a "no" counts where nothing was granted, too.
+
+        What is chosen now counts, even against a consent dated in the future. The second look is for a first consent
+        that somebody committed just before our own entry: by then its row is locked.
+        """
         with speaking(language):
             wording = {purpose: _(CHOICES.get(purpose, CHOICES[Purpose.NEWSLETTER])) for purpose in wanted}
         now = self._clock.now()
-        if (
-            recipient.latest is not None
-        ):  # what is chosen now counts, even against a consent dated in the future
-            now = max(now, recipient.latest + timedelta(microseconds=1))
-
-        def entry(purpose: Purpose, state: ConsentState) -> ConsentEntry:
-            return ConsentEntry(recipient.contact_id, purpose, state, wording[purpose], source, now)
-
-        granted = [
-            entry(purpose, ConsentState.GRANTED)
-            for purpose, allowed in wanted.items()
-            if allowed and not recipient.allows(purpose)
-        ]
-        withdrawn = [
-            entry(purpose, ConsentState.WITHDRAWN)
-            for purpose, allowed in wanted.items()
-            if not allowed
-            and (
-                recipient.allows(purpose) or (source == SOURCE_ONE_CLICK and purpose not in recipient.states)
-            )
-        ]
+        changed = False
         async with transaction(self._pool) as connection:
-            if granted:
-                await grant(connection, granted)
-            if withdrawn:
-                await withdraw(
-                    connection, withdrawn, message_id=recipient.message_id, campaign_id=recipient.campaign_id
-                )
-        if granted or withdrawn:
+            for _look in range(2):
+                standing = {
+                    row["purpose"]: row for row in await connection.fetch(_LOCK, recipient.contact_id)
+                }
+                for purpose in sorted(
+                    wanted
+                ):  # as imports do, so that neither waits for the other in a circle
+                    state = ConsentState.GRANTED if wanted[purpose] else ConsentState.WITHDRAWN
+                    held = standing.get(purpose)
+                    if held is not None and held["state"] == state:
+                        continue
+                    when = now if held is None else max(now, held["since"] + timedelta(microseconds=1))
+                    entry = ConsentEntry(recipient.contact_id, purpose, state, wording[purpose], source, when)
+                    changed = True
+                    if state is ConsentState.GRANTED:
+                        await grant(connection, [entry])
+                    else:
+                        await withdraw(
+                            connection,
+                            [entry],
+                            message_id=recipient.message_id,
+                            campaign_id=recipient.campaign_id,
+                        )
+        if changed:
             self._announcer.touch()
 
 

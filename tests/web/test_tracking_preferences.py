@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
 from asyncpg import Record
 
+from contacts.consent import grant
+from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.tokens import TokenUse
-from storage.pool import Pool, open_pool
-from tests.tracking.town import KEYS, NOON, Client, Letter, open_doors, read_hits, send_letter
+from storage.pool import Pool, open_pool, transaction
+from tests.tracking.town import (
+    KEYS,
+    NOON,
+    SPRING,
+    Client,
+    Letter,
+    open_doors,
+    read_hits,
+    send_letter,
+    until,
+)
 from tests.tracking.wire import lay_wire
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -35,6 +49,21 @@ async def read_states(pool: Pool) -> dict[str, str]:
 async def read_ledger(pool: Pool) -> list[Record]:
     rows: list[Record] = await pool.fetch("SELECT * FROM consent_ledger ORDER BY id")
     return rows
+
+
+def import_consent(letter: Letter, since: datetime) -> ConsentEntry:
+    """A consent to be measured as a CSV brings it."""
+    return ConsentEntry(letter.contact_id, Purpose.MEASURE, ConsentState.GRANTED, "Yes.", "fair", since)
+
+
+async def is_waiting(pool: Pool) -> bool:
+    """Whether somebody waits for a lock in this database."""
+    return bool(
+        await pool.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -112,6 +141,39 @@ async def test_somebody_can_stop_being_measured_and_keep_the_newsletter(
     assert await read_states(pool) == {"newsletter": "granted", "measure": "withdrawn"}
     await doors.get(letter.pixel)
     assert len(await read_hits(pool)) == 1
+
+
+async def test_a_box_left_empty_is_a_no_that_an_older_yes_does_not_undo(pool: Pool, doors: Client) -> None:
+    letter = await send_letter(pool, measure=None)
+    await doors.post(letter.preferences, data={"form": "preferences", "newsletter": "on"})
+    assert await read_states(pool) == {"newsletter": "granted", "measure": "withdrawn"}
+    await grant(pool, [import_consent(letter, SPRING)])
+    assert await read_states(pool) == {"newsletter": "granted", "measure": "withdrawn"}
+
+
+@pytest.mark.parametrize("since", [SPRING, NOON.replace(year=2031)])
+async def test_a_no_outlasts_an_import_that_was_committing_meanwhile(
+    pool: Pool, doors: Client, since: datetime
+) -> None:
+    letter = await send_letter(pool, measure=None)
+    async with transaction(pool) as connection:
+        await grant(connection, [import_consent(letter, since)])
+        saving = asyncio.create_task(doors.post(letter.preferences, data={"form": "preferences"}))
+        await until(lambda: is_waiting(pool))
+    assert (await saving).status == 200
+    assert await read_states(pool) == {"newsletter": "withdrawn", "measure": "withdrawn"}
+
+
+async def test_a_no_counts_against_a_yes_that_came_after_the_page_was_read(
+    pool: Pool, doors: Client, letter: Letter
+) -> None:
+    await pool.execute("UPDATE consents SET state = 'withdrawn' WHERE purpose = 'measure'")
+    async with transaction(pool) as connection:
+        await grant(connection, [import_consent(letter, SPRING.replace(month=4))])
+        saving = asyncio.create_task(doors.post(letter.preferences, data={"form": "preferences"}))
+        await until(lambda: is_waiting(pool))
+    assert (await saving).status == 200
+    assert await read_states(pool) == {"newsletter": "withdrawn", "measure": "withdrawn"}
 
 
 async def test_a_choice_can_be_taken_back_and_keeps_the_words_it_was_made_with(
