@@ -47,7 +47,7 @@ async def test_a_change_keeps_what_a_colleague_changed_meanwhile(house: House, p
 async def test_a_change_of_a_merged_contact_reaches_the_one_it_lives_on_in(house: House, pool: Pool) -> None:
     old, kept, person = await house.contact("Old"), await house.contact("Kept"), await somebody(house)
     async with pool.acquire() as connection, connection.transaction():
-        await merge_contacts(connection, old, kept, now=house.context.clock.now())
+        await merge_contacts(connection, old, kept, now=house.context.clock.now(), actor_id=None)
     await change_contact(house.context, person, old, ContactInput(country="SE"))
     assert await pool.fetchval("SELECT country FROM contacts WHERE id = $1", kept) == "SE"
 

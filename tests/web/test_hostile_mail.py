@@ -121,7 +121,7 @@ def test_every_mail_of_a_collection_can_be_read() -> None:
 async def test_hostile_mails_leave_the_mailbox_open(house: House) -> None:
     mailbox = SandboxMailbox(house.pool, house.context.announcer)
     for raw in [*HOSTILE.values(), GOOD]:
-        await mailbox(Received("a@b.example", ("c@d.example",), raw))
+        await mailbox(Received(raw, "a@b.example", ("c@d.example",)))
     visitor = await house.signed_in("marketer")
     page = await visitor.get("/mailbox")
     assert page.status == 200
