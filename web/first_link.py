@@ -34,9 +34,14 @@ class Invitation:
     email: str = ""
 
 
+async def has_administrator(pool: Pool) -> bool:
+    """Tell whether somebody can administer this installation."""
+    return bool(await pool.fetchval(_ANYBODY))
+
+
 async def make_first_link(pool: Pool, public_url: str) -> str | None:
     """The address where the first administrator is made, good for a day; None when there is one already."""
-    if await pool.fetchval(_ANYBODY):
+    if await has_administrator(pool):
         return None
     return await _make_link(pool, public_url, None, timedelta(days=1))
 

@@ -7,6 +7,7 @@ second. Hooks on responses (`on_response_prepare`) do not see it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -19,6 +20,8 @@ from aiohttp.abc import AbstractStreamWriter
 NO_STORE: Final[Mapping[str, str]] = {"Cache-Control": "no-store, private", "X-Robots-Tag": "noindex"}
 #: Marks an answer whose hit is not known to be recorded (promise 1).
 UNRECORDED: Final[Mapping[str, str]] = {"Clytie-Unrecorded": "1"}
+#: How long a client may leave its answers unread, once they fill the connection's buffers.
+READER_SECONDS: float = 10.0
 
 _date: tuple[int, bytes] = (0, b"")
 
@@ -32,6 +35,15 @@ def _date_now() -> bytes:
     return _date[1]
 
 
+async def _wait_for_reader(protocol: web.RequestHandler, transport: asyncio.Transport) -> None:
+    try:
+        async with asyncio.timeout(READER_SECONDS):
+            await protocol._drain_helper()  # as aiohttp's own answers do; it has no public name
+    except TimeoutError:
+        transport.abort()
+        raise ConnectionResetError("The client does not read its answers.") from None
+
+
 class ReadyAnswer(web.StreamResponse):
     """The same status, headers and body for everybody."""
 
@@ -42,10 +54,15 @@ class ReadyAnswer(web.StreamResponse):
         self._keep_alive = keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write the whole answer."""
+        """Write the whole answer. When more is unread than a connection holds, wait until its reader goes on.
+
+        Raises ConnectionError when it does not within READER_SECONDS; the connection is closed then.
+        """
         transport = request.transport
         if transport is not None:
             transport.write(self._before + _date_now() + self._after)
+            if request.protocol.writing_paused:
+                await _wait_for_reader(request.protocol, transport)
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

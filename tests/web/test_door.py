@@ -228,3 +228,9 @@ async def test_a_number_beyond_every_id_is_nothing_that_exists(house: House) -> 
     assert (await visitor.call("GET", "/campaigns/99999999999/report"))[0] == 404
     assert (await visitor.call("GET", "/campaigns?after=99999999999"))[0] == 404
     assert (await visitor.call("PATCH", "/contacts/1", {"owner_id": 10**20}))[0] in (404, 422)
+
+
+async def test_the_first_visitor_is_told_where_the_link_is(house: House) -> None:
+    assert "Open the link that the terminal showed" in (await house.visitor().get("/sign-in")).words
+    await house.user("administrator")
+    assert "terminal" not in (await house.visitor().get("/sign-in")).words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from tests.tracking.town import (
     read_counts,
     read_hits,
     send_letter,
+    until,
 )
 from tests.tracking.wire import lay_wire
 from tracking.settings import TrackingSettings
@@ -135,6 +137,56 @@ async def test_connections_stay_open_and_close_when_the_client_asks(doors: Clien
 
 async def test_http_1_0_gets_its_answer_and_a_closed_connection(doors: Client, letter: Letter) -> None:
     assert (await ask(doors, f"GET {letter.pixel} HTTP/1.0\r\n\r\n".encode())).endswith(GIF)
+
+
+ASKED = 5_000  # about 1.5 MB of answers
+
+
+async def ask_without_reading(
+    doors: Client,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, asyncio.Transport]:
+    """Ask ASKED times for a pixel over one connection with small buffers; gives the server's side of it, too."""
+    near = socket.socket()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    near.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(near, (doors.server.host, doors.server.port))
+    reader, writer = await asyncio.open_connection(sock=near, limit=1)
+    assert doors.server.runner is not None
+    server = doors.server.runner.server
+    assert server is not None
+
+    async def is_connected() -> bool:
+        return any(each.transport is not None for each in server.connections)
+
+    await until(is_connected)
+    [far] = [each.transport for each in server.connections if each.transport is not None]
+    far.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    writer.write(b"GET /o/nobody.gif HTTP/1.1\r\nHost: a\r\n\r\n" * ASKED)
+    return reader, writer, far
+
+
+async def test_answers_that_nobody_reads_do_not_pile_up(doors: Client) -> None:
+    reader, writer, far = await ask_without_reading(doors)
+    held = []
+    for _ in range(30):
+        await asyncio.sleep(0.05)
+        held.append(far.get_write_buffer_size())
+    assert 0 < max(held) < 200_000
+    writer.write(b"GET /o/nobody.gif HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    answers = await asyncio.wait_for(reader.read(), 60)
+    writer.close()
+    assert answers.count(b"HTTP/1.1 404") == ASKED + 1
+
+
+async def test_who_never_reads_is_hung_up_on(doors: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.tracking_answers.READER_SECONDS", 0.2)
+    _, writer, far = await ask_without_reading(doors)
+
+    async def is_over() -> bool:
+        return far.is_closing()
+
+    await until(is_over)
+    writer.transport.abort()
 
 
 # Forged, damaged, unknown ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ def install_console(app: web.Application) -> None:
         campaigns,
         contacts,
         door,
+        drafts,
         home,
         imports,
         mailbox,

@@ -16,7 +16,7 @@ from storage.pool import Pool, transaction
 from web.addresses import read_address
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
-from web.first_link import find_invitation, use_link
+from web.first_link import find_invitation, has_administrator, use_link
 from web.i18n import LANGUAGES, N_, _
 from web.origin import is_https, peer_address
 from web.passwords import check_password, hash_password, password_matches
@@ -64,7 +64,10 @@ async def show_sign_in(visit: Visit) -> web.StreamResponse:
     """The form; whoever is signed in already goes on."""
     if visit.session is not None:
         return visit.redirect(safe_path(visit.request.query.get("next", "/")))
-    return _sign_in_page(visit, next_path=visit.request.query.get("next", "/"))
+    problem = ""
+    if not await has_administrator(visit.context.pool):
+        problem = _("Nobody is here yet. Open the link that the terminal showed when Clytie started.")
+    return _sign_in_page(visit, next_path=visit.request.query.get("next", "/"), problem=problem)
 
 
 def _sign_in_page(visit: Visit, *, next_path: str, problem: str = "", status: int = 200) -> web.Response:

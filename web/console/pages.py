@@ -54,9 +54,14 @@ def page(
     return declare
 
 
+def fixed_parts_first(path: str) -> list[bool]:
+    """Sorts `/campaigns/new` before `/campaigns/{id}`, whichever module was imported first."""
+    return ["{" in part for part in path.split("/")]
+
+
 def install_pages(app: web.Application) -> None:
     """Add every declared page to the application, and a friendly answer for addresses that nobody declared."""
-    for declared in PAGES:
+    for declared in sorted(PAGES, key=lambda page: fixed_parts_first(page.path)):
         app.router.add_route(declared.method, declared.path, _guard(declared))
     app.router.add_route("GET", "/{rest:.*}", _guard(Page("GET", "/{rest}", None, _nothing_here, False)))
 

@@ -1,0 +1,171 @@
+"""A campaign while it is written: the form of a draft, and the count beside the choice of a segment."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from campaigns.audience import AudienceCount, count_audience, load_condition
+from campaigns.drafts import Campaign, CampaignInput, create_campaign, load_campaign, update_campaign
+from domain.campaigns import CampaignState
+from domain.consent import Purpose, TrackingPolicy
+from domain.errors import ClytieError, Conflict, InvalidInput
+from storage.pool import transaction
+from web.campaign_start import first_source
+from web.console.pages import page
+from web.console.visit import Visit
+from web.forms import read_model
+from web.permissions import Permission
+from web.queries.campaigns import list_segments
+from web.segment_work import read_condition_text, save_named_segment
+from web.sentences import translate_error
+
+
+@page("GET", "/campaigns/new", permission=Permission.CAMPAIGNS_EDIT)
+async def show_new_campaign(visit: Visit) -> web.StreamResponse:
+    """The form, filled with a newsletter of ours in the person's language."""
+    return await _form(
+        visit,
+        None,
+        {"source": first_source(visit.person, visit.request.query.get("language", visit.language))},
+    )
+
+
+@page("POST", "/campaigns/new", permission=Permission.CAMPAIGNS_EDIT)
+async def make_campaign(visit: Visit) -> web.StreamResponse:
+    """Begin a draft."""
+    try:
+        given = await _given(visit)
+        async with transaction(visit.context.pool) as connection:
+            number = await create_campaign(connection, given, visit.person.id)
+    except ClytieError as error:
+        return await _form(visit, None, _typed(visit), error)
+    return visit.redirect(f"/campaigns/{number}", "campaign_saved")
+
+
+@page("GET", "/campaigns/{id}/edit", permission=Permission.CAMPAIGNS_EDIT)
+async def show_draft(visit: Visit) -> web.StreamResponse:
+    """The form of a draft."""
+    campaign = await _load(visit)
+    if campaign.state is not CampaignState.DRAFT:
+        raise Conflict(f"The campaign “{campaign.name}” was launched; only its rate can be changed now.")
+    return await _form(
+        visit, campaign, {name: getattr(campaign, name) for name in CampaignInput.model_fields}
+    )
+
+
+@page("POST", "/campaigns/{id}/edit", permission=Permission.CAMPAIGNS_EDIT)
+async def save_draft(visit: Visit) -> web.StreamResponse:
+    """Keep a draft."""
+    campaign = await _load(visit)
+    try:
+        given = await _given(visit, campaign.source)
+        async with transaction(visit.context.pool) as connection:
+            await update_campaign(connection, campaign.id, given)
+    except ClytieError as error:
+        return await _form(visit, campaign, _typed(visit, campaign.source), error)
+    return visit.redirect(f"/campaigns/{campaign.id}", "campaign_saved")
+
+
+async def _load(visit: Visit) -> Campaign:
+    async with visit.context.pool.acquire() as connection:
+        return await load_campaign(connection, visit.number("id"))
+
+
+def _typed(visit: Visit, known: Any = None) -> dict[str, Any]:
+    """What the form says, unchecked, to show it again."""
+    source = {
+        **(known or first_source(visit.person, visit.request.query.get("language", visit.language))),
+        **{name[7:]: text for name, text in visit.fields.items() if name.startswith("source.")},
+    }
+    source["text"] = source.get("text") or None
+    source["reply_to"] = source.get("reply_to") or None
+    source["language"] = visit.fields.get("source.language") or source.get("language") or "en"
+    return {
+        "name": visit.fields.get("name", ""),
+        "segment_id": visit.fields.get("segment_id", ""),
+        "purpose": visit.fields.get("purpose", Purpose.NEWSLETTER.value),
+        "tracking_policy": visit.fields.get("tracking_policy", TrackingPolicy.AGGREGATE.value),
+        "rate": visit.fields.get("rate", ""),
+        "source": source,
+        "segment_name": visit.fields.get("segment_name", ""),
+        "condition": visit.fields.get("condition", ""),
+    }
+
+
+async def _given(visit: Visit, known: Any = None) -> CampaignInput:
+    typed = _typed(visit, known)
+    segment_id: Any = typed["segment_id"] or None
+    if segment_id == "new":
+        segment_id = await save_named_segment(
+            visit.context.pool, typed["segment_name"] or typed["name"], typed["condition"]
+        )
+    return read_model(
+        CampaignInput,
+        {
+            "name": typed["name"],
+            "segment_id": segment_id,
+            "purpose": typed["purpose"],
+            "tracking_policy": typed["tracking_policy"],
+            "rate": typed["rate"] or None,
+            "source": typed["source"],
+        },
+    )
+
+
+async def _form(
+    visit: Visit, campaign: Campaign | None, values: dict[str, Any], error: ClytieError | None = None
+) -> web.Response:
+    errors = {}
+    if error is not None:
+        errors[error.field if isinstance(error, InvalidInput) else "name"] = translate_error(error)
+    return visit.page(
+        "campaign_form.html",
+        status=422 if error else 200,
+        campaign=campaign,
+        values={**_BLANK, **values},
+        errors=errors,
+        segments=await list_segments(visit.context.pool),
+        purposes=[purpose.value for purpose in Purpose],
+        policies=[policy.value for policy in TrackingPolicy],
+        example=_EXAMPLE,
+    )
+
+
+_BLANK: Final = {
+    "name": "",
+    "segment_id": "",
+    "purpose": Purpose.NEWSLETTER.value,
+    "tracking_policy": TrackingPolicy.AGGREGATE.value,
+    "rate": "",
+    "segment_name": "",
+    "condition": "",
+}
+_EXAMPLE: Final = """all:
+  - {field: contact.relation, is: prospect}
+  - {field: contact.country, is: FR}
+"""
+
+
+@page("POST", "/segments/count", permission=Permission.CAMPAIGNS_EDIT)
+async def count_recipients(visit: Visit) -> web.StreamResponse:
+    """How many a segment, saved or being written, comes to; a fragment beside the form."""
+    purpose = visit.fields.get("purpose", "")
+    try:
+        if visit.fields.get("segment_id") == "new":
+            condition = read_condition_text(visit.fields.get("condition", ""))
+        else:
+            chosen = visit.fields.get("segment_id", "")
+            async with visit.context.pool.acquire() as connection:
+                condition = await load_condition(connection, int(chosen) if chosen.isdigit() else None)
+        async with visit.context.pool.acquire() as connection:
+            count: AudienceCount = await count_audience(
+                connection,
+                condition,
+                Purpose(purpose) if purpose in set(Purpose) else Purpose.NEWSLETTER,
+                visit.now,
+            )
+    except InvalidInput as error:
+        return visit.page("segment_count.html", 422, audience=None, problem=translate_error(error))
+    return visit.page("segment_count.html", audience=count, problem="")
