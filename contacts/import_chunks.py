@@ -10,18 +10,22 @@ from typing import Any, Final
 
 from contacts.csv_columns import Layout
 from contacts.csv_reading import Line, read_block
-from contacts.import_rows import NewContact, RowReader, to_json
+from contacts.import_rows import FILLED, NewContact, RowReader, to_json
 from domain.errors import InvalidInput
 
 LONGEST_CONTENT: Final = 2000  #: characters of a refused line that are kept
+_NAME: Final = FILLED.index("name")
+_NAMELESS: Final = "several contacts have this number, and the line does not name one of them. Add the name or the mail address."
+_NAMESAKES: Final = "several contacts have this number and this name. Add the mail address."
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What a block amounts to. The three bodies are CSV for COPY, with an empty field for null.
+    """What a block amounts to. The four bodies are CSV for COPY, with an empty field for null.
 
     `contacts`: row, line, FILLED, fields, mail, mail_given, phone, phone_given, more_phones; `consents`: row,
-    purpose, wording, source, occurred_at; `rejects`: line, field, problem, content.
+    purpose, wording, source, occurred_at; `rejects`: line, field, problem, content; `doubts`: row, and what would be
+    said of each of its lines if nobody could tell whose number it is.
     """
 
     offset: int
@@ -33,6 +37,7 @@ class Chunk:
     contacts: bytes
     consents: bytes
     rejects: bytes
+    doubts: bytes  #: of the lines without a mail address
 
 
 class ChunkReader:
@@ -47,8 +52,8 @@ class ChunkReader:
         rejects: list[tuple[int, str, str, str]] = []
         found: list[NewContact] = []
         joined = 0
-        by_mail: dict[str, NewContact] = {}
-        by_phone: dict[str, NewContact] = {}
+        doubts: list[tuple[int, int, str, str, str]] = []
+        known: dict[tuple[str | None, str], tuple[int, NewContact]] = {}
         for record in block.lines:
             try:
                 contact = self._read_record(record)
@@ -56,18 +61,15 @@ class ChunkReader:
                 problem = f"{error.problem} {error.remedy}".strip()
                 rejects.append((record.number, error.field, problem, self._content(record)))
                 continue
-            mail, phone = contact.mail, contact.phone
-            first = by_mail.get(mail) if mail is not None else by_phone.get(phone or "")
-            if first is None:
+            number, first = known.setdefault(_key(contact), (len(found), contact))
+            if first is contact:
                 found.append(contact)
-                first = contact
             else:
                 self._join(first, contact)
                 joined += 1
-            if mail is not None:
-                by_mail[mail] = first
-            if phone is not None:
-                by_phone.setdefault(phone, first)
+            if contact.mail is None:
+                problem = _NAMESAKES if contact.values[_NAME] else _NAMELESS
+                doubts.append((number, record.number, "phone", problem, self._content(record)))
         return Chunk(
             offset=block.offset,
             line=block.line,
@@ -84,6 +86,7 @@ class ChunkReader:
                 ]
             ),
             rejects=_write(rejects, quoting=csv.QUOTE_ALL),
+            doubts=_write(doubts, quoting=csv.QUOTE_ALL),
         )
 
     def _read_record(self, record: Line) -> NewContact:
@@ -112,6 +115,16 @@ class ChunkReader:
             elif later.phone != first.phone and later.phone not in first.more_phones:
                 first.more_phones.append(later.phone)
         first.consents += later.consents
+
+
+def _key(contact: NewContact) -> tuple[str | None, str]:
+    """What makes two lines of a block one contact: the mail address; without one, number and name.
+
+    A number alone does not: it may be a switchboard's, and one person's consent is not another's.
+    """
+    if contact.mail is not None:
+        return None, contact.mail
+    return contact.phone, (contact.values[_NAME] or "").casefold()
 
 
 def _contact_row(number: int, contact: NewContact) -> tuple[Any, ...]:

@@ -27,33 +27,61 @@ _STAGED: Final = (
 )
 _CONSENTS: Final = ("row", "purpose", "wording", "source", "occurred_at")
 _REJECTS: Final = ("line", "field", "problem", "content")
+_DOUBTS: Final = ("row", *_REJECTS)
 
 STAGE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS import_rows (
     row int, line bigint, kind text, name text, given_name text, family_name text, organisation text, relation text,
     country text, language text, owner_id bigint, fields jsonb, mail text, mail_given text, phone text,
-    phone_given text, more_phones text[], known_id bigint, contact_id bigint
+    phone_given text, more_phones text[], known_id bigint, contact_id bigint,
+    step int GENERATED ALWAYS AS (CASE WHEN mail IS NOT NULL THEN 1 WHEN name IS NOT NULL THEN 2 ELSE 3 END) STORED
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS import_claims (
     row int, purpose text, wording text, source text, occurred_at timestamptz
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS import_refusals (line bigint, field text, problem text, content text)
+CREATE TEMP TABLE IF NOT EXISTS import_refusals (row int, line bigint, field text, problem text, content text)
 ON COMMIT DELETE ROWS
 """
 
 #: One import at a time matches addresses and makes contacts. No parallel or compiled plans: each statement is small.
 _PREPARE: Final = "SET LOCAL jit = off; SET LOCAL work_mem = '32MB'; SELECT pg_advisory_xact_lock(7236418)"
 
-#: Whose line it is: that of the mail address; without one, that of the phone number.
-_MATCH: Final = """
+#: Step 1, lines with a mail address: whose address it is.
+_MATCH_MAILS: Final = """
 UPDATE import_rows AS r SET (known_id, contact_id) = (
     SELECT known, coalesce(known, nextval('contacts_id_seq')) FROM (
-        SELECT CASE WHEN r.mail IS NOT NULL
-                    THEN (SELECT contact_id FROM identities WHERE kind = 'mail' AND address = r.mail)
-                    ELSE (SELECT min(contact_id) FROM identities WHERE kind = 'phone' AND address = r.phone)
-               END AS known OFFSET 0
+        SELECT (SELECT contact_id FROM identities WHERE kind = 'mail' AND address = r.mail) AS known OFFSET 0
     ) AS found
+) WHERE step = 1
+"""
+#: Steps 2 and 3, lines with a number only, those with a name first. A number is not a person: colleagues share it.
+#: So the line is that of the one who has the number and the name, else that of the only one who has the number
+#: when one of the two is without a name, else it is a new contact. Where several could be meant it stays without a
+#: contact and is refused. Whoever has no name is called by the number (_CREATE). Lookups, not scans: OFFSET 0.
+_MATCH_PHONES: Final = """
+WITH asked AS MATERIALIZED (
+    SELECT row, phone, name, casefold(coalesce(name, phone) COLLATE pg_unicode_fast) AS called,
+           count(*) OVER (PARTITION BY phone) AS rivals
+    FROM import_rows WHERE step = $1::int
+), holders AS MATERIALIZED (
+    SELECT phone, id, casefold(name COLLATE pg_unicode_fast) AS called, name = phone AS nameless
+    FROM (SELECT DISTINCT phone FROM asked) AS numbers
+    CROSS JOIN LATERAL (SELECT contact_id FROM identities WHERE kind = 'phone' AND address = phone OFFSET 0) AS held
+    CROSS JOIN LATERAL (SELECT id, name FROM contacts WHERE id = contact_id OFFSET 0) AS contact
+), namesakes AS (
+    SELECT phone, called, count(*) AS count, min(id) AS id FROM holders GROUP BY phone, called
+), everybody AS (
+    SELECT phone, count(*) AS count, min(id) AS id, bool_and(nameless) AS nameless FROM holders GROUP BY phone
+), found AS (
+    SELECT row, CASE WHEN n.count = 1 THEN n.id
+                     WHEN n.count IS NULL AND e.count = 1 AND (name IS NULL OR nameless AND rivals = 1) THEN e.id
+                END AS known,
+           n.count > 1 OR (n.count IS NULL AND e.count > 1 AND name IS NULL) AS unclear
+    FROM asked LEFT JOIN everybody e USING (phone) LEFT JOIN namesakes n USING (phone, called)
 )
+UPDATE import_rows AS r
+SET known_id = known, contact_id = CASE WHEN unclear THEN NULL ELSE coalesce(known, nextval('contacts_id_seq')) END
+FROM found WHERE found.row = r.row
 """
 _CREATE: Final = """
 WITH made AS (
@@ -61,14 +89,16 @@ WITH made AS (
                           owner_id, fields)
     SELECT contact_id, coalesce(kind, 'person'), coalesce(name, mail_given, phone), given_name, family_name,
            organisation, coalesce(relation, 'other'), country, language, owner_id, coalesce(fields, '{}')
-    FROM import_rows WHERE known_id IS NULL
+    FROM import_rows WHERE step = $1::int AND known_id IS NULL AND contact_id IS NOT NULL
     RETURNING id
 ), mails AS (
     INSERT INTO identities (contact_id, kind, address, given)
-    SELECT contact_id, 'mail', mail, mail_given FROM import_rows WHERE known_id IS NULL AND mail IS NOT NULL
+    SELECT contact_id, 'mail', mail, mail_given FROM import_rows
+    WHERE step = $1::int AND known_id IS NULL AND mail IS NOT NULL
 ), phones AS (
     INSERT INTO identities (contact_id, kind, address, given)
-    SELECT contact_id, 'phone', phone, phone_given FROM import_rows WHERE known_id IS NULL AND phone IS NOT NULL
+    SELECT contact_id, 'phone', phone, phone_given FROM import_rows
+    WHERE step = $1::int AND known_id IS NULL AND contact_id IS NOT NULL AND phone IS NOT NULL
 )
 SELECT count(*) FROM made
 """
@@ -151,13 +181,15 @@ SELECT contact_id % 32, id, recorded_at FROM told JOIN router_interests USING (t
 _CLAIM: Final = RECORD_ENTRIES.format(
     given="""
     SELECT r.contact_id, k.purpose, 'granted' AS state, k.wording, k.source, k.occurred_at
-    FROM import_claims k JOIN import_rows r USING (row)
+    FROM import_claims k JOIN import_rows r USING (row) WHERE r.contact_id IS NOT NULL
 """,
     around="NULL::bigint, NULL::int, $1::bigint,",
 )
 _REFUSE: Final = """
 INSERT INTO import_rejects (import_id, line, field, problem, content)
-SELECT $1, line, field, problem, content FROM import_refusals
+SELECT $1, f.line, field, problem, content FROM import_refusals f LEFT JOIN import_rows r USING (row)
+WHERE f.row IS NULL OR r.contact_id IS NULL
+RETURNING line
 """
 #: The committed place moves on only from where it was: a twin that came second, or a cancelled import, stops here.
 _MOVE_ON: Final = """
@@ -188,23 +220,29 @@ async def load_chunk(
     """
     await connection.execute(_PREPARE)
     created = 0
+    refused = chunk.rejected
     if chunk.rows:
         await _copy(connection, "import_rows", _STAGED, chunk.contacts)
-        await connection.execute(_MATCH)
-        created = await connection.fetchval(_CREATE)
+        await connection.execute(_MATCH_MAILS)
+        created = await connection.fetchval(_CREATE, 1)
         await connection.execute(_PHONES, now, loading.actor_id)
+        if chunk.doubts:
+            for step in (2, 3):
+                await connection.execute(_MATCH_PHONES, step)
+                created += await connection.fetchval(_CREATE, step)
         if created < chunk.rows:
             for number in range(1, await connection.fetchval(_PASSES) + 1):
                 await connection.execute(_FILL, now, loading.actor_id, number, loading.overwrite)
     if chunk.consents:
         await _copy(connection, "import_claims", _CONSENTS, chunk.consents)
         await connection.execute(_CLAIM, loading.actor_id)
-    if chunk.rejects:
+    if chunk.rejects or chunk.doubts:
         await _copy(connection, "import_refusals", _REJECTS, chunk.rejects)
-        await connection.execute(_REFUSE, loading.import_id)
-    joined = chunk.rows - created + chunk.joined
+        await _copy(connection, "import_refusals", _DOUBTS, chunk.doubts)
+        refused = len(await connection.fetch(_REFUSE, loading.import_id))
+    joined = chunk.rows + chunk.joined + chunk.rejected - created - refused
     moved = await connection.fetchval(
-        _MOVE_ON, loading.import_id, offset, chunk.offset, chunk.line, created, joined, chunk.rejected
+        _MOVE_ON, loading.import_id, offset, chunk.offset, chunk.line, created, joined, refused
     )
     if moved is None:
         raise Overtaken

@@ -24,7 +24,7 @@ from contacts.import_chunks import Chunk, ChunkReader
 from contacts.import_rows import RowReader
 from domain.errors import InvalidInput, Unavailable
 
-_BODIES: Final = ("contacts", "consents", "rejects")
+_BODIES: Final = ("contacts", "consents", "rejects", "doubts")
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 

@@ -149,7 +149,7 @@ async def test_lines_about_one_person_are_joined_in_the_file_and_with_who_is_kno
         tmp_path,
         "Ana@b.example,,,FR,,,",
         "ana@B.example,+33 6 12 34 56 78,Ana Ruiz,DE,,,",
-        ",+33612345678,Somebody,,,,",
+        ",+33612345678,ANA RUIZ,,,,",
     )
     assert counts(await bring_in(pool, first)) == ("done", 1, 2, 0)
     assert await rows(pool, "SELECT name, country FROM contacts") == [("Ana Ruiz", "FR")]
@@ -206,8 +206,94 @@ async def test_colleagues_may_share_the_phone_of_their_office(pool: Pool, tmp_pa
         pool, "SELECT count(DISTINCT contact_id) FROM identities WHERE address = '+33199000001'"
     )
     assert shared == [(2,)]
-    alone = write(tmp_path, ",01 99 00 00 01,Who,FR,,,", name="alone.csv")
-    assert counts(await bring_in(pool, alone)) == ("done", 0, 1, 0)
+
+
+SWITCHBOARD = "+33140506070"
+
+
+async def held(pool: Pool) -> list[tuple[Any, ...]]:
+    """Names, and the purposes that each contact allowed."""
+    return await rows(
+        pool,
+        "SELECT name, array(SELECT purpose FROM consents k WHERE k.contact_id = c.id ORDER BY 1) FROM contacts c ORDER BY id",
+    )
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_whoever_shares_a_number_does_not_get_the_consents_of_another(
+    pool: Pool, tmp_path: Path, apart: bool
+) -> None:
+    lines = (f"anne@x.example,{SWITCHBOARD},Anne,,,,", f",{SWITCHBOARD},Bernard,,{PROOF}")
+    for number, part in enumerate(((line,) for line in lines) if apart else (lines,)):
+        await bring_in(pool, write(tmp_path, *part, name=f"{number}.csv"))
+    expected = [("Anne", []), ("Bernard", ["measure", "newsletter"])]
+    assert await held(pool) == expected
+    again = write(tmp_path, *lines, f",{SWITCHBOARD},bernard,,{PROOF}", name="again.csv")
+    assert counts(await bring_in(pool, again)) == ("done", 0, 3, 0)
+    assert await held(pool) == expected
+
+
+async def test_a_number_of_several_without_a_name_is_refused_line_by_line(pool: Pool, tmp_path: Path) -> None:
+    nameless = f",{SWITCHBOARD},,,{PROOF}"
+    path = write(
+        tmp_path,
+        f"a@b.example,{SWITCHBOARD},Ana,,,,",
+        nameless,
+        f",{SWITCHBOARD},Bo,,,,",
+        nameless,
+        "-,,,,,,",
+    )
+    for created, joined in ((2, 0), (0, 2)):
+        report = await bring_in(pool, path)
+        assert counts(report) == ("done", created, joined, 3)
+        refused = await read_rejects(pool, report.id)
+        assert [(one.line, one.field) for one in refused] == [(3, "phone"), (5, "phone"), (6, "email")]
+        assert refused[0].problem == (
+            "several contacts have this number, and the line does not name one of them. "
+            "Add the name or the mail address."
+        )
+        assert refused[0].content == nameless.replace('"newsletter;measure"', "newsletter;measure")
+        assert await held(pool) == [("Ana", []), ("Bo", [])]
+    assert await pool.fetchval("SELECT count(*) FROM consent_ledger") == 0
+
+
+async def test_namesakes_who_share_a_number_are_told_apart_by_mail_address_or_refused(
+    pool: Pool, tmp_path: Path
+) -> None:
+    twins = [f"{place}@b.example,{SWITCHBOARD},Ana Ruiz,,,," for place in ("a", "b")]
+    report = await bring_in(pool, write(tmp_path, *twins, f",{SWITCHBOARD},ana ruiz,,{PROOF}"))
+    assert counts(report) == ("done", 2, 0, 1)
+    (refused,) = await read_rejects(pool, report.id)
+    assert refused.problem == "several contacts have this number and this name. Add the mail address."
+    assert await held(pool) == [("Ana Ruiz", []), ("Ana Ruiz", [])]
+
+
+async def test_a_number_without_a_name_takes_the_first_name_that_comes_and_no_second(
+    pool: Pool, tmp_path: Path
+) -> None:
+    nameless = write(tmp_path, f",{SWITCHBOARD},,,,,", name="nameless.csv")
+    await bring_in(pool, nameless)
+    named = write(tmp_path, f",{SWITCHBOARD},Élodie,,,,")
+    assert counts(await bring_in(pool, named)) == ("done", 0, 1, 0)
+    assert await held(pool) == [("Élodie", [])]
+    assert counts(await bring_in(pool, nameless)) == ("done", 0, 1, 0)
+    both = write(tmp_path, f",{SWITCHBOARD},ÉLODIE,,,,", f",{SWITCHBOARD},Bo,,{PROOF}", name="both.csv")
+    assert counts(await bring_in(pool, both)) == ("done", 1, 1, 0)
+    assert await held(pool) == [("Élodie", []), ("Bo", ["measure", "newsletter"])]
+
+
+async def test_two_names_of_one_block_do_not_both_become_a_contact_without_a_name(
+    pool: Pool, tmp_path: Path
+) -> None:
+    await bring_in(pool, write(tmp_path, f",{SWITCHBOARD},,,,,"))
+    names = write(tmp_path, f",{SWITCHBOARD},Anne,,,,", f",{SWITCHBOARD},Bernard,,{PROOF}", name="names.csv")
+    for created in (2, 0):
+        assert counts(await bring_in(pool, names)) == ("done", created, 2 - created, 0)
+    assert await held(pool) == [
+        (SWITCHBOARD, []),
+        ("Anne", []),
+        ("Bernard", ["measure", "newsletter"]),
+    ]
 
 
 async def test_lines_with_two_addresses_of_one_contact_all_count(pool: Pool, tmp_path: Path) -> None:
