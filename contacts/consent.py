@@ -7,10 +7,12 @@ of that moment: a withdrawal acts on mail that was sent long before.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from contacts.directory import resolve
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.errors import InvalidInput
 from storage.pool import Connection, Pool
@@ -55,6 +57,9 @@ _ENTRIES: Final = RECORD_ENTRIES.format(
 """,
     around="$7::bigint, $8::int, $9::bigint,",
 )
+#: Whoever merges holds these rows FOR UPDATE (contacts/merging.py). A statement of its own, because one statement
+#: sees the aliases as they were when it began, and not as the merge it waited for left them.
+_HOLD: Final = "SELECT id FROM contacts WHERE id = ANY($1::bigint[]) ORDER BY id FOR KEY SHARE"
 _HISTORY: Final = """
 SELECT purpose, state, wording, source, occurred_at, recorded_at FROM consent_ledger
 WHERE contact_id = $1 OR contact_id IN (SELECT old_id FROM contact_aliases WHERE contact_id = $1)
@@ -132,19 +137,37 @@ async def _record(
 ) -> int:
     if not entries:
         return 0
-    count: int = await connection.fetchval(
-        _ENTRIES,
-        [entry.contact_id for entry in entries],
-        [entry.purpose.value for entry in entries],
-        [entry.state.value for entry in entries],
-        [entry.wording for entry in entries],
-        [entry.source for entry in entries],
-        [entry.occurred_at for entry in entries],
-        message_id,
-        campaign_id,
-        actor_id,
-    )
+    async with AsyncExitStack() as stack:
+        if isinstance(connection, Pool):
+            connection = await stack.enter_async_context(connection.acquire())
+        await stack.enter_async_context(connection.transaction())
+        await hold_contacts(connection, {entry.contact_id for entry in entries})
+        count: int = await connection.fetchval(
+            _ENTRIES,
+            [entry.contact_id for entry in entries],
+            [entry.purpose.value for entry in entries],
+            [entry.state.value for entry in entries],
+            [entry.wording for entry in entries],
+            [entry.source for entry in entries],
+            [entry.occurred_at for entry in entries],
+            message_id,
+            campaign_id,
+            actor_id,
+        )
     return count
+
+
+async def hold_contacts(connection: Connection, contact_ids: set[int]) -> None:
+    """Wait for merges of these contacts, and let nobody merge those that live on until the transaction ends.
+
+    Whoever locks rows of `consents` before granting or withdrawing calls this first, as a merge takes the same order.
+    """
+    held: set[int] = set()
+    meant = contact_ids
+    while not meant <= held:
+        await connection.execute(_HOLD, list(meant))
+        held |= meant
+        meant = set((await resolve(connection, contact_ids)).values())
 
 
 async def read_consent_history(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from contacts.consent import grant, read_consent_history, withdraw
+from contacts.merging import merge_contacts
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.errors import InvalidInput
 from storage.pool import Pool
@@ -92,6 +94,47 @@ async def test_whoever_was_merged_away_withdraws_for_the_one_that_lives_on(pool:
     await withdraw(pool, [withdrawal(1)])
     assert await standing(pool, 9) == {"newsletter": "withdrawn"}
     assert await standing(pool, 7) == {}
+
+
+@pytest.mark.parametrize("further", [False, True])
+async def test_a_withdrawal_that_waits_for_a_merge_counts_for_the_one_that_lives_on(
+    pool: Pool, further: bool
+) -> None:
+    await pool.execute("INSERT INTO contacts (id, name) VALUES (7, 'A'), (8, 'B'), (9, 'C')")
+    await grant(pool, [entry(), entry(contact_id=9)])
+    async with pool.acquire() as merging:
+        transaction = merging.transaction()
+        await transaction.start()
+        await merge_contacts(merging, 7, 8, now=MAY, actor_id=None)
+        waiting = asyncio.create_task(withdraw(pool, [withdrawal(1)]))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        if further:
+            await merge_contacts(merging, 8, 9, now=MAY, actor_id=None)
+        await transaction.commit()
+    assert await waiting == 1
+    assert await standing(pool, 9 if further else 8) == {"newsletter": "withdrawn"}
+    assert await standing(pool, 7) == {}
+
+
+async def test_a_merge_waits_for_a_withdrawal_and_takes_it_along(pool: Pool) -> None:
+    await pool.execute("INSERT INTO contacts (id, name) VALUES (7, 'A'), (8, 'B')")
+    await grant(pool, [entry(contact_id=8)])
+
+    async def merge() -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await merge_contacts(connection, 7, 8, now=MAY, actor_id=None)
+
+    async with pool.acquire() as withdrawing:
+        transaction = withdrawing.transaction()
+        await transaction.start()
+        await withdraw(withdrawing, [withdrawal(1)])
+        merging = asyncio.create_task(merge())
+        await asyncio.sleep(0.5)
+        assert not merging.done()
+        await transaction.commit()
+    await merging
+    assert await standing(pool, 8) == {"newsletter": "withdrawn"}
 
 
 async def test_a_consent_that_cannot_be_proved_is_refused(pool: Pool) -> None:
