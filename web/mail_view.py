@@ -15,13 +15,20 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message
+from itertools import islice
 from typing import Final
 
 #: codecs that name no charset of mails, or take a time that grows with the square of the text
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 #: every line of a mail is compared with the boundaries around it, so many of them take long to read
 _BOUNDARY: Final = re.compile(rb"boundary[\s*0-9]*=", re.IGNORECASE)
-_MOST_BOUNDARIES: Final = 50
+_MOST_BOUNDARIES: Final = 30
+#: the parser takes a time that grows with the square of a header with parameters
+_PARAMETERS: Final = re.compile(
+    rb"(?:\A|[\r\n])content-(?:type|disposition)[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE
+)
+_LONGEST_PARAMETERS: Final = 2_000
+_MOST_PARTS: Final = 100
 _LONGEST_HEADER: Final = 20_000
 _LONGEST_RAW: Final = 1_000_000
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -54,13 +61,19 @@ def decode_words(value: str) -> str:
 
 
 def read_mail(raw: bytes) -> MailView:
-    """Take a mail apart; never raises, whatever the bytes."""
+    """Take a mail apart; never raises, whatever the bytes. A large one takes a while: call it in a thread."""
     try:
-        if len(_BOUNDARY.findall(raw)) > _MOST_BOUNDARIES:
+        if _is_slow(raw):
             return _untouched(raw)
         return _take_apart(message_from_bytes(raw, policy=policy.compat32))
     except Exception:  # RecursionError among them; a hostile mail finds ways that nobody lists
         return _untouched(raw)
+
+
+def _is_slow(raw: bytes) -> bool:
+    return len(_BOUNDARY.findall(raw)) > _MOST_BOUNDARIES or any(
+        len(found[0]) > _LONGEST_PARAMETERS for found in _PARAMETERS.finditer(raw)
+    )
 
 
 def _untouched(raw: bytes) -> MailView:
@@ -69,7 +82,7 @@ def _untouched(raw: bytes) -> MailView:
 
 def _take_apart(message: Message) -> MailView:
     parts = {"text/plain": "", "text/html": ""}
-    for part in message.walk():
+    for part in islice(message.walk(), _MOST_PARTS):
         kind = part.get_content_type()
         if kind in parts and not parts[kind] and part.get_filename() is None:
             parts[kind] = _content(part)

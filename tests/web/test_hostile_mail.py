@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,24 @@ def test_every_mail_of_a_collection_can_be_read() -> None:
     mails = [path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()] if folder else []
     for raw in [GOOD, *HOSTILE.values(), *mails]:
         check(read_mail(raw))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'Content-Type: text/plain; a="' + b";" * 100_000,
+        b"Content-Type: text/plain" + b"; a=b" * 100_000,
+        b"Content-Type: text/plain;" + b'\r\n a=";' * 20_000,
+        b'X: 1\rContent-Disposition: inline; a="' + b";" * 100_000,
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(900)
+        ),
+    ],
+)
+def test_a_mail_that_takes_the_parser_long_is_not_given_to_it(head: bytes) -> None:
+    began = time.process_time()
+    check(read_mail(head + b"\r\n\r\n" + b"hello\r\n" * 20_000))
+    assert time.process_time() - began < 2
 
 
 async def test_hostile_mails_leave_the_mailbox_open(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -94,7 +95,7 @@ async def _find(call: Call) -> Any:
 async def get_mail(call: Call) -> MailContent:
     """With text, HTML and headers."""
     mail = await _find(call)
-    view = read_mail(mail["raw"])
+    view = await asyncio.to_thread(read_mail, mail["raw"])
     return MailContent.model_validate(
         {**_values(mail), "text": view.text, "html": view.html, "headers": list(view.headers)}
     )

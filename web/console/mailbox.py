@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ async def _find(visit: Visit) -> Any:
 async def show_mail(visit: Visit) -> web.StreamResponse:
     """One mail: `?view=text|headers`; `?images=1` shows pictures of our own origin."""
     mail = await _find(visit)
-    view = read_mail(mail["raw"])
+    view = await asyncio.to_thread(read_mail, mail["raw"])
     owner = await find_owner(visit.context.pool, mail["recipient"])
     asked = visit.request.query.get("view", "html")
     return visit.page(
@@ -68,7 +69,7 @@ async def show_mail(visit: Visit) -> web.StreamResponse:
 async def show_body(visit: Visit) -> web.StreamResponse:
     """The mail's HTML for the frame: no scripts, no forms, pictures only when asked for, and only ours."""
     mail = await _find(visit)
-    html = read_mail(mail["raw"]).html
+    html = (await asyncio.to_thread(read_mail, mail["raw"])).html
     sources = "data:"
     if visit.request.query.get("images") == "1":
         public = urlsplit(visit.context.settings.public_url)
