@@ -20,6 +20,8 @@ log = logging.getLogger("clytie.router")
 
 #: why a rule does nothing about a hit of a person who allowed it to be recorded, and took that back since
 WITHDRAWN: Final = "measure was withdrawn"
+#: how the reason begins when a rule does nothing about a hit because of its verdict: a later verdict asks it again
+JUDGED: Final = "judged "
 
 
 class Result(StrEnum):
@@ -116,7 +118,7 @@ def _decide_one(
             matched["event.verdict"] = sighting.verdict
             verdict = sighting.verdict or Verdict.UNSURE.value
             if verdict != wanted:
-                matched["reason"] = f"judged {verdict}"
+                matched["reason"] = f"{JUDGED}{verdict}"
                 return decision
     if rule.rule.hold is not None and sighting.occurred_at + rule.rule.hold > now:
         waits.append((sighting.occurred_at + rule.rule.hold, "the rule waits"))

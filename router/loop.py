@@ -16,8 +16,9 @@ import asyncpg
 
 from domain.clock import Clock
 from router.decide import Question, fail
+from router.revisions import find_answered, tell_tasks
 from router.routing import answer, fail_all
-from router.rulebook import RULES_VERSION, RuleBook, load_rule_book
+from router.rulebook import RULES_VERSION, CompiledRule, RuleBook, load_rule_book
 from router.settings import RouterSettings
 from router.sightings import EVENT_COLUMNS, load_campaigns, read_sighting
 from storage.announce import Announcer, Bell
@@ -98,12 +99,13 @@ async def _route(router: Router, *, carefully: bool) -> int:
             return 0
         book = await router.book_of(connection, rows[0]["rules_version"])
         questions = await _ask_whom(connection, book, rows)
+        judged = [question.sighting for question in questions if question.sighting.stands]
+        acted = await tell_tasks(connection, judged, router.clock.now())
         if carefully:
-            acted = False
             for question in questions:
                 acted |= await answer_carefully(connection, question, router)
         else:
-            acted = await answer(connection, questions, router.clock.now(), settings)
+            acted |= await answer(connection, questions, router.clock.now(), settings)
     if acted:
         router.announcer.touch()
     return len(rows)
@@ -113,7 +115,14 @@ async def _ask_whom(connection: Connection, book: RuleBook, rows: Sequence[Any])
     sightings = [read_sighting(row) for row in rows if row["id"] is not None]
     wanted = [sighting for sighting in sightings if sighting.type in book.interests]
     await load_campaigns(connection, wanted)
-    return [Question(sighting, book.candidates(sighting.type, sighting.campaign)) for sighting in wanted]
+    answered = await find_answered(connection, [sighting for sighting in wanted if sighting.stands])
+    questions = []
+    for sighting in wanted:
+        rules: Sequence[CompiledRule] = book.candidates(sighting.type, sighting.campaign)
+        if answered:
+            rules = [rule for rule in rules if (sighting.id, rule.id) not in answered]
+        questions.append(Question(sighting, rules))
+    return questions
 
 
 async def answer_carefully(connection: Connection, question: Question, router: Router) -> bool:

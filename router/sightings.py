@@ -67,6 +67,11 @@ class Sighting:
         verdict: str | None = self.event.get("verdict")
         return verdict
 
+    @property
+    def stands(self) -> bool:
+        """Whether this is a hit whose verdict was given, so that it may be here because that verdict changed."""
+        return self.judged and self.verdict is not None
+
     def facts(self, now: datetime) -> Facts:
         """What predicates look at."""
         return Facts(self.contact, self.event, self.message, self.campaign, self.consents, self.history, now)

@@ -1,8 +1,10 @@
 """Give verdicts to hits whose settle window has passed, and revise those of their neighbours.
 
 Judging looks at all hits of a message, so a scanner's burst that began with one lonely click also changes the
-verdict that this click got before. Concurrent twins skip each other's rows; as verdicts follow from the hits alone,
-it does not matter who writes them. The windows are machine time, like recorded_at: a demo's clock does not move them.
+verdict that this click got before. A verdict that changes after it was given is handed to the rules again, through
+pending_events, in the statement that changes it. Concurrent twins skip each other's rows; as verdicts follow from the
+hits alone, it does not matter who writes them. The windows are machine time, like recorded_at: a demo's clock does
+not move them.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from asyncpg import Record
 
 from domain.events import EventType, Verdict
 from storage.announce import Announcer
+from storage.event_store import LANES
 from storage.pool import Connection, Pool
 from tracking import counters
 from tracking.settings import TrackingSettings
@@ -26,8 +29,8 @@ ORDER BY settle_at LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _NEIGHBOURS: Final = """
 SELECT h.* FROM unnest($1::bigint[]) AS wanted(id) CROSS JOIN LATERAL (
-    SELECT event_id, recorded_at, message_id, type, arrived_at, link_no, host(address) AS address, agent, verdict,
-           reasons, judged_at
+    SELECT event_id, recorded_at, message_id, contact_id, type, arrived_at, link_no, host(address) AS address, agent,
+           verdict, reasons, judged_at
     FROM hits WHERE hits.message_id = wanted.id ORDER BY judged_at NULLS FIRST, arrived_at LIMIT $2
 ) AS h
 """
@@ -43,14 +46,22 @@ LEFT JOIN (
 """
 _CHANGE: Final = """
 WITH free AS (
-    SELECT h.event_id, h.recorded_at, i.verdict, i.reasons
+    SELECT h.event_id, h.recorded_at, i.verdict, i.reasons,
+           CASE WHEN h.judged_at IS NOT NULL THEN h.verdict END AS before
     FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS i(event_id, recorded_at, verdict, reasons)
     JOIN hits h ON h.event_id = i.event_id AND h.recorded_at = i.recorded_at
     FOR UPDATE OF h SKIP LOCKED
+), judged AS (
+    UPDATE hits SET verdict = free.verdict, reasons = string_to_array(free.reasons, ','), judged_at = now()
+    FROM free WHERE hits.event_id = free.event_id AND hits.recorded_at = free.recorded_at
+    RETURNING hits.event_id, hits.recorded_at, hits.contact_id, hits.type, hits.verdict, free.before
 )
-UPDATE hits SET verdict = free.verdict, reasons = string_to_array(free.reasons, ','), judged_at = now()
-FROM free WHERE hits.event_id = free.event_id AND hits.recorded_at = free.recorded_at
+INSERT INTO pending_events (lane, event_id, recorded_at)
+SELECT contact_id % 32, event_id, recorded_at FROM judged JOIN router_interests USING (type) WHERE before <> verdict
+ON CONFLICT DO NOTHING
 """
+# A router that is at work in the lane may have read the old verdict and not yet taken the event away: wait for it.
+_HOLD_LANES: Final = "SELECT FROM router_lanes WHERE lane = ANY ($1::smallint[]) ORDER BY lane FOR UPDATE"
 
 
 async def judge_due(pool: Pool, settings: TrackingSettings, announcer: Announcer | None = None) -> int:
@@ -77,6 +88,7 @@ async def _judge(connection: Connection, due: Mapping[int, int], settings: Track
 
     changes: list[tuple[int, object, str, str]] = []
     tally: Counter[Verdict] = Counter()
+    lanes: set[int] = set()
     for message_id, rows in by_message.items():
         judged = judge_message(map(_read_hit, rows), mails.get(message_id, Mail(None)), settings)
         for row in rows:
@@ -89,8 +101,12 @@ async def _judge(connection: Connection, due: Mapping[int, int], settings: Track
             if is_due or revised:
                 changes.append((row["event_id"], row["recorded_at"], verdict.value, ",".join(reasons)))
                 tally[verdict] += 1
+            if revised and verdict != row["verdict"]:
+                lanes.add(row["contact_id"] % LANES)
     if not changes:
         return
+    if lanes:
+        await connection.execute(_HOLD_LANES, list(lanes))
     await connection.execute(_CHANGE, *(list(column) for column in zip(*changes, strict=True)))
     for verdict, count in tally.items():
         counters.JUDGED.labels(verdict.value).inc(count)

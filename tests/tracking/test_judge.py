@@ -88,6 +88,56 @@ async def test_a_later_burst_changes_the_verdict_on_its_first_click(pool: Pool) 
     assert await read_verdicts(pool) == [("machine", ["burst"])] * 3
 
 
+async def read_pending(pool: Pool) -> list[str]:
+    rows = await pool.fetch(
+        "SELECT e.type FROM pending_events p JOIN events e ON e.id = p.event_id"
+        " WHERE p.lane = e.contact_id % 32 ORDER BY e.id"
+    )
+    return [row["type"] for row in rows]
+
+
+async def test_only_a_verdict_that_changes_after_it_was_given_goes_to_the_rules_again(pool: Pool) -> None:
+    await pool.execute("INSERT INTO router_interests VALUES ('Opened'), ('Clicked')")
+    letter = await send_letter(pool)
+    await record(pool, letter, ("Opened", None, 100), agent="Mozilla/5.0")
+    await record(pool, letter, ("Opened", None, 90))
+    await pool.execute("DELETE FROM pending_events")  # the rules looked at them and wait for the verdict
+    await judge_due(pool, AT_ONCE)
+    assert await read_pending(pool) == []
+    await record(pool, letter, ("Clicked", 1, 10))
+    await pool.execute("DELETE FROM pending_events")
+    await judge_due(pool, AT_ONCE)
+    assert await read_pending(pool) == ["Opened"]  # the other open was human before, for another reason
+
+
+async def test_a_verdict_that_no_rule_asks_for_goes_nowhere(pool: Pool) -> None:
+    letter = await send_letter(pool)
+    await record(pool, letter, ("Opened", None, 100), agent="Mozilla/5.0")
+    await judge_due(pool, AT_ONCE)
+    await record(pool, letter, ("Clicked", 1, 10))
+    await judge_due(pool, AT_ONCE)
+    assert await read_pending(pool) == []
+
+
+async def test_a_change_waits_for_a_router_that_may_have_read_the_old_verdict(pool: Pool) -> None:
+    await pool.execute("INSERT INTO router_interests VALUES ('Opened')")
+    letter = await send_letter(pool)
+    await record(pool, letter, ("Opened", None, 100), agent="Mozilla/5.0")
+    await judge_due(pool, AT_ONCE)
+    await record(pool, letter, ("Clicked", 1, 10))
+    async with pool.acquire() as router:
+        work = router.transaction()
+        await work.start()
+        await router.execute("SELECT FROM router_lanes WHERE lane = $1 FOR UPDATE", letter.contact_id % 32)
+        judging = asyncio.create_task(judge_due(pool, AT_ONCE))
+        await asyncio.wait([judging], timeout=0.3)
+        assert not judging.done()
+        await router.execute("DELETE FROM pending_events")  # pending since it was recorded, taken only now
+        await work.commit()
+    assert await judging == 1
+    assert await read_pending(pool) == ["Opened"]
+
+
 async def test_an_open_by_a_proxy_becomes_human_when_somebody_clicks(pool: Pool) -> None:
     letter = await send_letter(pool)
     await record(pool, letter, ("Opened", None, 100), agent="Mozilla/5.0")

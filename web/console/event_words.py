@@ -91,6 +91,10 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
     kind = EventType(row["type"])
     icon, tone, sentence = _LINES[kind]
     data = row["data"] or {}
+    if kind is EventType.CHANGED and data.get("field") == "task.evidence":
+        verdict = label("verdict", data["new"])
+        told = _("What led to the task “%(task)s” is now judged %(verdict)s")
+        return EventLine("alert", "", told % {"task": row["task_title"] or "", "verdict": verdict})
     words = {
         "campaign": row["campaign_name"] or _("a message"),
         "thing": name_link(row["link_label"], row["link_url"])
