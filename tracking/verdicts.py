@@ -28,16 +28,21 @@ class Reason(StrEnum):
     # Certain
     INVISIBLE_LINK = "invisible_link"  #: followed a link that no person can see
     BURST = "burst"  #: one of several different links of the message followed within seconds
+    WALK = "walk"  #: one of several links that one address followed one after the other
     # Certain for a click or a download, a doubt for an open
     RIGHT_AFTER_DELIVERY = "right_after_delivery"  #: within seconds after the mail was delivered
     # Doubts
     BESIDE_AUTOMATIC = "beside_automatic"  #: from where an automatic hit came a moment before or after
-    NO_OPEN_BEFORE = "no_open_before"  #: clicked soon after delivery, though the pixel was never fetched
+    NO_OPEN_BEFORE = (
+        "no_open_before"  #: clicked soon after delivery, with no open before that can be believed
+    )
     IMAGE_PROXY = "image_proxy"  #: a proxy that fetches pictures whether or not anybody looks
     KNOWN_ROBOT = "known_robot"  #: the agent calls itself a program
     NO_AGENT = "no_agent"  #: the request named no agent
+    # Keeps from being human, and weighs nothing beside other doubts
+    UNKNOWN_DELIVERY = "unknown_delivery"  #: nobody knows when the mail arrived: perhaps a moment before
     # For a person
-    AFTER_OPEN = "after_open"  #: a click some time after an open
+    AFTER_OPEN = "after_open"  #: a click some time after an open that nothing speaks against
     FOLLOWED_BY_CLICK = "followed_by_click"  #: an open after which a person clicked
     ORDINARY = "ordinary"  #: nothing speaks against a person
 
@@ -65,11 +70,15 @@ class SeenHit:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What is known of the message: when it was delivered (machine time), its links and those nobody can see."""
+    """What is known of the message: when it was delivered (machine time), its links and those nobody can see.
+
+    `delivered_by`: the time until which it was delivered if at all, where nobody knows more.
+    """
 
     delivered_at: datetime | None
     links: int = 0
     invisible: frozenset[int] = frozenset()
+    delivered_by: datetime | None = None
 
 
 class Judgement(NamedTuple):
@@ -85,49 +94,57 @@ def judge_message(hits: Iterable[SeenHit], mail: Mail, settings: TrackingSetting
     clicks = [hit for hit in seen if hit.type is not EventType.OPENED]
     opens = [hit for hit in seen if hit.type is EventType.OPENED]
     burst = _find_burst(clicks, mail, settings)
-    certain = {hit.event_id: _certain_reasons(hit, mail, burst, settings) for hit in seen}
+    walk = _find_walk(clicks, mail, settings)
+    certain = {hit.event_id: _certain_reasons(hit, mail, burst, walk, settings) for hit in seen}
     beside = _find_beside(seen, certain, settings)
+    doubts = {hit.event_id: _doubts_of_agent(hit) for hit in seen}
+    for hit in opens:
+        doubts[hit.event_id] += _doubts_of_open(hit, mail, beside, settings)
+    untimed = {hit.event_id for hit in seen if _is_untimed(hit, mail, settings)}
 
-    believable = [hit.arrived_at for hit in opens if not certain[hit.event_id]]
+    believable = [
+        hit.arrived_at
+        for hit in opens
+        if not certain[hit.event_id] and not doubts[hit.event_id] and hit.event_id not in untimed
+    ]
     judged: dict[int, Judgement] = {}
     for hit in clicks:
-        doubts = _doubts_of_agent(hit)
         after_open = bool(believable) and believable[0] < hit.arrived_at
         if not after_open:
             if hit.event_id in beside:
-                doubts.append(Reason.BESIDE_AUTOMATIC)
+                doubts[hit.event_id].append(Reason.BESIDE_AUTOMATIC)
             if _is_within(hit, mail, settings.suspicion_seconds):
-                doubts.append(Reason.NO_OPEN_BEFORE)
+                doubts[hit.event_id].append(Reason.NO_OPEN_BEFORE)
         trust = Reason.AFTER_OPEN if after_open else Reason.ORDINARY
-        judged[hit.event_id] = _weigh(certain[hit.event_id], doubts, trust)
+        judged[hit.event_id] = _weigh(
+            certain[hit.event_id], doubts[hit.event_id], trust, untimed=hit.event_id in untimed
+        )
 
     by_people = [hit.arrived_at for hit in clicks if judged[hit.event_id].verdict is Verdict.HUMAN]
     for hit in opens:
-        doubts = _doubts_of_agent(hit)
         if by_people and by_people[-1] >= hit.arrived_at:
             judged[hit.event_id] = _weigh(certain[hit.event_id], (), Reason.FOLLOWED_BY_CLICK)
-            continue
-        early = _is_within(hit, mail, settings.scanner_seconds)
-        if early:
-            doubts.append(Reason.RIGHT_AFTER_DELIVERY)
-        if hit.event_id in beside:
-            doubts.append(Reason.BESIDE_AUTOMATIC)
-        if hit.agent and (fetches_ahead(hit.agent) or (early and fetches_on_view(hit.agent))):
-            doubts.append(Reason.IMAGE_PROXY)
-        judged[hit.event_id] = _weigh(certain[hit.event_id], doubts, Reason.ORDINARY)
+        else:
+            judged[hit.event_id] = _weigh(
+                certain[hit.event_id], doubts[hit.event_id], Reason.ORDINARY, untimed=hit.event_id in untimed
+            )
     return judged
 
 
-def _weigh(certain: Sequence[Reason], doubts: Sequence[Reason], trust: Reason) -> Judgement:
+def _weigh(
+    certain: Sequence[Reason], doubts: Sequence[Reason], trust: Reason, *, untimed: bool = False
+) -> Judgement:
     if certain or len(doubts) >= 2:
         return Judgement(Verdict.MACHINE, (*certain, *doubts))
     if doubts:
         return Judgement(Verdict.UNSURE, tuple(doubts))
+    if untimed:
+        return Judgement(Verdict.UNSURE, (Reason.UNKNOWN_DELIVERY,))
     return Judgement(Verdict.HUMAN, (trust,))
 
 
 def _certain_reasons(
-    hit: SeenHit, mail: Mail, burst: Collection[int], settings: TrackingSettings
+    hit: SeenHit, mail: Mail, burst: Collection[int], walk: Collection[int], settings: TrackingSettings
 ) -> list[Reason]:
     reasons = sorted(hit.noted)
     if hit.type is EventType.OPENED:
@@ -136,6 +153,8 @@ def _certain_reasons(
         reasons.append(Reason.INVISIBLE_LINK)
     if hit.event_id in burst:
         reasons.append(Reason.BURST)
+    elif hit.event_id in walk:
+        reasons.append(Reason.WALK)
     if _is_within(hit, mail, settings.scanner_seconds):
         reasons.append(Reason.RIGHT_AFTER_DELIVERY)
     return reasons
@@ -148,6 +167,32 @@ def _is_within(hit: SeenHit, mail: Mail, seconds: float) -> bool:
     return -_CLOCK_ROOM <= hit.arrived_at - mail.delivered_at < timedelta(seconds=seconds)
 
 
+def _is_untimed(hit: SeenHit, mail: Mail, settings: TrackingSettings) -> bool:
+    """Whether nobody can tell how soon after delivery the hit came.
+
+    So it is while the delivery has no result, and for what came long before a result that was late.
+    """
+    if mail.delivered_at is not None:
+        return hit.arrived_at - mail.delivered_at < -_CLOCK_ROOM
+    if mail.delivered_by is not None:
+        return hit.arrived_at - mail.delivered_by < timedelta(seconds=settings.suspicion_seconds)
+    return True
+
+
+def _doubts_of_open(
+    hit: SeenHit, mail: Mail, beside: Collection[int], settings: TrackingSettings
+) -> list[Reason]:
+    doubts = []
+    early = _is_within(hit, mail, settings.scanner_seconds)
+    if early:
+        doubts.append(Reason.RIGHT_AFTER_DELIVERY)
+    if hit.event_id in beside:
+        doubts.append(Reason.BESIDE_AUTOMATIC)
+    if hit.agent and (fetches_ahead(hit.agent) or (early and fetches_on_view(hit.agent))):
+        doubts.append(Reason.IMAGE_PROXY)
+    return doubts
+
+
 def _doubts_of_agent(hit: SeenHit) -> list[Reason]:
     if not hit.agent:
         return [Reason.NO_AGENT]
@@ -157,10 +202,33 @@ def _doubts_of_agent(hit: SeenHit) -> list[Reason]:
 def _find_burst(clicks: Sequence[SeenHit], mail: Mail, settings: TrackingSettings) -> set[int]:
     """The clicks that belong to a burst: so many different links, or all there are, within burst_seconds."""
     needed = settings.burst_links if mail.links < 2 else min(settings.burst_links, mail.links)
-    window = timedelta(seconds=settings.burst_seconds)
+    return _find_crowds(clicks, needed, settings.burst_seconds)
+
+
+def _find_walk(clicks: Sequence[SeenHit], mail: Mail, settings: TrackingSettings) -> set[int]:
+    """The clicks of an address that walks through the mail within suspicion_seconds.
+
+    In the first suspicion_seconds after delivery, burst_links different links are a walk. Later, when people read
+    and choose, only all the links of a mail are, if it has more of them than that.
+    """
+    by_address: dict[str | None, list[SeenHit]] = {}
+    for hit in clicks:
+        by_address.setdefault(hit.address, []).append(hit)
+    found: set[int] = set()
+    for walked in by_address.values():
+        soon = [hit for hit in walked if _is_within(hit, mail, settings.suspicion_seconds)]
+        found |= _find_crowds(soon, settings.burst_links, settings.suspicion_seconds + _CLOCK_ROOM.seconds)
+        if mail.links > settings.burst_links:
+            found |= _find_crowds(walked, mail.links, settings.suspicion_seconds)
+    return found
+
+
+def _find_crowds(clicks: Sequence[SeenHit], needed: int, seconds: float) -> set[int]:
+    """The clicks, of these in order, that are among `needed` different links followed within so many seconds."""
+    window = timedelta(seconds=seconds)
     found: set[int] = set()
     inside: dict[int, int] = {}
-    start = 0
+    start = marked = 0
     for end, hit in enumerate(clicks):
         inside[hit.link_no or 0] = inside.get(hit.link_no or 0, 0) + 1
         while hit.arrived_at - clicks[start].arrived_at > window:
@@ -170,24 +238,29 @@ def _find_burst(clicks: Sequence[SeenHit], mail: Mail, settings: TrackingSetting
                 del inside[left]
             start += 1
         if len(inside) >= needed:
-            found.update(each.event_id for each in clicks[start : end + 1])
+            found.update(each.event_id for each in clicks[max(start, marked) : end + 1])
+            marked = end + 1
     return found
 
 
 def _find_beside(
     seen: Sequence[SeenHit], certain: Mapping[int, Sequence[Reason]], settings: TrackingSettings
 ) -> set[int]:
-    """Hits from the address of an automatic one, within beside_seconds of it."""
-    automatic: dict[str, list[datetime]] = {}
-    for hit in seen:
-        if certain[hit.event_id] and hit.address is not None:
-            automatic.setdefault(hit.address, []).append(hit.arrived_at)
-    room = timedelta(seconds=settings.beside_seconds)
-    found = set()
-    for hit in seen:
-        times = automatic.get(hit.address or "")
-        if times and not certain[hit.event_id]:
-            nearby = bisect_right(times, hit.arrived_at + room) - bisect_left(times, hit.arrived_at - room)
-            if nearby:
+    """Hits from the address of an automatic one, within beside_seconds of it; of a walk, within suspicion_seconds."""
+    found: set[int] = set()
+    for walking, seconds in ((False, settings.beside_seconds), (True, settings.suspicion_seconds)):
+        automatic: dict[str, list[datetime]] = {}
+        for hit in seen:
+            reasons = certain[hit.event_id]
+            if reasons and hit.address is not None and (not walking or Reason.WALK in reasons):
+                automatic.setdefault(hit.address, []).append(hit.arrived_at)
+        room = timedelta(seconds=seconds)
+        for hit in seen:
+            times = automatic.get(hit.address or "")
+            if (
+                times
+                and not certain[hit.event_id]
+                and bisect_right(times, hit.arrived_at + room) > bisect_left(times, hit.arrived_at - room)
+            ):
                 found.add(hit.event_id)
     return found

@@ -90,7 +90,43 @@ STORIES = {
         [MACHINE, MACHINE, MACHINE, HUMAN, HUMAN],
     ),
     "an open within seconds, and nothing more, is unclear": ([at(OPEN, 2)], [UNSURE]),
-    "an open within seconds becomes human by a click later": ([at(OPEN, 2), at(CLICK, 90)], [HUMAN, HUMAN]),
+    "an open within seconds becomes human by a click later": ([at(OPEN, 2), at(CLICK, 190)], [HUMAN, HUMAN]),
+    "a pixel fetched within seconds vouches for no click soon after": (
+        [at(OPEN, 2), at(CLICK, 12)],
+        [UNSURE, UNSURE],
+    ),
+    "a proxy that fetches ahead vouches for no click soon after": (
+        [at(OPEN, 20, agent=APPLE), at(CLICK, 32)],
+        [UNSURE, UNSURE],
+    ),
+    "an agent that calls itself a program vouches for no click soon after": (
+        [at(OPEN, 20, agent="curl/8.5.0"), at(CLICK, 32)],
+        [UNSURE, UNSURE],
+    ),
+    "a pixel fetched beside an automatic hit vouches for no click soon after": (
+        [at(CLICK, 30, noted=frozenset({Reason.HEAD})), at(OPEN, 31), at(CLICK, 45)],
+        [MACHINE, UNSURE, UNSURE],
+    ),
+    "one address that walks the links soon after delivery is automatic": (
+        [at(OPEN, 2)] + [at(CLICK, 11 + 8 * n, link_no=n) for n in range(1, 6)],
+        [MACHINE] * 6,
+    ),
+    "a pixel fetched on such a walk is unclear, and vouches for nobody": (
+        [at(OPEN, 15)] + [at(CLICK, 19 + 8 * n, link_no=n) for n in range(1, 5)],
+        [UNSURE] + [MACHINE] * 4,
+    ),
+    "three people who share the mail soon after delivery do not walk": (
+        [at(OPEN, 20)] + [at(CLICK, 20 + 10 * n, link_no=n, address=f"192.0.2.{n}") for n in range(1, 4)],
+        [HUMAN] * 4,
+    ),
+    "one address that walks all links an hour later is automatic": (
+        [at(OPEN, 3590)] + [at(CLICK, 3600 + 8 * n, link_no=n) for n in range(1, 6)],
+        [UNSURE] + [MACHINE] * 5,
+    ),
+    "somebody who follows most links an hour later is human": (
+        [at(OPEN, 3590)] + [at(CLICK, 3600 + 8 * n, link_no=n) for n in range(1, 5)],
+        [HUMAN] * 5,
+    ),
     "an open within seconds by an image proxy is automatic": ([at(OPEN, 1, agent=GMAIL)], [MACHINE]),
     "the same image proxy an hour later shows the mail to a person": (
         [at(OPEN, 3600, agent=GMAIL)],
@@ -145,15 +181,34 @@ def test_whoever_follows_an_invisible_link_is_a_machine() -> None:
     assert (verdict, reasons) == (MACHINE, {Reason.INVISIBLE_LINK})
 
 
-def test_without_a_delivery_time_nothing_is_too_early() -> None:
-    assert judge(at(CLICK, 1), mail=Mail(None, 5)) == [(HUMAN, {Reason.ORDINARY})]
+UNKNOWN = (UNSURE, {Reason.UNKNOWN_DELIVERY})
+
+
+def test_while_nobody_knows_when_the_mail_arrived_nothing_is_human() -> None:
+    assert judge(at(CLICK, 1), mail=Mail(None, 5)) == [UNKNOWN]
+    assert judge(at(OPEN, 300), at(CLICK, 320), mail=Mail(None, 5)) == [UNKNOWN, UNKNOWN]
+
+
+def test_a_machine_is_a_machine_whenever_the_mail_arrived() -> None:
+    assert judge(at(CLICK, 1, noted=frozenset({Reason.HEAD})), mail=Mail(None, 5))[0][0] is MACHINE
+
+
+def test_an_unknown_time_makes_no_machine_of_one_doubt() -> None:
+    assert judge(at(OPEN, 300, agent=APPLE), mail=Mail(None, 5)) == [(UNSURE, {Reason.IMAGE_PROXY})]
+
+
+def test_long_after_the_mail_must_have_arrived_a_hit_is_judged_as_any_other() -> None:
+    mail = Mail(None, 5, delivered_by=DELIVERED)
+    assert judge(at(CLICK, 60), mail=mail) == [UNKNOWN]
+    assert judge(at(CLICK, 3600), mail=mail) == [(HUMAN, {Reason.ORDINARY})]
+    assert judge(at(OPEN, 60), at(CLICK, 3600), mail=mail) == [
+        (HUMAN, {Reason.FOLLOWED_BY_CLICK}),
+        (HUMAN, {Reason.ORDINARY}),
+    ]
 
 
 def test_a_delivery_that_was_confirmed_long_after_the_hit_says_nothing_about_time() -> None:
-    assert judge(at(OPEN, -3600), at(CLICK, -3500)) == [
-        (HUMAN, {Reason.FOLLOWED_BY_CLICK}),
-        (HUMAN, {Reason.AFTER_OPEN}),
-    ]
+    assert judge(at(OPEN, -3600), at(CLICK, -3500)) == [UNKNOWN, UNKNOWN]
 
 
 def test_a_later_burst_changes_the_verdict_on_the_click_that_began_it() -> None:
