@@ -35,14 +35,23 @@ SELECT h.* FROM unnest($1::bigint[]) AS wanted(id) CROSS JOIN LATERAL (
 ) AS h
 """
 _MAILS: Final = """
-SELECT m.id, d.settled_at, coalesce(l.links, 0) AS links, coalesce(l.invisible, '{}') AS invisible
+SELECT m.id, CASE WHEN d.state = 'sent' THEN d.settled_at END AS delivered_at,
+       CASE WHEN d.state = 'uncertain' THEN d.settled_at END AS delivered_by,
+       coalesce(d.state = 'sending' AND d.lease_until > now(), false) AS under_way,
+       coalesce(l.links, 0) AS links, coalesce(l.invisible, '{}') AS invisible
 FROM unnest($1::bigint[]) AS wanted(id) JOIN messages m USING (id)
-LEFT JOIN deliveries d ON d.message_id = m.id AND d.state = 'sent'
+LEFT JOIN deliveries d ON d.message_id = m.id
 LEFT JOIN (
     SELECT campaign_id, count(*) AS links, array_agg(no) FILTER (WHERE label = $2) AS invisible
     FROM campaign_links
     WHERE campaign_id IN (SELECT campaign_id FROM messages WHERE id = ANY($1)) GROUP BY campaign_id
 ) AS l ON l.campaign_id = m.campaign_id
+"""
+#: A gateway looks at a mail before it answers for it: such hits wait until the delivery has its result.
+_WAIT: Final = """
+UPDATE hits SET settle_at = now() + make_interval(secs => $3)
+FROM unnest($1::bigint[], $2::timestamptz[]) AS i(event_id, recorded_at)
+WHERE hits.event_id = i.event_id AND hits.recorded_at = i.recorded_at
 """
 _CHANGE: Final = """
 WITH free AS (
@@ -78,10 +87,21 @@ async def judge_due(pool: Pool, settings: TrackingSettings, announcer: Announcer
 async def _judge(connection: Connection, due: Mapping[int, int], settings: TrackingSettings) -> None:
     messages = sorted(set(due.values()))
     neighbours = await connection.fetch(_NEIGHBOURS, messages, settings.judge_batch)
+    found = await connection.fetch(_MAILS, messages, INVISIBLE_LABEL)
+    under_way = {row["id"] for row in found if row["under_way"]}
     mails = {
-        row["id"]: Mail(row["settled_at"], row["links"], frozenset(row["invisible"]))
-        for row in await connection.fetch(_MAILS, messages, INVISIBLE_LABEL)
+        row["id"]: Mail(row["delivered_at"], row["links"], frozenset(row["invisible"]), row["delivered_by"])
+        for row in found
     }
+    if under_way:
+        early = [row for row in neighbours if row["message_id"] in under_way and row["event_id"] in due]
+        await connection.execute(
+            _WAIT,
+            [row["event_id"] for row in early],
+            [row["recorded_at"] for row in early],
+            settings.settle_seconds,
+        )
+        neighbours = [row for row in neighbours if row["message_id"] not in under_way]
     by_message: dict[int, list[Record]] = {}
     for row in neighbours:
         by_message.setdefault(row["message_id"], []).append(row)

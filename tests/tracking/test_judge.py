@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from storage.announce import CHANNEL, Announcer
 from storage.pool import Pool
 from tests.tracking.town import Letter, open_recorder, send_letter
@@ -55,12 +57,44 @@ async def test_hits_are_judged_with_their_delivery(pool: Pool) -> None:
     assert await read_verdicts(pool) == [("machine", ["right_after_delivery", "no_open_before"])]
 
 
-async def test_an_uncertain_delivery_says_nothing_about_time(pool: Pool) -> None:
+async def test_a_click_soon_after_an_uncertain_delivery_is_unclear(pool: Pool) -> None:
     letter = await send_letter(pool)
     await pool.execute("UPDATE deliveries SET state = 'uncertain'")
     await record(pool, letter, ("Clicked", 1, 3595))
     await judge_due(pool, AT_ONCE)
+    assert await read_verdicts(pool) == [("unsure", ["unknown_delivery"])]
+
+
+async def test_a_click_long_after_an_uncertain_delivery_is_judged_as_any_other(pool: Pool) -> None:
+    letter = await send_letter(pool)
+    await pool.execute("UPDATE deliveries SET state = 'uncertain'")
+    await record(pool, letter, ("Clicked", 1, 60))
+    await judge_due(pool, AT_ONCE)
     assert await read_verdicts(pool) == [("human", ["ordinary"])]
+
+
+async def test_hits_on_a_mail_still_under_way_wait_for_its_result(pool: Pool) -> None:
+    letter = await send_letter(pool)
+    await pool.execute(
+        "UPDATE deliveries SET state = 'sending', settled_at = NULL, lease_until = now() + interval '1 minute'"
+    )
+    await record(pool, letter, ("Clicked", 1, 0))
+    assert await judge_due(pool, TrackingSettings(settle_seconds=0.2)) == 1
+    assert await judge_due(pool, AT_ONCE) == 0
+    assert await read_verdicts(pool) == [("unsure", [])]
+    await pool.execute("UPDATE deliveries SET state = 'sent', settled_at = now(), lease_until = NULL")
+    await asyncio.sleep(0.25)
+    await judge_due(pool, AT_ONCE)
+    assert await read_verdicts(pool) == [("machine", ["right_after_delivery", "no_open_before"])]
+
+
+@pytest.mark.parametrize("state", ["queued", "claimed", "sending", "deferred", "rejected", "cancelled"])
+async def test_a_hit_on_a_mail_that_nobody_knows_to_be_delivered_is_unclear(pool: Pool, state: str) -> None:
+    letter = await send_letter(pool)
+    await pool.execute("UPDATE deliveries SET state = $1, lease_until = now()", state)
+    await record(pool, letter, ("Clicked", 1, 0))
+    await judge_due(pool, AT_ONCE)
+    assert await read_verdicts(pool) == [("unsure", ["unknown_delivery"])]
 
 
 async def test_what_was_noted_at_arrival_counts(pool: Pool) -> None:
@@ -145,7 +179,7 @@ async def test_an_open_by_a_proxy_becomes_human_when_somebody_clicks(pool: Pool)
     assert await read_verdicts(pool) == [("unsure", ["image_proxy"])]
     await record(pool, letter, ("Clicked", 1, 10))
     await judge_due(pool, AT_ONCE)
-    assert await read_verdicts(pool) == [("human", ["followed_by_click"]), ("human", ["after_open"])]
+    assert await read_verdicts(pool) == [("human", ["followed_by_click"]), ("human", ["ordinary"])]
 
 
 async def test_a_neighbour_still_in_its_window_counts_and_is_left_unclear(pool: Pool) -> None:
