@@ -15,8 +15,14 @@ from domain.errors import InvalidInput
 
 LONGEST_CONTENT: Final = 2000  #: characters of a refused line that are kept
 _NAME: Final = FILLED.index("name")
-_NAMELESS: Final = "several contacts have this number, and the line does not name one of them. Add the name or the mail address."
-_NAMESAKES: Final = "several contacts have this number and this name. Add the mail address."
+_NAMELESS: Final = InvalidInput(
+    "phone",
+    "several contacts have this number, and the line does not name one of them.",
+    "Add the name or the mail address.",
+)
+_NAMESAKES: Final = InvalidInput(
+    "phone", "several contacts have this number and this name.", "Add the mail address."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,7 @@ class ChunkReader:
             try:
                 contact = self._read_record(record)
             except InvalidInput as error:
-                problem = f"{error.problem} {error.remedy}".strip()
-                rejects.append((record.number, error.field, problem, self._content(record)))
+                rejects.append(self._refuse(record, error))
                 continue
             number, first = known.setdefault(_key(contact), (len(found), contact))
             if first is contact:
@@ -68,8 +73,8 @@ class ChunkReader:
                 self._join(first, contact)
                 joined += 1
             if contact.mail is None:
-                problem = _NAMESAKES if contact.values[_NAME] else _NAMELESS
-                doubts.append((number, record.number, "phone", problem, self._content(record)))
+                doubt = _NAMESAKES if contact.values[_NAME] else _NAMELESS
+                doubts.append((number, *self._refuse(record, doubt)))
         return Chunk(
             offset=block.offset,
             line=block.line,
@@ -93,6 +98,10 @@ class ChunkReader:
         if record.fields is None:
             raise InvalidInput("line", f"{record.problem}.")
         return self._reader.read(record.number, record.fields)
+
+    def _refuse(self, record: Line, error: InvalidInput) -> tuple[int, str, str, str]:
+        problem = f"{error.problem} {error.remedy}".strip()
+        return record.number, error.field, problem, self._content(record)
 
     def _content(self, record: Line) -> str:
         if record.fields is None:

@@ -1,11 +1,13 @@
 """One contact's timeline: its events newest first, with the names they refer to.
 
 Events of contacts that were merged into it belong to it. What belongs to a confidential case of somebody else stays
-hidden (promise 8).
+hidden, and of the tasks of others only that there was one; of their interviews not even that (promise 8).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypedDict, cast
 
@@ -13,20 +15,28 @@ from storage.pool import Connection, Pool
 
 PAGE: Final = 40
 
-_TIMELINE: Final = """
-SELECT e.id, e.type, e.occurred_at, e.recorded_at, e.data, e.campaign_id, e.task_id, e.message_id,
-       g.name AS campaign_name, l.label AS link_label, l.url AS link_url, t.title AS task_title,
-       a.name AS actor_name, x.body, h.verdict, h.reasons, h.judged_at
+#: $3 the viewer, $4 the viewer's teams, $5 sees all tasks but those of confidential cases
+_SEEN: Final = """
+coalesce(t.assignee_id = $3 OR t.requester_id = $3 OR t.team_id = ANY ($4::bigint[])
+         OR ($5::bool AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential)), false)
+"""
+_TIMELINE: Final = f"""
+SELECT e.id, e.type, e.occurred_at, e.recorded_at, CASE WHEN e.open THEN e.data END AS data, e.campaign_id, e.task_id,
+       e.message_id, g.name AS campaign_name, l.label AS link_label, l.url AS link_url,
+       CASE WHEN e.open THEN t.title END AS task_title, a.name AS actor_name, CASE WHEN e.open THEN x.body END AS body,
+       h.verdict, h.reasons, h.judged_at
 FROM (
-    SELECT * FROM events
+    SELECT events.*, task_id IS NULL OR seen.task AS open FROM events
+    LEFT JOIN LATERAL (SELECT {_SEEN} AS task, t.kind FROM tasks t WHERE t.id = task_id) AS seen ON true
     WHERE contact_id = ANY ($1::bigint[]) AND type <> 'Queued' AND ($2::bigint IS NULL OR id < $2)
       AND (case_id IS NULL OR NOT EXISTS (
             SELECT FROM cases k WHERE k.id = case_id AND k.confidential AND k.owner_id IS DISTINCT FROM $3))
-    ORDER BY id DESC LIMIT $4
+      AND (task_id IS NULL OR seen.task OR (type LIKE 'Task%' AND seen.kind <> 'interview'))
+    ORDER BY id DESC LIMIT $6
 ) e
 LEFT JOIN campaigns g ON g.id = e.campaign_id
 LEFT JOIN campaign_links l ON l.campaign_id = e.campaign_id
-  AND l.no = CASE WHEN e.data ->> 'link_no' ~ '^[0-9]{1,4}$' THEN (e.data ->> 'link_no')::smallint END
+  AND l.no = CASE WHEN e.data ->> 'link_no' ~ '^[0-9]{{1,4}}$' THEN (e.data ->> 'link_no')::smallint END
 LEFT JOIN tasks t ON t.id = e.task_id
 LEFT JOIN users a ON a.id = e.actor_id
 LEFT JOIN event_texts x ON x.event_id = e.id
@@ -36,8 +46,20 @@ ORDER BY e.id DESC
 _WHO: Final = "SELECT $1::bigint UNION SELECT old_id FROM contact_aliases WHERE contact_id = $1"
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: a user, the user's teams, and whether it is one who supervises everybody's tasks."""
+
+    id: int
+    teams: Sequence[int] = ()
+    sees_all: bool = False
+
+
 class TimelineRow(TypedDict):
-    """One event as a timeline shows it. `verdict`, `reasons` and `judged_at` are those of a hit, else null."""
+    """One event as a timeline shows it. `verdict`, `reasons` and `judged_at` are those of a hit, else null.
+
+    `data`, `task_title` and `body` are null for an event of a task that the viewer may not see.
+    """
 
     id: int
     type: str
@@ -62,14 +84,16 @@ async def read_timeline(
     connection: Connection | Pool,
     contact_id: int,
     *,
-    viewer_id: int | None,
+    viewer: Viewer,
     before: int | None = None,
     limit: int = PAGE,
 ) -> list[TimelineRow]:
     """At most `limit` events in the order they were recorded, newest first, older than the event `before`.
 
-    `contact_id` is an id of today (directory.resolve). `viewer_id` is the user who looks.
+    `contact_id` is an id of today (directory.resolve).
     """
     ids = [row[0] for row in await connection.fetch(_WHO, contact_id)]
-    rows = await connection.fetch(_TIMELINE, ids, before, viewer_id, limit)
+    rows = await connection.fetch(
+        _TIMELINE, ids, before, viewer.id, list(viewer.teams), viewer.sees_all, limit
+    )
     return [cast(TimelineRow, dict(row)) for row in rows]

@@ -13,7 +13,7 @@ from contacts.history import load_consents, load_history
 from contacts.merging import merge_contacts
 from contacts.notes import add_note
 from contacts.segments import count_segment, load_segment, sample_segment, save_segment
-from contacts.timeline import read_timeline
+from contacts.timeline import Viewer, read_timeline
 from domain.conditions import read_condition
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import IdentityKind
@@ -23,6 +23,7 @@ from storage.event_store import record
 from storage.pool import Pool, transaction
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+STRANGER = Viewer(99)
 
 
 async def keep(pool: Pool, number: int, *, mail: str = "", phone: str = "", **columns: Any) -> None:
@@ -141,13 +142,13 @@ async def test_a_timeline_shows_events_with_the_names_they_refer_to(pool: Pool) 
     await merge(pool, 1, 2)
     async with transaction(pool) as connection:
         await add_note(connection, 2, kind="meeting", body=" Wants a visit. ", occurred_at=NOW, actor_id=5)
-    rows = await read_timeline(pool, 2, viewer_id=None)
+    rows = await read_timeline(pool, 2, viewer=STRANGER)
     assert [row["type"] for row in rows] == ["Noted", "Changed", "Clicked"]
     assert (rows[0]["body"], rows[0]["actor_name"]) == ("Wants a visit.", "Claire")
     click = rows[2]
     assert (click["campaign_name"], click["link_label"], click["verdict"]) == ("May", "Price list", "human")
     assert [
-        row["id"] for row in await read_timeline(pool, 2, viewer_id=None, before=rows[0]["id"], limit=1)
+        row["id"] for row in await read_timeline(pool, 2, viewer=STRANGER, before=rows[0]["id"], limit=1)
     ] == [rows[1]["id"]]
 
 
@@ -158,7 +159,65 @@ async def test_confidential_cases_of_others_stay_out_of_a_timeline(pool: Pool) -
     )
     async with transaction(pool) as connection:
         await add_note(connection, 1, kind="note", body="x", occurred_at=NOW, actor_id=None, case_id=4)
-    assert [len(await read_timeline(pool, 1, viewer_id=viewer)) for viewer in (5, 6, None)] == [1, 0, 0]
+    assert [len(await read_timeline(pool, 1, viewer=Viewer(number))) for number in (5, 6)] == [1, 0]
+    assert await read_timeline(pool, 1, viewer=Viewer(6, (), sees_all=True)) == []
+
+
+async def keep_task(pool: Pool, number: int, *, kind: str = "callback", case_id: int | None = None) -> None:
+    """A task of team 4, asked for by 6 and given to 5, with its two events and what was noted at its end."""
+    await pool.execute(
+        "INSERT INTO tasks (id, contact_id, kind, title, assignee_id, requester_id, team_id, case_id, decide_by, due, opened_at)"
+        " VALUES ($1, 1, $2, 'About the warning', 5, 6, 4, $3, $4, $4, $4)",
+        number, kind, case_id, NOW,
+    )  # fmt: skip
+    async with transaction(pool) as connection:
+        _, done = await record(
+            connection,
+            [
+                NewEvent(EventType.TASK_OPENED, NOW, contact_id=1, task_id=number, data={"title": "x"}),
+                NewEvent(EventType.TASK_DONE, NOW, contact_id=1, task_id=number, data={"outcome": "reached"}),
+            ],
+        )
+        await connection.execute("INSERT INTO event_texts (event_id, body) VALUES ($1, 'He cried.')", done)
+
+
+async def test_of_the_tasks_of_others_a_timeline_shows_only_that_there_was_one(pool: Pool) -> None:
+    await keep(pool, 1, name="A")
+    await keep_task(pool, 7)
+    for viewer in (Viewer(5), Viewer(6), Viewer(9, (3, 4)), Viewer(9, (), sees_all=True)):
+        done, opened = await read_timeline(pool, 1, viewer=viewer)
+        assert (done["body"], done["data"], opened["task_title"]) == (
+            "He cried.",
+            {"outcome": "reached"},
+            "About the warning",
+        )
+    rows = await read_timeline(pool, 1, viewer=Viewer(9, (3,)))
+    assert [(row["type"], row["task_id"]) for row in rows] == [("TaskDone", 7), ("TaskOpened", 7)]
+    assert {(row["body"], row["data"], row["task_title"]) for row in rows} == {(None, None, None)}
+    finding = NewEvent(EventType.CHANGED, NOW, contact_id=1, task_id=7, data={"field": "task.evidence"})
+    async with transaction(pool) as connection:
+        await record(connection, [finding])
+    seen = [len(await read_timeline(pool, 1, viewer=viewer)) for viewer in (Viewer(5), Viewer(9, (3,)))]
+    assert seen == [3, 2]
+
+
+async def test_interviews_of_others_are_not_on_a_timeline_at_all(pool: Pool) -> None:
+    await keep(pool, 1, name="A")
+    await keep_task(pool, 7)
+    await keep_task(pool, 8, kind="interview")
+    assert [row["task_id"] for row in await read_timeline(pool, 1, viewer=Viewer(5), limit=3)] == [8, 8, 7]
+    assert [row["task_id"] for row in await read_timeline(pool, 1, viewer=Viewer(9), limit=2)] == [7, 7]
+
+
+async def test_whoever_supervises_does_not_see_the_tasks_of_confidential_cases(pool: Pool) -> None:
+    await keep(pool, 1, name="A")
+    await pool.execute(
+        "INSERT INTO cases (id, kind, title, owner_id, confidential) VALUES (4, 'dispute', 'X', 5, true)"
+    )
+    await keep_task(pool, 7, case_id=4)
+    rows = await read_timeline(pool, 1, viewer=Viewer(9, (), sees_all=True))
+    assert [(row["body"], row["task_title"]) for row in rows] == [(None, None)] * 2
+    assert (await read_timeline(pool, 1, viewer=Viewer(5)))[0]["body"] == "He cried."
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from web.console.event_words import describe_event
 from web.contact_work import ContactInput, change_contact, create_contact, decide_consent, note_contact
 from web.permissions import Permission
 from web.queries.contacts import list_contacts, read_consents, read_ledger, search_contacts
+from web.queries.tasks import as_viewer
 
 
 class ContactModel(BaseModel):
@@ -178,12 +179,12 @@ class NoteInput(BaseModel):
     answer=EventPage,
 )
 async def list_events(call: Call) -> EventPage:
-    """Latest first; what belongs to other people's confidential cases is left out."""
+    """Latest first; what belongs to other people's confidential cases is left out, and what tasks of others say."""
     contact, query = await find_contact(call), call.query
     rows = await read_timeline(
         call.context.pool,
         contact["id"],
-        viewer_id=call.person.id,
+        viewer=as_viewer(call.person),
         before=after_id(query),
         limit=query.limit + 1,
     )

@@ -36,7 +36,7 @@ from web.queries.contacts import (
     search_contacts,
 )
 from web.queries.people import list_users
-from web.queries.tasks import list_tasks_of_contact
+from web.queries.tasks import as_viewer, list_tasks_of_contact
 from web.sentences import translate_error
 from web.words import WORDS
 
@@ -122,7 +122,7 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
     if part != "tasks":
         before = visit.query_number("before")
         rows = await read_timeline(
-            pool, number, viewer_id=visit.person.id, before=before, limit=TIMELINE_PAGE + 1
+            pool, number, viewer=as_viewer(visit.person), before=before, limit=TIMELINE_PAGE + 1
         )
         values |= {
             "events": [(row, describe_event(row)) for row in rows[:TIMELINE_PAGE]],

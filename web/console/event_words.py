@@ -108,6 +108,8 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         "new": _shown(data.get("new")),
         "note": label("note_kind", data.get("kind", "note")),
     }
+    if kind is EventType.TASK_OPENED and row["task_title"] is None:
+        sentence = N_("A task of somebody else")
     return EventLine(icon, tone, _(sentence) % words, _detail(kind, data))
 
 

@@ -19,7 +19,7 @@ from web.i18n import N_
 from web.permissions import Permission
 from web.queries.people import list_candidates
 from web.queries.reasons import read_runs, read_verdict
-from web.queries.tasks import Scope, TaskView, find_task, group_tasks, list_tasks
+from web.queries.tasks import Scope, TaskView, as_viewer, find_task, group_tasks, list_tasks
 from web.sentences import translate_error
 from web.task_moves import make_move, moves_for
 from web.times import local
@@ -80,7 +80,7 @@ async def _task_page(
     pool = visit.context.pool
     events: list[Any] = []
     if task.contact_id is not None:
-        events = list(await read_timeline(pool, task.contact_id, viewer_id=visit.person.id, limit=6))
+        events = list(await read_timeline(pool, task.contact_id, viewer=as_viewer(visit.person), limit=6))
     here = local(visit.now, visit.person.timezone)
     return visit.page(
         "task.html",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from contacts.timeline import Viewer
 from domain.tasks import OPEN_STATES, TaskMove, TaskState, moves_from
 from storage.pool import Pool
 from web.people import Person
@@ -140,6 +141,11 @@ def _views(rows: Sequence[Any], now: datetime) -> list[TaskView]:
 
 def _who(person: Person) -> tuple[int, list[int], bool]:
     return person.id, list(person.teams), person.may(Permission.TASKS_SUPERVISE)
+
+
+def as_viewer(person: Person) -> Viewer:
+    """The person as a timeline asks for it: it shows the same tasks as these queries."""
+    return Viewer(*_who(person))
 
 
 async def list_tasks(
