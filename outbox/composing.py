@@ -30,7 +30,9 @@ _MAIL: Final = IdentityKind.MAIL.value
 
 
 class Composer(Protocol):
-    """Composes the messages of one campaign."""
+    """Composes the messages of one campaign. `wants_fields`: it looks at contacts' own fields."""
+
+    wants_fields: bool
 
     def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
         """Turn claimed rows (outbox.queue.claim) into messages, in order. Never raises for one recipient's sake:
@@ -39,12 +41,15 @@ class Composer(Protocol):
 
 
 class MailComposer:
-    """Composes mail from a compiled plan. `from_address` is the campaign's sender, the envelope's is a VERP."""
+    """Composes mail from a compiled plan. The envelope's sender is a VERP."""
 
     def __init__(
-        self, campaign_id: int, plan: Plan, from_address: str, tokens: TokenKeys, settings: OutboxSettings
+        self, campaign_id: int, plan: Plan, source: MailTemplate, tokens: TokenKeys, settings: OutboxSettings
     ) -> None:
-        domain = from_address.rpartition("@")[2]
+        domain = source.from_address.rpartition("@")[2]
+        self.wants_fields = any(
+            "fields" in part for part in (source.subject, source.preheader, source.html, source.text or "")
+        )
         self._campaign_id = campaign_id
         self._plan = plan
         self._tokens = tokens
@@ -134,7 +139,7 @@ class MailKitchen:
         source = read_source(campaign["source"])
         context = self.context(campaign["id"], campaign["name"], source)
         plan = await self.plan(source, context)
-        return MailComposer(campaign["id"], plan, source.from_address, self._tokens, self._settings)
+        return MailComposer(campaign["id"], plan, source, self._tokens, self._settings)
 
     async def plan(self, source: MailTemplate, context: CampaignContext) -> Plan:
         """Compile a template that was checked (templates.preview) before."""

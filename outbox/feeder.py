@@ -209,7 +209,9 @@ class Feeder:
         if now < feed.look_at or not feed.wants_messages(self._settings):
             return
         lease = self._settings.claim_lease
-        claimed = await claim(connection, self._worker, feed.campaign_id, lease)
+        claimed = await claim(
+            connection, self._worker, feed.campaign_id, lease, fields=feed.composer.wants_fields
+        )
         if claimed is None:
             feed.look_at = monotonic() + self._settings.poll
             return

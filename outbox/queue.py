@@ -78,14 +78,15 @@ async def prepare(connection: Connection) -> None:
 
 
 async def claim(
-    connection: Connection, worker: str, campaign_id: int, lease: float
+    connection: Connection, worker: str, campaign_id: int, lease: float, *, fields: bool = True
 ) -> tuple[int, list[asyncpg.Record]] | None:
     """Claim what is due in one range of a running campaign, for `lease` seconds; None when no range is due.
 
     Gives the range's low end, for `outbox.ranges.close`, and the rows: message_id, attempt, email (the address),
-    tracking_level, contact_id and what templates may know of the contact (name is None when the contact is gone).
+    tracking_level, contact_id and what templates may know of the contact (name is None when the contact is gone);
+    its own `fields`, which take time to read, only when they are wanted.
     """
-    rows = await connection.fetch(statements.CLAIM, worker, campaign_id, lease)
+    rows = await connection.fetch(statements.CLAIM, worker, campaign_id, lease, fields)
     if not rows:
         return None
     return rows[0]["low"], [] if rows[0]["message_id"] is None else rows

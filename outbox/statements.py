@@ -15,7 +15,7 @@ RUNNING: Final = "SELECT id, rate FROM campaigns WHERE state = 'running' AND cha
 CAMPAIGN: Final = "SELECT id, name, source FROM campaigns WHERE id = $1"
 
 #: queued or deferred → claimed, all that is due in one range of a running campaign. $1 worker, $2 campaign, $3 lease
-#: in seconds. Gives the range's `low` with each row; one row without a message when nothing was due in it after all.
+#: in seconds, $4 whether the contacts' own fields are wanted. Gives the range's `low` with each row; one row without a message when nothing was due in it after all.
 #: Locks are taken on ranges, not on rows: whoever comes second takes another range.
 CLAIM: Final = """
 WITH range AS MATERIALIZED (
@@ -39,7 +39,8 @@ WITH range AS MATERIALIZED (
 )
 SELECT n.low, t.message_id, t.attempt, t.address AS email, m.tracking_level,
        coalesce(a.contact_id, t.contact_id) AS contact_id,
-       c.name, c.given_name, c.family_name, c.organisation, c.country, c.language, c.fields
+       c.name, c.given_name, c.family_name, c.organisation, c.country, c.language,
+       CASE WHEN $4 THEN nullif(c.fields, '{}') END AS fields
 FROM noted AS n
   LEFT JOIN taken AS t ON true
   LEFT JOIN messages AS m ON m.id = t.message_id

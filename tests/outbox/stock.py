@@ -79,6 +79,8 @@ async def events(pool: Pool) -> dict[str, int]:
 class PlainComposer:
     """Composes a line for everybody; refuses the contacts in `refused`."""
 
+    wants_fields = False
+
     def __init__(self, campaign_id: int, refused: frozenset[int] = frozenset()) -> None:
         self.campaign_id = campaign_id
         self.refused = refused
