@@ -79,6 +79,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             recorder=recorder,
             kitchen=open_kitchen(settings),
             settings=settings.web_settings,
+            contacts=settings.contacts,
             tracking=settings.tracking,
             router=settings.router,
             enqueue=queue,

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from channels.mail.settings import Encryption, MailSettings
+from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
         None,
         description="The server that takes outgoing mail; when unset, all mail goes to the test mailbox.",
     )
+    contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     router: RouterSettings = Field(default_factory=RouterSettings)

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from contacts.settings import ContactsSettings
 from domain.clock import Clock
 from domain.tokens import TokenKeys
 from outbox.composing import MailKitchen
@@ -49,6 +50,7 @@ class WebContext:
     recorder: Recorder | None  #: started; None in a process that takes no hits
     kitchen: MailKitchen
     settings: WebSettings = field(default_factory=WebSettings)
+    contacts: ContactsSettings = field(default_factory=ContactsSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing

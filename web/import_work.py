@@ -15,7 +15,7 @@ async def begin_import(context: WebContext, name: str, path: Path, user_id: int)
     Raises InvalidInput for a file without a usable line of column names.
     """
     try:
-        number = await create_import(context.pool, name, path, user_id)
+        number = await create_import(context.pool, name, path, user_id, country=context.contacts.country)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

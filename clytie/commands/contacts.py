@@ -58,7 +58,9 @@ async def _import(settings: Settings, file: Path, rejects: Path | None) -> None:
             if number is not None:
                 say("This file was being imported before; it goes on where it stopped.")
             else:
-                number = await create_import(core.pool, file.name, file, None)
+                number = await create_import(
+                    core.pool, file.name, file, None, country=settings.contacts.country
+                )
             report = await _carry_out(core, number)
             await _tell(core, report, rejects)
 

@@ -50,6 +50,14 @@ def test_an_import_tells_what_became_of_each_kind_of_line(run: Run, tmp_path: Pa
     assert "line 3, email: this is not a mail address" in done.stdout
 
 
+def test_phone_numbers_of_an_import_belong_to_the_country_of_the_settings(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("phone,name\n01 99 00 00 01,Claire\n")
+    assert "1 lines were refused" in run("contacts", "import", str(file)).stdout
+    done = run("contacts", "import", str(file), CLYTIE_CONTACTS__COUNTRY="FR")
+    assert "1 contacts are new" in done.stdout, done.stderr
+
+
 def test_a_file_that_is_not_there_is_an_error_in_one_sentence(run: Run) -> None:
     done = run("contacts", "import", "/nowhere.csv")
     assert done.returncode == 1
