@@ -268,6 +268,26 @@ async def test_tasks_of_others_stay_unseen(house: House, pool: Pool, world: Worl
     assert page["items"] == []
 
 
+async def test_a_timeline_says_of_the_tasks_of_others_only_that_they_were(
+    house: House, pool: Pool, world: World
+) -> None:
+    task = world.tasks[0]
+    path = f"/contacts/{world.contacts[0]}/events"
+    outcome = {"result": "interested", "note": "Wants to leave his firm."}
+    rep = await enter(house, "rep")
+    for move in ({"move": "accept"}, {"move": "start"}, {"move": "finish", "outcome": outcome}):
+        await rep.call("POST", f"/tasks/{task}/moves", move)
+    for role, sees in (("rep", True), ("manager", True), ("agent", False), ("marketer", False)):
+        visitor = await enter(house, role)
+        _status, events = await visitor.call("GET", path)
+        (done,) = [one for one in events["items"] if (one["type"], one["task_id"]) == ("TaskDone", task)]
+        assert (done["text"], bool(done["data"])) == ((outcome["note"], True) if sees else (None, False)), (
+            role
+        )
+        page = await visitor.get(f"/contacts/{world.contacts[0]}")
+        assert (outcome["note"] in page.text) is sees, role
+
+
 async def test_confidential_matters_stay_with_their_people(house: House, pool: Pool, world: World) -> None:
     case = await pool.fetchval(
         "INSERT INTO cases (kind, title, confidential, owner_id) VALUES ('dispute', 'Secret', true, $1) RETURNING id",

@@ -9,6 +9,13 @@ from web.console.event_words import describe_event
 from web.i18n import speaking
 
 
+def test_a_task_of_somebody_else_has_no_title_to_tell() -> None:
+    row = dict.fromkeys(("data", "campaign_name", "link_label", "link_url", "task_title", "actor_name"))
+    with speaking("fr"):
+        line = describe_event({**row, "type": EventType.TASK_OPENED.value})
+    assert (line.sentence, line.detail) == ("Une tâche de quelqu'un d'autre", "")
+
+
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
