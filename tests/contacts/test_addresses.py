@@ -17,7 +17,11 @@ from contacts.addresses import read_mail_address, read_phone
 from domain.errors import InvalidInput
 
 CORPORA = Path(os.environ.get("CLYTIE_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
-ISEMAIL = CORPORA / "contacts" / "isemail.json"
+#: addresses as isemail judges them, with how many may be judged otherwise: our own, and isemail's where they lie
+#: beside the checkout (email-validator alone is wrong about nine)
+VECTORS = [(Path(__file__).with_name("vectors.json"), 0)] + [
+    (path, 8) for path in CORPORA.glob("contacts/isemail.json")
+]
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
 
@@ -47,8 +51,8 @@ def test_what_is_no_mail_address_is_refused(written: str) -> None:
         read_mail_address(written)
 
 
-@pytest.mark.skipif(not ISEMAIL.exists(), reason="needs the corpus of isemail's vectors beside the checkout")
-def test_the_vectors_of_isemail_are_judged_as_well_as_by_email_validator() -> None:
+@pytest.mark.parametrize(("path", "mistakes"), VECTORS)
+def test_vectors_are_judged_better_than_by_email_validator_alone(path: Path, mistakes: int) -> None:
     wanted = {
         "ISEMAIL_VALID_CATEGORY": True,
         "ISEMAIL_DNSWARN": True,
@@ -56,10 +60,14 @@ def test_the_vectors_of_isemail_are_judged_as_well_as_by_email_validator() -> No
         "ISEMAIL_RFC5322": False,
         "ISEMAIL_ERR": False,
     }
-    clear = [vector for vector in json.loads(ISEMAIL.read_text()) if vector["category"] in wanted]
-    right = sum(_is_accepted(vector["address"]) is wanted[vector["category"]] for vector in clear)
-    assert len(clear) == 134
-    assert right > 125  # what email-validator alone reaches
+    clear = [vector for vector in json.loads(path.read_text("utf-8")) if vector["category"] in wanted]
+    assert clear
+    wrong = [
+        vector["address"]
+        for vector in clear
+        if _is_accepted(vector["address"]) is not wanted[vector["category"]]
+    ]
+    assert len(wrong) <= mistakes, wrong
 
 
 def _is_accepted(address: str) -> bool:
