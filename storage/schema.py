@@ -164,7 +164,9 @@ identities = Table(
     _moment("created_at", default=True),
     # a mail address is one contact's; a phone number may be shared by the people of an office
     Index("uq_identities_mail", "address", unique=True, postgresql_where=text("kind = 'mail'")),
-    Index("uq_identities_phone", "address", "contact_id", unique=True, postgresql_where=text("kind = 'phone'")),
+    Index(
+        "uq_identities_phone", "address", "contact_id", unique=True, postgresql_where=text("kind = 'phone'")
+    ),
     Index("ix_identities_contact_id", "contact_id"),
 )
 
@@ -395,23 +397,23 @@ deliveries = Table(  # the outbox: a row per recipient, the state machine of dom
     ),
     # No index looks at the state: so the updates on the way to `sent` stay within their page (HOT), and the table
     # does not bloat. What waits is found by delivery_ranges; this one finds whatever did not simply go out.
-    Index(
-        "ix_deliveries_apart", "campaign_id", "reason", postgresql_where=text("reason IS NOT NULL")
-    ),
+    Index("ix_deliveries_apart", "campaign_id", "reason", postgresql_where=text("reason IS NOT NULL")),
     postgresql_with={"fillfactor": "45", "autovacuum_vacuum_scale_factor": "0.05"},
 )
 
-delivery_ranges = Table(  # stretches of a campaign's messages, claimed as one; gone when nothing is left to do
-    "delivery_ranges",
-    metadata,
-    Column("low", BigInteger, primary_key=True, autoincrement=False),
-    Column("high", BigInteger, nullable=False),
-    Column("campaign_id", Integer, nullable=False),
-    Column("ready_at", DateTime(timezone=True)),  # from then on something may be claimed
-    Column("lease_until", DateTime(timezone=True)),  # from then on a lease may have run out
-    Index("ix_delivery_ranges_ready", "campaign_id", "ready_at", "low"),
-    Index("ix_delivery_ranges_leased", "lease_until"),
-    postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
+delivery_ranges = (
+    Table(  # stretches of a campaign's messages, claimed as one; gone when nothing is left to do
+        "delivery_ranges",
+        metadata,
+        Column("low", BigInteger, primary_key=True, autoincrement=False),
+        Column("high", BigInteger, nullable=False),
+        Column("campaign_id", Integer, nullable=False),
+        Column("ready_at", DateTime(timezone=True)),  # from then on something may be claimed
+        Column("lease_until", DateTime(timezone=True)),  # from then on a lease may have run out
+        Index("ix_delivery_ranges_ready", "campaign_id", "ready_at", "low"),
+        Index("ix_delivery_ranges_leased", "lease_until"),
+        postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
+    )
 )
 
 # The event spine ----------------------------------------------------------------------------------------------------
