@@ -9,11 +9,11 @@ from typing import Any, Final
 import asyncpg
 from aiohttp import web
 
+from contacts.addresses import read_mail_address
 from domain.clock import SystemClock
 from domain.errors import InvalidInput, NotFound
 from storage.house_clock import advance_clock as move_clock
 from storage.pool import Pool, transaction
-from web.addresses import read_address
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.first_link import find_invitation, has_administrator, use_link
@@ -181,7 +181,7 @@ async def _make_user(visit: Visit, pool: Pool, secret: str, user_id: int | None)
     name = visit.text("name", longest=200)
     if not name:
         raise InvalidInput("name", N_("The name is missing."), N_("Write the name colleagues know you by."))
-    email = read_address(visit.text("email", longest=320))
+    email = read_mail_address(visit.text("email", longest=320))
     check_password(visit.fields.get("password", ""))
     hashed = await hash_password(visit.fields["password"])
     try:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import asyncpg
 from aiohttp import web
 
+from contacts.addresses import read_mail_address
 from domain.errors import ClytieError, InvalidInput, NotFound
 from storage.pool import transaction
-from web.addresses import read_address
 from web.console.pages import page
 from web.console.visit import Visit
 from web.first_link import make_invitation
@@ -78,7 +78,7 @@ async def invite(visit: Visit) -> web.StreamResponse:
     pool = visit.context.pool
     try:
         name, role = _name(visit), _role(visit)
-        email = read_address(visit.text("email", longest=320))
+        email = read_mail_address(visit.text("email", longest=320))
         try:
             user_id = await pool.fetchval(_NEW_USER, name, email, role, visit.language)
         except asyncpg.UniqueViolationError as error:
