@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("clytie")
 
 # The settings of whoever runs the tests, a real database among them, are none of the tests' business.
 for _name in [name for name in os.environ if name.startswith("CLYTIE_")]:
-    if not _name.startswith("CLYTIE_TEST_") and _name != "CLYTIE_REQUIRE_ALL":
+    if not _name.startswith("CLYTIE_TEST_") and _name not in ("CLYTIE_REQUIRE_ALL", "CLYTIE_CORPORA"):
         del os.environ[_name]
 
 _redis_numbers = itertools.cycle(range(1, 16))

@@ -17,7 +17,7 @@ from typing import Final
 import asyncpg
 from aiohttp import web
 
-from contacts.consent import grant, withdraw
+from contacts.consent import grant, hold_contacts, withdraw
 from domain.clock import Clock
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.tokens import TokenKeys, TokenUse
@@ -141,13 +141,13 @@ class Preferences:
         now = self._clock.now()
         changed = False
         async with transaction(self._pool) as connection:
+            await hold_contacts(connection, {recipient.contact_id})  # merges take their locks in this order
             for _look in range(2):
                 standing = {
                     row["purpose"]: row for row in await connection.fetch(_LOCK, recipient.contact_id)
                 }
-                for purpose in sorted(
-                    wanted
-                ):  # as imports do, so that neither waits for the other in a circle
+                # In order, as imports do, so that neither waits for the other in a circle.
+                for purpose in sorted(wanted):
                     state = ConsentState.GRANTED if wanted[purpose] else ConsentState.WITHDRAWN
                     held = standing.get(purpose)
                     if held is not None and held["state"] == state:

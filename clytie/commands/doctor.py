@@ -22,7 +22,7 @@ from clytie.services.supervisor import ServiceUrls
 from clytie.settings import Settings, load_settings
 from domain.errors import ClytieError
 
-_LEAST_POSTGRESQL: Final = 150000
+_LEAST_POSTGRESQL: Final = 180000
 _LEAST_DISK: Final = 1 << 30
 
 
@@ -118,7 +118,7 @@ async def _postgres(urls: ServiceUrls) -> Finding:
         "PostgreSQL",
         number >= _LEAST_POSTGRESQL,
         f"version {number // 10000}.{number % 10000}, schema {schema}",
-        "Upgrade PostgreSQL to version 15 or newer.",
+        "Upgrade PostgreSQL to version 18 or newer.",
     )
 
 
