@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from campaigns.audience import Audience, load_condition, select_audience
 from campaigns.drafts import Campaign, load_campaign
@@ -23,7 +22,7 @@ from outbox.composing import MailKitchen, read_source
 from outbox.ranges import range_size
 from outbox.statements import MAKE_RANGES
 from storage.announce import Announcer
-from storage.pool import Connection, Pool, transaction
+from storage.pool import DATABASE_AWAY, Connection, Pool, transaction
 from templates.context import Refusal
 from templates.plan import Plan
 from templates.preview import preview
@@ -32,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: Columns of contacts that templates speak of; `contact.email` is the address itself.
 _COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation", "country", "language"})
+#: What a launch looks at before it locks the campaign.
+_TRIED: Final = ("name", "source", "segment_id", "purpose", "tracking_policy")
 _CHUNK: Final = 5000
 _SAMPLES: Final = 5
 _CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
@@ -70,27 +71,33 @@ class LaunchCheck:
 async def check_launch(pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock) -> LaunchCheck:
     """Tell whether a campaign can be launched. Raises NotFound, Conflict and InvalidInput (template, segment,
     fields that recipients lack) as `launch` does; changes nothing."""
-    plan, _ = await _try_plan(pool, campaign_id, kitchen, clock)
-    async with transaction(pool) as connection:
-        campaign = await _load_draft(connection, campaign_id)
-        recipients = await _check_recipients(connection, plan, await _audience(connection, campaign, clock))
-    return LaunchCheck(recipients, plan.warnings)
+    checked, _ = await _check(pool, campaign_id, kitchen, clock)
+    return checked
 
 
 async def request_launch(
     pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
 ) -> LaunchCheck:
     """Check a campaign and leave the launch to a worker. Raises as `check_launch` does."""
-    checked = await check_launch(pool, campaign_id, kitchen, clock)
-    noted = await pool.fetchval(
-        "UPDATE campaigns SET launch_at = now(), launch_error = NULL WHERE id = $1 AND state = 'draft' RETURNING id",
-        campaign_id,
-    )
-    if noted is None:
-        raise Conflict("The campaign was launched or cancelled in the meantime.")
+    checked, tried = await _check(pool, campaign_id, kitchen, clock)
+    async with transaction(pool) as connection:
+        await _lock_as_tried(connection, tried)
+        await connection.execute(
+            "UPDATE campaigns SET launch_at = now(), launch_error = NULL WHERE id = $1", campaign_id
+        )
     if announcer is not None:
         announcer.touch()
     return checked
+
+
+async def _check(
+    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock
+) -> tuple[LaunchCheck, Campaign]:
+    """What `check_launch` does; gives the draft that was checked, too."""
+    plan, tried = await _try_plan(pool, campaign_id, kitchen, clock)
+    async with transaction(pool) as connection:
+        recipients = await _check_recipients(connection, plan, await _audience(connection, tried, clock))
+    return LaunchCheck(recipients, plan.warnings), tried
 
 
 async def launch(
@@ -102,18 +109,18 @@ async def launch(
     *,
     checked: bool = False,
 ) -> int:
-    """Launch a draft now; gives the number of recipients. `checked`: `check_launch` has just found nothing, and
-    nobody can have changed the draft since.
+    """Launch a draft now; gives the number of recipients. `checked`: it was requested (`request_launch`) after a
+    check that found nothing, and cannot have been changed since.
 
-    Raises NotFound, Conflict (launched already), and InvalidInput for a template that cannot be used, a missing
-    segment, an audience without anybody, or fields that the template prints and recipients lack (with counts).
+    Raises NotFound, Conflict (launched already, changed while it was looked at, request withdrawn), and
+    InvalidInput for a template that cannot be used, a missing segment, an audience without anybody, or fields that
+    the template prints and recipients lack (with counts).
     """
-    plan, source = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
+    plan, tried = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
     async with transaction(pool) as connection:
-        await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", campaign_id)
-        campaign = await _load_draft(connection, campaign_id)
-        if campaign.source != source:
-            raise Conflict(f"The campaign “{campaign.name}” was changed while it was being launched.")
+        campaign = await _lock_as_tried(connection, tried)
+        if checked and campaign.launch_at is None:
+            raise Conflict(f"The launch of “{campaign.name}” was called off.")
         audience = await _audience(connection, campaign, clock)
         if not checked:
             await _check_recipients(connection, plan, audience)
@@ -141,7 +148,9 @@ async def launch(
 async def launch_due(
     pool: Pool, kitchen: MailKitchen, clock: Clock, announcer: Announcer | None = None
 ) -> list[int]:
-    """Launch what was requested; a refusal is noted on the campaign. Gives the ids that were launched."""
+    """Launch what was requested; a refusal is noted on the campaign. Gives the ids that were launched.
+
+    Raises what the database raises when it is away; one campaign that breaks holds up no other."""
     launched = []
     for row in await pool.fetch(
         "SELECT id FROM campaigns WHERE state = 'draft' AND launch_at <= now() ORDER BY launch_at"
@@ -150,18 +159,28 @@ async def launch_due(
             await launch(pool, row["id"], kitchen, clock, announcer, checked=True)
         except Conflict:
             continue  # a twin was faster, or somebody cancelled
+        except DATABASE_AWAY:
+            raise
         except ClytieError as error:
             log.warning("campaign %s was not launched: %s", row["id"], error)
-            await pool.execute(
-                "UPDATE campaigns SET launch_at = NULL, launch_error = $2 WHERE id = $1 AND state = 'draft'",
-                row["id"],
-                str(error),
-            )
-            if announcer is not None:
-                announcer.touch()
+            await _note_refusal(pool, row["id"], str(error), announcer)
+        except Exception as error:
+            log.exception("launching campaign %s broke", row["id"])
+            words = f"The launch broke: {str(error) or type(error).__name__}"
+            await _note_refusal(pool, row["id"], words[:500], announcer)
         else:
             launched.append(row["id"])
     return launched
+
+
+async def _note_refusal(pool: Pool, campaign_id: int, words: str, announcer: Announcer | None) -> None:
+    await pool.execute(
+        "UPDATE campaigns SET launch_at = NULL, launch_error = $2 WHERE id = $1 AND state = 'draft'",
+        campaign_id,
+        words,
+    )
+    if announcer is not None:
+        announcer.touch()
 
 
 async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
@@ -170,11 +189,19 @@ async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
     return campaign
 
 
+async def _lock_as_tried(connection: Connection, tried: Campaign) -> Campaign:
+    """Lock a draft whose plan was made. Raises Conflict when it is none any more, or says something else by now."""
+    await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", tried.id)
+    campaign = await _load_draft(connection, tried.id)
+    if any(getattr(campaign, name) != getattr(tried, name) for name in _TRIED):
+        raise Conflict(f"“{tried.name}” was changed in the meantime. Look at it and launch it again.")
+    return campaign
+
+
 async def _try_plan(
     pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, *, checked: bool = False
-) -> tuple[Plan, Mapping[str, Any]]:
-    """The campaign's plan, after it was tried on some recipients in a process that can be killed, and the source
-    that it was made from."""
+) -> tuple[Plan, Campaign]:
+    """The campaign's plan, after it was tried on some recipients in a process that can be killed, and the draft."""
     async with pool.acquire() as connection:
         campaign = await _load_draft(connection, campaign_id)
         source = read_source(campaign.source)
@@ -187,7 +214,7 @@ async def _try_plan(
             )
     if not checked:
         await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
-    return await kitchen.plan(source, context), campaign.source
+    return await kitchen.plan(source, context), campaign
 
 
 async def _audience(connection: Connection, campaign: Campaign, clock: Clock) -> Audience:

@@ -27,6 +27,7 @@ class CampaignMove(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     COMPLETE = "complete"
+    REOPEN = "reopen"  #: one of its messages is queued again
 
 
 _S = CampaignState
@@ -38,6 +39,7 @@ CAMPAIGN_MOVES: Final[Mapping[CampaignMove, tuple[frozenset[CampaignState], Camp
     CampaignMove.RESUME: (frozenset({_S.PAUSED}), _S.RUNNING),
     CampaignMove.CANCEL: (frozenset({_S.DRAFT, _S.RUNNING, _S.PAUSED}), _S.CANCELLED),
     CampaignMove.COMPLETE: (frozenset({_S.RUNNING}), _S.DONE),
+    CampaignMove.REOPEN: (frozenset({_S.DONE}), _S.RUNNING),
 }
 
 

@@ -75,8 +75,11 @@ DELIVERY_MOVES: Final[Mapping[tuple[DeliveryState, DeliveryState], frozenset[Mov
     (DeliveryState.SENDING, DeliveryState.DEFERRED): frozenset({Mover.SENDER}),
     (DeliveryState.SENDING, DeliveryState.REJECTED): frozenset({Mover.SENDER}),
     (DeliveryState.SENDING, DeliveryState.UNCERTAIN): frozenset({Mover.SENDER, Mover.SWEEPER}),
-    (DeliveryState.UNCERTAIN, DeliveryState.SENT): frozenset({Mover.CALLBACK, Mover.PERSON}),
-    (DeliveryState.UNCERTAIN, DeliveryState.REJECTED): frozenset({Mover.CALLBACK, Mover.PERSON}),
+    # The sender's, when the answer comes after all: later than the lease, to the worker that holds the attempt.
+    (DeliveryState.UNCERTAIN, DeliveryState.SENT): frozenset({Mover.SENDER, Mover.CALLBACK, Mover.PERSON}),
+    (DeliveryState.UNCERTAIN, DeliveryState.REJECTED): frozenset(
+        {Mover.SENDER, Mover.CALLBACK, Mover.PERSON}
+    ),
     (DeliveryState.UNCERTAIN, DeliveryState.QUEUED): frozenset({Mover.PERSON}),
     (DeliveryState.QUEUED, DeliveryState.CANCELLED): frozenset({Mover.PERSON}),
     (DeliveryState.CLAIMED, DeliveryState.CANCELLED): frozenset({Mover.PERSON}),

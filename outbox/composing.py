@@ -65,7 +65,9 @@ class MailComposer:
 
     def _compose(self, row: Any, now: datetime) -> Claimed:
         message_id, address = row["message_id"], row["email"]
-        claimed = Claimed(message_id, row["attempt"], self._campaign_id, row["contact_id"], address, _MAIL)
+        claimed = Claimed(
+            message_id, row["attempt"], row["claim"], self._campaign_id, row["contact_id"], address, _MAIL
+        )
         if row["name"] is None:
             claimed.refusal = "contact_gone"
             return claimed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,7 @@ class Feed:
     look_at: float = 0.0  #: when to ask the queue again, after it gave nothing
     allowance: int = 0
     opens: float = 0.0
+    claims: int = 0  #: how many ranges were claimed: every second time the one that became due last
 
     def wants_messages(self, settings: OutboxSettings) -> bool:
         """Whether to claim more now."""
@@ -51,7 +53,10 @@ class Feed:
         return min(self.allowance, len(self.ready)) if now >= self.opens else 0
 
     def take(self, count: int, now: float) -> tuple[list[Claimed], list[Claimed]]:
-        """Take up to `count` messages to mark; the second list are those whose claim is over."""
+        """Take up to `count` messages to mark; the second list are those whose claim is over.
+
+        Those are forgotten and not released, which would take a statement: the sweeper finds them.
+        """
         good: list[Claimed] = []
         late: list[Claimed] = []
         count = min(count, self.available(now))
@@ -61,3 +66,26 @@ class Feed:
         if self.rate is not None:
             self.allowance -= len(good)
         return good, late
+
+    def drop_late(self, now: float) -> list[Claimed]:
+        """Forget the messages whose claim is over; gives them. Claims wait in the order of their ends."""
+        late = []
+        while self.ready and self.ready[0][1] <= now:
+            late.append(self.ready.popleft()[0])
+        return late
+
+    def aging(self, now: float, lease: float) -> list[Claimed]:
+        """What to claim for longer: everything, once the first claim has half of its `lease` seconds behind it."""
+        if not self.ready or self.ready[0][1] - now > lease / 2:
+            return []
+        return [row for row, until in self.ready if until > now]
+
+    def renewed(self, asked: Sequence[Claimed], ids: set[int], until: float) -> list[Claimed]:
+        """Of the messages `asked` for, these `ids` are ours `until` then; forgets and gives the others."""
+        waiting = {id(row) for row in asked}
+        lost = [row for row, _ in self.ready if id(row) in waiting and row.message_id not in ids]
+        gone = {id(row) for row in lost}
+        self.ready = deque(
+            (row, until if id(row) in waiting else end) for row, end in self.ready if id(row) not in gone
+        )
+        return lost

@@ -19,7 +19,7 @@ from domain.messages import ChannelKind
 from outbox import metrics, ranges, statements
 from outbox.composing import Composer
 from outbox.feed import Feed
-from outbox.queue import Claimed, Lot, claim, monotonic, prepare, release, reserve
+from outbox.queue import Claimed, Lot, claim, monotonic, prepare, release, renew, reserve
 from outbox.settings import OutboxSettings
 from storage.pool import Connection, Pool
 
@@ -196,21 +196,41 @@ class Feeder:
             self._feeds[campaign_id].rate = rate
 
     async def release(self, connection: Connection, rows: list[Claimed]) -> None:
-        """Give rows back that will not be sent."""
-        if not rows:
-            return
-        await release(connection, self._worker, rows)
+        """Give rows back that will not be sent. When that fails, the sweeper finds them."""
+        try:
+            await release(connection, self._worker, rows)
+        finally:
+            self.forget(rows)
+
+    def forget(self, rows: list[Claimed]) -> None:
+        """These rows are not ours any more."""
         for row in rows:
             self.finish(row.lot)
 
+    async def _renew(self, connection: Connection, feed: Feed) -> None:
+        """Claim for longer what has waited long: behind a slow server or a slow pace, or during a rest."""
+        now, lease = monotonic(), self._settings.claim_lease
+        if aging := feed.aging(now, lease):
+            kept = await renew(connection, self._worker, aging, lease)
+            self.forget(feed.renewed(aging, kept, now + lease))
+
     async def _fill(self, connection: Connection, feed: Feed) -> None:
-        """Claim and compose for one campaign."""
+        """Claim and compose for one campaign. What ran out is forgotten first: it may come again."""
+        now = monotonic()
+        self.forget(feed.drop_late(now))
+        await self._renew(connection, feed)
         now = monotonic()
         if now < feed.look_at or not feed.wants_messages(self._settings):
             return
         lease = self._settings.claim_lease
+        feed.claims += 1
         claimed = await claim(
-            connection, self._worker, feed.campaign_id, lease, fields=feed.composer.wants_fields
+            connection,
+            self._worker,
+            feed.campaign_id,
+            lease,
+            fields=feed.composer.wants_fields,
+            last=feed.claims % 2 == 0,
         )
         if claimed is None:
             feed.look_at = monotonic() + self._settings.poll

@@ -36,6 +36,7 @@ class Claimed:
 
     message_id: int
     attempt: int  #: attempts so far
+    claim: int  #: the number of the claim
     campaign_id: int
     contact_id: int
     address: str
@@ -52,6 +53,9 @@ class Result:
     outcome: Outcome
     delay: float | None = None  #: seconds until the next attempt, for a deferred one
     given_up: bool = False
+    claim: int | None = (
+        None  #: counts only under this claim, for a row that may have been marked and is not written
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +82,23 @@ async def prepare(connection: Connection) -> None:
 
 
 async def claim(
-    connection: Connection, worker: str, campaign_id: int, lease: float, *, fields: bool = True
+    connection: Connection,
+    worker: str,
+    campaign_id: int,
+    lease: float,
+    *,
+    fields: bool = True,
+    last: bool = False,
 ) -> tuple[int, list[asyncpg.Record]] | None:
     """Claim what is due in one range of a running campaign, for `lease` seconds; None when no range is due.
+    `last`: in the range that became due last, where messages are tried again.
 
-    Gives the range's low end, for `outbox.ranges.close`, and the rows: message_id, attempt, email (the address),
-    tracking_level, contact_id and what templates may know of the contact (name is None when the contact is gone);
-    its own `fields`, which take time to read, only when they are wanted.
+    Gives the range's low end, for `outbox.ranges.close`, and the rows: message_id, attempt, claim, email (the
+    address), tracking_level, contact_id and what templates may know of the contact (name is None when the contact
+    is gone); its own `fields`, which take time to read, only when they are wanted.
     """
-    rows = await connection.fetch(statements.CLAIM, worker, campaign_id, lease, fields)
+    statement = statements.CLAIM_LAST if last else statements.CLAIM_FIRST
+    rows = await connection.fetch(statement, worker, campaign_id, lease, fields)
     if not rows:
         return None
     return rows[0]["low"], [] if rows[0]["message_id"] is None else rows
@@ -99,11 +111,17 @@ async def settle_and_mark(
     wanted: Sequence[Claimed],
     lease: float,
     now: datetime,
+    *,
+    repeated: bool = False,
 ) -> Step:
     """Settle `results` and mark `wanted` for `lease` seconds, in one statement; `now` is the business time.
 
-    Safe to repeat with the same arguments when the answer was lost.
+    When the answer was lost, it may be done again with the same rows and `repeated`: what was marked the first
+    time is told then. Never with rows of which an answer said that they are marked, and never with two claims of
+    one message.
     """
+    results = sorted(results, key=_result_key)
+    wanted = sorted(wanted, key=_row_key)
     outcomes = [result.outcome for result in results]
     rows = await connection.fetch(
         statements.SETTLE_AND_MARK,
@@ -124,6 +142,9 @@ async def settle_and_mark(
         _texts([row.refusal or "" for row in wanted]),
         lease,
         now,
+        _alike([row.claim for row in wanted]),
+        repeated,
+        _texts(["" if result.claim is None else str(result.claim) for result in results]),
     )
     step = Step(settled=int(rows.pop()[1]))
     for message_id, reason in rows:
@@ -132,6 +153,14 @@ async def settle_and_mark(
         else:
             step.refused[message_id] = reason
     return step
+
+
+def _result_key(result: Result) -> int:
+    return result.outcome.key
+
+
+def _row_key(row: Claimed) -> int:
+    return row.message_id
 
 
 def _each(values: Sequence[int]) -> str:
@@ -168,9 +197,20 @@ def _state(result: Result) -> str:
 
 
 async def release(connection: Connection, worker: str, rows: Sequence[Claimed]) -> None:
-    """Give claimed rows back to the queue; those that are not ours any more stay as they are."""
+    """Give claimed rows back to the queue; those whose claim is over stay as they are."""
     if rows:
-        await connection.execute(statements.RELEASE, worker, [row.message_id for row in rows])
+        await connection.execute(statements.RELEASE, worker, *_claims(rows))
+
+
+async def renew(connection: Connection, worker: str, rows: Sequence[Claimed], lease: float) -> set[int]:
+    """Make claims last for `lease` seconds from now; gives the ids of those that were not over."""
+    found = await connection.fetch(statements.RENEW, worker, *_claims(rows), lease)
+    return {row["message_id"] for row in found}
+
+
+def _claims(rows: Sequence[Claimed]) -> tuple[list[int], list[int]]:
+    rows = sorted(rows, key=_row_key)
+    return [row.message_id for row in rows], [row.claim for row in rows]
 
 
 async def reserve(connection: Connection, campaign_id: int, count: int, rate: float) -> float:

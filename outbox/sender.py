@@ -12,6 +12,7 @@ the channel, and withdrawn from it where it still waits; a result that comes aft
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 #: Steps that may be under way at a time: while one waits for its commit, the other settles and marks.
 _STEPPERS: Final = 2
+#: Seconds after the grace for settling and releasing.
+_ENDING: Final = 6.0
 
 
 def worker_name() -> str:
@@ -100,29 +103,54 @@ class Sender:
                 raise error
 
     async def _wind_down(self, feeder: asyncio.Task[None], steppers: set[asyncio.Task[None]]) -> None:
-        """Let the channel finish, interrupt it when it takes too long, settle the last results."""
-        grace = self._settings.stop_grace
+        """Let the channel finish, interrupt it when it takes too long, settle the last results.
+
+        Takes `stop_grace` seconds and `_ENDING` at most: half of the grace for the channel to finish by itself, the
+        other half to finish what it is writing.
+        """
+        began, grace = monotonic(), self._settings.stop_grace
+
+        def left(seconds: float) -> float:
+            return max(0.0, began + seconds - monotonic())
+
         self._feeder.stop()
         self._step_due.set()
-        await asyncio.wait(steppers, timeout=grace)
+        await asyncio.wait({feeder, *steppers}, timeout=grace / 2)
         deliveries = set(self._deliveries)
         for task in deliveries:
             task.cancel()
         if deliveries:
-            await asyncio.wait(deliveries, timeout=grace)
+            await asyncio.wait(deliveries, timeout=left(grace))
         self._step_due.set()
-        await asyncio.wait({feeder, *steppers}, timeout=min(grace, 5))
+        await asyncio.wait({feeder, *steppers}, timeout=left(grace + _ENDING / 2))
         for task in (feeder, *steppers):
             task.cancel()
         await asyncio.wait({feeder, *steppers})
-        await self._feeder.give_back()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left(grace + _ENDING)):
+                await self._settle_rest()
+                await self._feeder.give_back()
+
+    async def _settle_rest(self) -> None:
+        """Settle what no stepper settled; what cannot be settled now becomes uncertain when its lease is over."""
+        while not self._window.is_empty():
+            before = self._window.marked + self._window.marking
+            try:
+                async with self._pool.acquire(timeout=2) as connection:
+                    await prepare(connection)
+                    await self._step(connection)
+            except Exception:
+                log.exception("the last results could not be settled")
+                return
+            if self._window.marked + self._window.marking == before:
+                return  # a delivery that does not end
 
     # --- steps ----------------------------------------------------------------------------------------
 
     def _consider(self) -> None:
         """Have a step done when it is worth its while or nothing else is going on, else in a little while."""
         window = self._window
-        done = len(window.outcomes)
+        done = len(window.outcomes) + len(window.disowned)
         movable = min(self._feeder.ready(), window.room(self._breaker.room(monotonic())))
         if done >= window.part or movable >= window.part or ((done or movable) and window.quiet):
             self._step_due.set()
@@ -161,9 +189,13 @@ class Sender:
                         pause = 0.1
             except DATABASE_AWAY as error:
                 log.warning("the outbox cannot settle: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2)
-                self._step_due.set()
+            except Exception:
+                log.exception("a step of the outbox broke")  # what is known must be settled all the same
+            else:
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2)
+            self._step_due.set()
 
     def _finished(self) -> bool:
         return self._stopping and not self._deliveries and self._window.is_empty()
@@ -173,17 +205,24 @@ class Sender:
         window = self._window
         wanted, late = self._choose()
         portion = window.begin(wanted)
-        if not portion.outcomes and not portion.wanted:
+        self._feeder.forget(late)
+        if not portion:
             self._schedule()
-            await self._feeder.release(connection, late)
             return
         results = [self._result(outcome) for outcome in portion.outcomes]
+        results += [_interrupted(row) for row in portion.disowned]
         lease = self._settings.sending_lease
         began = monotonic()
         try:
             with metrics.STEP_SECONDS.time():
                 step = await settle_and_mark(
-                    connection, self.worker, results, portion.wanted, lease, self._clock.now()
+                    connection,
+                    self.worker,
+                    results,
+                    portion.wanted,
+                    lease,
+                    self._clock.now(),
+                    repeated=portion.doubtful,
                 )
         except BaseException:
             window.fail(portion)
@@ -198,8 +237,8 @@ class Sender:
         self._announcer.touch()
         self._feeder.nudge()
         self._schedule()
-        await self._let_go(connection, lost, doubtful=portion.doubtful)
-        await self._feeder.release(connection, late)
+        if lost:
+            await self._let_go(connection, lost, doubtful=portion.doubtful)
 
     def _choose(self) -> tuple[list[Claimed], list[Claimed]]:
         """Pick what to mark; the second list are claims that ran out."""
@@ -213,7 +252,7 @@ class Sender:
 
     async def _let_go(self, connection: Connection, rows: list[Claimed], *, doubtful: bool) -> None:
         """Rows that were not marked, because their claim ran out or their campaign does not run."""
-        if rows and doubtful:
+        if doubtful:
             self._window.disown(rows, counted=False)
             await release(connection, self.worker, rows)
         else:
@@ -291,3 +330,9 @@ class Sender:
         done = len(window.outcomes)
         if done == 1 or done == window.part or not window.on_wire:
             self._consider()
+
+
+def _interrupted(row: Claimed) -> Result:
+    """The result of a row that may have been marked and will not be written now."""
+    outcome = Outcome(row.message_id, row.attempt + 1, DeliveryState.DEFERRED, reason=INTERRUPTED)
+    return Result(outcome, 1.0, claim=row.claim)

@@ -52,7 +52,9 @@ class OutboxSettings(BaseModel):
     )
     poll: _Seconds = Field(default=1, description="seconds between looks at the queue when nothing rings")
     stop_grace: _Seconds = Field(
-        default=20, description="seconds that messages under way have to finish when the worker stops"
+        default=8,
+        description="seconds that messages under way have to finish when the worker stops; "
+        "settling and releasing what is left takes up to 6 more",
     )
     organisation: str = Field(
         default="",

@@ -15,19 +15,24 @@ RUNNING: Final = "SELECT id, rate FROM campaigns WHERE state = 'running' AND cha
 CAMPAIGN: Final = "SELECT id, name, source FROM campaigns WHERE id = $1"
 
 #: queued or deferred → claimed, all that is due in one range of a running campaign. $1 worker, $2 campaign, $3 lease
-#: in seconds, $4 whether the contacts' own fields are wanted. Gives the range's `low` with each row; one row without a message when nothing was due in it after all.
-#: Locks are taken on ranges, not on rows: whoever comes second takes another range.
-CLAIM: Final = """
+#: in seconds, $4 whether the contacts' own fields are wanted. Gives the range's `low` with each row; one row without a
+#: message when nothing was due in it after all. Locks are taken on ranges, not on rows: whoever comes second takes
+#: another range.
+#:
+#: Each claim of a row has a number, by which it is known from then on: a worker that claims a row again after its
+#: lease ran out can still hold the older claim, and has to be told apart from itself.
+_CLAIM: Final = """
 WITH range AS MATERIALIZED (
     SELECT low, high FROM delivery_ranges
     WHERE campaign_id = $2 AND ready_at <= now() AND EXISTS (SELECT FROM campaigns WHERE id = $2 AND state = 'running')
-    ORDER BY ready_at, low LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY {order} LIMIT 1 FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE deliveries AS d SET state = 'claimed', worker = $1, lease_until = now() + make_interval(secs => $3)
+    UPDATE deliveries AS d
+    SET state = 'claimed', claim = d.claim + 1, worker = $1, lease_until = now() + make_interval(secs => $3)
     FROM range AS r
     WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2
       AND (d.state = 'queued' OR d.state = 'deferred' AND d.not_before <= now())
-    RETURNING d.message_id, d.attempt, d.contact_id, d.address
+    RETURNING d.message_id, d.attempt, d.claim, d.contact_id, d.address
 ), noted AS (
     UPDATE delivery_ranges AS r
     SET lease_until = least(r.lease_until, now() + make_interval(secs => $3)),
@@ -37,10 +42,10 @@ WITH range AS MATERIALIZED (
     FROM range WHERE r.low = range.low
     RETURNING r.low
 )
-SELECT n.low, t.message_id, t.attempt, t.address AS email, m.tracking_level,
+SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, m.tracking_level,
        coalesce(a.contact_id, t.contact_id) AS contact_id,
        c.name, c.given_name, c.family_name, c.organisation, c.country, c.language,
-       CASE WHEN $4 THEN nullif(c.fields, '{}') END AS fields
+       CASE WHEN $4 THEN nullif(c.fields, '{{}}') END AS fields
 FROM noted AS n
   LEFT JOIN taken AS t ON true
   LEFT JOIN messages AS m ON m.id = t.message_id
@@ -48,46 +53,59 @@ FROM noted AS n
   LEFT JOIN contacts AS c ON c.id = coalesce(a.contact_id, t.contact_id)
 """
 
+#: The range that became due first, or last: the messages that come back after a refusal are due later than all that
+#: were never tried, so that half of the claims go to them however long the queue is.
+CLAIM_FIRST: Final = _CLAIM.format(order="ready_at, low")
+CLAIM_LAST: Final = _CLAIM.format(order="ready_at DESC, low DESC")
+
 #: Settles the results of the last batch (sending → sent, deferred, rejected, uncertain) and marks the next rows
 #: (claimed → sending, or → rejected when the recipient may not be written to), with the events of both.
 #:
 #: $1 worker. Results: $2 message ids, $3 attempts, $4 states, $5 reasons, $6 replies, $7 seconds until the next
 #: attempt, $8 event types (none: no event). To mark: $9 message ids, $10 attempts so far, $11 campaign ids,
 #: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
-#: was). $16 lease in seconds, $17 the business time.
+#: was). $16 lease in seconds, $17 the business time, $18 the numbers of the claims, $19 whether these rows repeat a
+#: statement that got no answer, $20 for results that count under one claim only: its number.
 #:
 #: A list is one text, joined by U+001F; an empty part is null. That is less work for both sides than arrays, most of
 #: all because a list whose parts are all alike is given as one part (attempts, states, campaigns, kinds), and a list
 #: of nulls as nothing.
 #:
-#: A result counts only for the attempt that it belongs to. A row is marked only under an unexpired lease of this
-#: worker, and while its campaign runs: FOR SHARE makes a pause wait for this statement, and this statement look
-#: again after a pause. `sending` with the new attempt's number is a row that we marked and never heard back
-#: about, because the connection to the database broke; nothing of it was written.
+#: A result counts only for the attempt that it belongs to; that a message was taken or refused for good is believed
+#: even when its lease ran out and it counts as uncertain.
+#:
+#: A row is marked only under an unexpired lease of this worker, for the claim with this number, and while its campaign
+#: runs: FOR SHARE makes a pause wait for this statement, and this statement look again after a pause. When a
+#: statement is repeated, `sending` under the same claim is a row that it marked the first time; nothing of it was
+#: written, because only rows of an answered statement are handed to the channel.
+#:
+#: Rows come sorted by id and are locked in this order (as SWEEP and WITHDRAW do).
 _SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({3}::smallint[])[1]) AS attempt, coalesce(state, ({4})[1]) AS state,
-           reason, reply, delay, coalesce(event, ({8})[1]) AS event
-    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8})
-      AS r(message_id, attempt, state, reason, reply, delay, event)
+           reason, reply, delay, coalesce(event, ({8})[1]) AS event, claim
+    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8}, {20}::int[])
+      AS r(message_id, attempt, state, reason, reply, delay, event, claim)
 ), settled AS (
     UPDATE deliveries AS d
     SET state = r.state, reason = r.reason, reply = r.reply, worker = NULL, lease_until = NULL,
         not_before = now() + make_interval(secs => r.delay),
         settled_at = CASE WHEN r.state <> 'deferred' THEN now() END
     FROM results AS r
-    WHERE d.message_id = r.message_id AND d.state = 'sending' AND d.worker = $1 AND d.attempt = r.attempt
+    WHERE d.message_id = r.message_id AND d.worker = $1 AND d.attempt = r.attempt
+      AND (d.state = 'sending' OR d.state = 'uncertain' AND r.state IN ('sent', 'rejected'))
+      AND (r.claim IS NULL OR r.claim = d.claim)
     RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt
 ), wanted AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({10}::smallint[])[1]) AS attempt,
            coalesce(campaign_id, ({11}::int[])[1]) AS campaign_id, contact_id, address,
-           coalesce(kind, ({14})[1]) AS kind, refusal
-    FROM unnest({9}::bigint[], {10}::smallint[], {11}::int[], {12}::bigint[], {13}, {14}, {15})
-      AS w(message_id, attempt, campaign_id, contact_id, address, kind, refusal)
+           coalesce(kind, ({14})[1]) AS kind, refusal, coalesce(claim, ({18}::int[])[1]) AS claim
+    FROM unnest({9}::bigint[], {10}::smallint[], {11}::int[], {12}::bigint[], {13}, {14}, {15}, {18}::int[])
+      AS w(message_id, attempt, campaign_id, contact_id, address, kind, refusal, claim)
 ), gates AS MATERIALIZED (
     SELECT id, purpose FROM campaigns WHERE id = ANY({11}::int[]) AND state = 'running' FOR SHARE
 ), judged AS MATERIALIZED (
-    SELECT w.message_id, w.attempt,
+    SELECT w.message_id, w.attempt, w.claim,
            CASE WHEN s.address IS NOT NULL THEN 'suppressed'
                 WHEN c.state IS DISTINCT FROM 'granted' THEN 'consent_withdrawn'
                 ELSE w.refusal END AS reason
@@ -104,9 +122,9 @@ WITH results AS MATERIALIZED (
         settled_at = CASE WHEN j.reason IS NOT NULL THEN now() END,
         reason = j.reason
     FROM judged AS j
-    WHERE d.message_id = j.message_id AND d.worker = $1
+    WHERE d.message_id = j.message_id AND d.worker = $1 AND d.claim = j.claim
       AND (d.state = 'claimed' AND d.attempt = j.attempt AND d.lease_until > now()
-           OR d.state = 'sending' AND d.attempt = j.attempt + 1 AND j.reason IS NULL)
+           OR $19 AND d.state = 'sending' AND d.attempt = j.attempt + 1 AND j.reason IS NULL)
     RETURNING d.message_id, d.contact_id, d.campaign_id, d.reason
 ), told AS (
     INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, data)
@@ -128,13 +146,23 @@ SELECT NULL, (SELECT count(*) FROM settled)::text
 
 SEPARATOR: Final = "\x1f"
 SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(
-    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(16)]
+    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(21)]
 )
 
-#: claimed → queued, for rows of worker $1 that it will not send after all ($2).
+#: claimed → queued, for rows of worker $1 that it will not send after all: $2 message ids in order, $3 claims.
 RELEASE: Final = """
-UPDATE deliveries SET state = 'queued', worker = NULL, lease_until = NULL
-WHERE message_id = ANY($2::bigint[]) AND state = 'claimed' AND worker = $1
+UPDATE deliveries AS d SET state = 'queued', worker = NULL, lease_until = NULL
+FROM unnest($2::bigint[], $3::int[]) AS held(message_id, claim)
+WHERE d.message_id = held.message_id AND d.claim = held.claim AND d.state = 'claimed' AND d.worker = $1
+"""
+
+#: Makes claims of worker $1 last $4 seconds from now: $2 message ids in order, $3 claims. Gives those that are its own.
+RENEW: Final = """
+UPDATE deliveries AS d SET lease_until = now() + make_interval(secs => $4)
+FROM unnest($2::bigint[], $3::int[]) AS held(message_id, claim)
+WHERE d.message_id = held.message_id AND d.claim = held.claim AND d.state = 'claimed' AND d.worker = $1
+  AND d.lease_until > now()
+RETURNING d.message_id
 """
 
 #: Ranges of a campaign, for a launch: `size` messages each. To stand in the launch's statement.
@@ -144,33 +172,60 @@ MAKE_RANGES: Final = """
 """
 
 LOCK_RANGES: Final = "SELECT low FROM delivery_ranges WHERE low = ANY($1::bigint[]) ORDER BY low FOR UPDATE"
-LOCK_RANGES_OF: Final = "SELECT low FROM delivery_ranges WHERE campaign_id = $1 ORDER BY low FOR UPDATE"
+
+#: Up to $3 ranges of campaign $1 above $2; the range of campaign $1 that holds message $2, and a new one for it alone;
+#: up to $1 ranges of cancelled campaigns in which something waits.
+LOCK_RANGES_OF: Final = """
+SELECT low FROM delivery_ranges WHERE campaign_id = $1 AND low > $2 ORDER BY low LIMIT $3 FOR UPDATE
+"""
+LOCK_RANGE_OF_MESSAGE: Final = """
+SELECT low FROM delivery_ranges WHERE campaign_id = $1 AND low <= $2 AND high >= $2 FOR UPDATE
+"""
+MAKE_RANGE: Final = (
+    "INSERT INTO delivery_ranges (low, high, campaign_id, ready_at) VALUES ($1, $1, $2, now())"
+)
+LOCK_CANCELLED_RANGES: Final = """
+SELECT r.low FROM delivery_ranges AS r JOIN campaigns AS c ON c.id = r.campaign_id
+WHERE c.state = 'cancelled' AND r.ready_at IS NOT NULL ORDER BY r.low LIMIT $1 FOR UPDATE OF r SKIP LOCKED
+"""
+
 LOCK_LATE_RANGES: Final = """
 SELECT low FROM delivery_ranges WHERE lease_until < now() ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 
 #: In the ranges $1: claimed → queued and sending → uncertain, where the lease ran out. The worker's name stays on the
-#: uncertain ones, for whoever looks into it.
+#: uncertain ones, whose result may still come. Rows that somebody holds are skipped: whoever settles, marks or
+#: releases a row at this moment is not late. So nobody waits here for a row, holding others (nor in WITHDRAW).
 SWEEP: Final = """
+WITH late AS MATERIALIZED (
+    SELECT d.message_id
+    FROM delivery_ranges AS r
+      JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
+    WHERE r.low = ANY($1::bigint[]) AND d.state IN ('claimed', 'sending') AND d.lease_until < now()
+    ORDER BY d.message_id FOR NO KEY UPDATE OF d SKIP LOCKED
+)
 UPDATE deliveries AS d
 SET state = CASE d.state WHEN 'claimed' THEN 'queued' ELSE 'uncertain' END,
     reason = CASE d.state WHEN 'claimed' THEN d.reason ELSE 'lease_expired' END,
     settled_at = CASE d.state WHEN 'claimed' THEN d.settled_at ELSE now() END,
     worker = CASE d.state WHEN 'claimed' THEN NULL ELSE d.worker END,
     lease_until = NULL
-FROM delivery_ranges AS r
-WHERE r.low = ANY($1::bigint[]) AND d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
-  AND d.state IN ('claimed', 'sending') AND d.lease_until < now()
+FROM late WHERE d.message_id = late.message_id
 RETURNING d.state
 """
 
 #: In the ranges $1, of cancelled campaigns: what nobody has begun to send → cancelled.
 WITHDRAW: Final = """
+WITH waiting AS MATERIALIZED (
+    SELECT d.message_id
+    FROM delivery_ranges AS r JOIN campaigns AS c ON c.id = r.campaign_id
+      JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
+    WHERE r.low = ANY($1::bigint[]) AND c.state = 'cancelled' AND d.state IN ('queued', 'claimed', 'deferred')
+    ORDER BY d.message_id FOR NO KEY UPDATE OF d SKIP LOCKED
+)
 UPDATE deliveries AS d
 SET state = 'cancelled', reason = 'cancelled', worker = NULL, lease_until = NULL, not_before = NULL, settled_at = now()
-FROM delivery_ranges AS r JOIN campaigns AS c ON c.id = r.campaign_id
-WHERE r.low = ANY($1::bigint[]) AND c.state = 'cancelled' AND d.message_id BETWEEN r.low AND r.high
-  AND d.campaign_id = r.campaign_id AND d.state IN ('queued', 'claimed', 'deferred')
+FROM waiting WHERE d.message_id = waiting.message_id
 """
 
 #: Looks into the ranges $1 and notes when each has to be looked at again; those with nothing left to do are deleted.

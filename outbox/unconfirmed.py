@@ -1,4 +1,7 @@
-"""Deliveries that nobody knows the end of: listed, and settled by a bounce, a callback or a person. Never by us."""
+"""Deliveries that nobody knows the end of: listed, settled by a bounce, a callback or a person, queued by a person.
+
+A late answer settles them, too (outbox/statements.py). Only `queue_again` can lead to a second copy.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from domain.campaigns import CampaignMove, CampaignState, next_state
 from domain.clock import Clock
 from domain.errors import Conflict, NotFound
 from domain.events import EventType, NewEvent
 from domain.messages import DeliveryState, Mover, may_move
+from outbox.ranges import reopen
 from storage.announce import Announcer
-from storage.pool import Connection, Pool
+from storage.pool import Connection, Pool, transaction
 from storage.unit_of_work import unit_of_work
 
 _LIST: Final = """
@@ -24,6 +29,18 @@ ORDER BY message_id LIMIT $3
 _SETTLE: Final = """
 UPDATE deliveries SET state = $2, reason = $3, settled_at = now(), worker = NULL
 WHERE message_id = $1 AND state = 'uncertain' RETURNING contact_id, campaign_id
+"""
+
+_LOCK_CAMPAIGN: Final = "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE"
+_REOPEN: Final = "UPDATE campaigns SET state = $2, finished_at = NULL WHERE id = $1"
+#: Whoever settles the row at this moment holds it, and may wait for the campaign that is locked here.
+_QUEUE: Final = """
+WITH found AS MATERIALIZED (
+    SELECT message_id FROM deliveries WHERE message_id = $1 AND state = 'uncertain' FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE deliveries AS d
+SET state = 'queued', reason = NULL, worker = NULL, lease_until = NULL, not_before = NULL, settled_at = NULL
+FROM found WHERE d.message_id = found.message_id RETURNING true
 """
 
 _EVENTS: Final = {DeliveryState.SENT: EventType.SENT, DeliveryState.REJECTED: EventType.REJECTED}
@@ -84,4 +101,34 @@ async def settle_unconfirmed(
                 actor_id=actor_id,
                 data={"reason": stored} if stored else {},
             )
+        )
+
+
+async def queue_again(pool: Pool, message_id: int, announcer: Announcer | None = None) -> None:
+    """Send an unconfirmed message again, because a person says so; its campaign runs again when it was done.
+
+    Raises NotFound, and Conflict when the delivery is not unconfirmed (any more) or its campaign was cancelled.
+    """
+    async with transaction(pool) as connection:
+        row = await connection.fetchrow(
+            "SELECT campaign_id FROM deliveries WHERE message_id = $1", message_id
+        )
+        if row is None:
+            raise NotFound(f"There is no delivery of message {message_id}.")
+        await _run_again(connection, row["campaign_id"])
+        if not await connection.fetchval(_QUEUE, message_id):
+            raise Conflict("This delivery is settled already.")
+        await reopen(connection, row["campaign_id"], message_id)
+    if announcer is not None:
+        announcer.touch()
+
+
+async def _run_again(connection: Connection, campaign_id: int | None) -> None:
+    """Lock the campaign, and see to it that what is queued in it will be sent."""
+    state = await connection.fetchval(_LOCK_CAMPAIGN, campaign_id)
+    if state is None or state == CampaignState.CANCELLED.value:
+        raise Conflict("The campaign was cancelled; nothing of it is sent again.")
+    if state == CampaignState.DONE.value:
+        await connection.execute(
+            _REOPEN, campaign_id, next_state(CampaignState.DONE, CampaignMove.REOPEN).value
         )

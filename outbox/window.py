@@ -11,8 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.messages import DeliveryState, Outcome
-from outbox.backoff import INTERRUPTED
+from domain.messages import Outcome
 from outbox.queue import Claimed, Lot, Step
 
 #: A step is worth its while when this part of the window can be settled or marked by it.
@@ -24,8 +23,13 @@ class Portion:
     """What one step settles and marks. `doubtful`: a step before it got no answer, the rows may be marked."""
 
     outcomes: list[Outcome]
+    disowned: list[Claimed]
     wanted: list[Claimed]
     doubtful: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.outcomes or self.disowned or self.wanted)
 
 
 @dataclass(slots=True)
@@ -38,6 +42,9 @@ class Window:
     settling: int = 0  #: of the marked, those whose result a step under way is settling
     outcomes: deque[Outcome] = field(default_factory=deque)  #: results that no step has taken
     doubtful: list[Claimed] = field(default_factory=list)  #: rows that an unanswered step may have marked
+    disowned: list[Claimed] = field(
+        default_factory=list
+    )  #: of those, what will not be written; counted as marking
     lots: dict[int, Lot | None] = field(default_factory=dict)  #: of the marked rows, by message id
 
     @property
@@ -62,26 +69,29 @@ class Window:
 
     def is_empty(self) -> bool:
         """Whether everything is settled that was ever marked."""
-        return not (self.marked or self.marking or self.outcomes or self.doubtful)
+        return not (self.marked or self.marking or self.outcomes)
 
     def begin(self, wanted: list[Claimed]) -> Portion:
-        """Take all outcomes, and rows to mark, for a step. Rows that may be marked already come first."""
-        portion = Portion(list(self.outcomes), wanted)
+        """Take all outcomes, and rows to mark, for a step. Rows that may be marked already come first.
+
+        Of two claims of one message only the later one is taken: a statement tells which message it marked."""
+        doubtful, self.doubtful = self.doubtful, []
+        rows = _newest(doubtful or wanted)
+        self.marking += len(rows) - len(doubtful)
+        portion = Portion(list(self.outcomes), self.disowned, rows, bool(doubtful))
         self.outcomes.clear()
+        self.disowned = []
         self.settling += len(portion.outcomes)
-        if self.doubtful:
-            portion.doubtful, portion.wanted, self.doubtful = True, self.doubtful, []
-        else:
-            self.marking += len(wanted)
         return portion
 
     def end(self, portion: Portion, step: Step) -> tuple[list[Lot | None], list[Claimed]]:
         """A step has answered. Gives the lots of the rows that are finished, and the rows that were neither marked
         nor refused."""
-        self.marking -= len(portion.wanted)
+        self.marking -= len(portion.wanted) + len(portion.disowned)
         self.settling -= len(portion.outcomes)
         self.marked += len(step.marked) - len(portion.outcomes)
         finished = [self.lots.pop(outcome.key, None) for outcome in portion.outcomes]
+        finished += [row.lot for row in portion.disowned]
         lost = []
         for row in portion.wanted:
             if row.message_id in step.marked:
@@ -96,16 +106,22 @@ class Window:
         """A step got no answer: its results are settled again, its rows may be marked."""
         self.settling -= len(portion.outcomes)
         self.outcomes.extendleft(reversed(portion.outcomes))
+        self.disowned.extend(portion.disowned)
         self.doubtful.extend(portion.wanted)
 
     def disown(self, rows: list[Claimed], *, counted: bool) -> None:
-        """Rows that may be marked will not be written now: in case they are, they are deferred. `counted`: they
-        still count as being marked."""
-        if counted:
-            self.marking -= len(rows)
-        self.marked += len(rows)
-        for row in rows:
-            self.lots[row.message_id] = row.lot
-            self.outcomes.append(
-                Outcome(row.message_id, row.attempt + 1, DeliveryState.DEFERRED, reason=INTERRUPTED)
-            )
+        """Rows that may be marked will not be written now: in case they are, under this claim, they are deferred.
+        `counted`: they still count as being marked."""
+        if not counted:
+            self.marking += len(rows)
+        self.disowned.extend(rows)
+
+
+def _newest(rows: list[Claimed]) -> list[Claimed]:
+    """Of several claims of one message the last."""
+    newest: dict[int, Claimed] = {}
+    for row in rows:
+        other = newest.get(row.message_id)
+        if other is None or other.claim < row.claim:
+            newest[row.message_id] = row
+    return list(newest.values())

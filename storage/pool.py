@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 
 Pool = asyncpg.Pool
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+#: What is raised when the database is away, or wants the transaction to be tried again.
+DATABASE_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,  # a deadlock, or a conflict between transactions
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's pool: a connection was lost while it was given back
+)
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:

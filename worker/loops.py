@@ -13,21 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import asyncpg
-
 from storage.announce import Bell
+from storage.pool import DATABASE_AWAY
 from worker import metrics
 
 log = logging.getLogger(__name__)
 
-DATABASE_AWAY: Final = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    TimeoutError,
-    asyncpg.InternalClientError,  # asyncpg's pool: a connection was lost while it was given back
-)
 _SHORTEST: Final = 0.1
 _LONGEST: Final = 5.0
 

@@ -9,7 +9,7 @@ from typing import Final
 from campaigns.control import complete_finished
 from campaigns.launch import launch_due
 from outbox import metrics as outbox_metrics
-from outbox.ranges import sweep
+from outbox.ranges import sweep, withdraw_rest
 from outbox.sender import Sender
 from router.loop import Router, run_router
 from router.timers import run_timers
@@ -106,8 +106,11 @@ async def launch_campaigns(context: WorkerContext) -> bool:
 
 
 async def complete_campaigns(context: WorkerContext) -> bool:
-    """Make campaigns done that have nothing left to send."""
-    return bool(await complete_finished(context.pool, context.announcer))
+    """Make campaigns done that have nothing left to send, and go on withdrawing what was cancelled."""
+    withdrawn = await withdraw_rest(context.pool)
+    if withdrawn:
+        context.announcer.touch()
+    return bool(await complete_finished(context.pool, context.announcer)) or bool(withdrawn)
 
 
 async def run_imports(context: WorkerContext) -> bool:

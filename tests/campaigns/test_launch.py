@@ -155,6 +155,7 @@ async def test_a_campaign_without_a_segment_or_without_anybody_is_refused(pool: 
     campaign_id = await add_draft(pool)
     with pytest.raises(InvalidInput, match="nobody in this segment"):
         await launch(pool, campaign_id, KITCHEN, CLOCK)
+    await pool.execute("UPDATE campaigns SET launch_at = now()")
     with pytest.raises(InvalidInput, match="nobody in this segment"):
         await launch(pool, campaign_id, KITCHEN, CLOCK, checked=True)
     await pool.execute("UPDATE campaigns SET segment_id = NULL")

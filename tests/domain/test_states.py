@@ -21,10 +21,14 @@ def test_only_a_person_may_send_an_unconfirmed_delivery_again() -> None:
     assert may_move(DeliveryState.UNCERTAIN, DeliveryState.QUEUED, Mover.PERSON)
 
 
-def test_settled_deliveries_move_only_by_callback_or_person() -> None:
-    for (old, _), movers in DELIVERY_MOVES.items():
+def test_settled_deliveries_move_only_by_what_the_other_side_or_a_person_says() -> None:
+    for (old, new), movers in DELIVERY_MOVES.items():
         if old in SETTLED:
-            assert movers <= {Mover.CALLBACK, Mover.PERSON}
+            late_answer = old is DeliveryState.UNCERTAIN and new in (
+                DeliveryState.SENT,
+                DeliveryState.REJECTED,
+            )
+            assert movers <= {Mover.CALLBACK, Mover.PERSON} | ({Mover.SENDER} if late_answer else set())
 
 
 def test_every_state_can_be_reached_from_the_queue() -> None:

@@ -89,7 +89,13 @@ class PlainComposer:
         composed = []
         for row in rows:
             claimed = Claimed(
-                row["message_id"], row["attempt"], self.campaign_id, row["contact_id"], row["email"], "mail"
+                row["message_id"],
+                row["attempt"],
+                row["claim"],
+                self.campaign_id,
+                row["contact_id"],
+                row["email"],
+                "mail",
             )
             if row["contact_id"] in self.refused:
                 claimed.refusal = "content_invalid"

@@ -16,7 +16,15 @@ async def claimed(connection: Connection, worker: str, campaign_id: int, lease: 
     """Claim one range; nothing when none is due."""
     found = await claim(connection, worker, campaign_id, lease)
     return [
-        Claimed(row["message_id"], row["attempt"], campaign_id, row["contact_id"], row["email"], "mail")
+        Claimed(
+            row["message_id"],
+            row["attempt"],
+            row["claim"],
+            campaign_id,
+            row["contact_id"],
+            row["email"],
+            "mail",
+        )
         for row in (found[1] if found else [])
     ]
 
@@ -83,8 +91,10 @@ async def test_marking_again_after_a_lost_answer_gives_the_same_rows(pool: Pool)
     async with pool.acquire() as connection:
         rows = await claimed(connection, "w", campaign_id)
         first = await settle_and_mark(connection, "w", [], rows, 60, NOW)
-        again = await settle_and_mark(connection, "w", [], rows, 60, NOW)
-        other = await settle_and_mark(connection, "other", [], rows, 60, NOW)
+        again = await settle_and_mark(connection, "w", [], rows, 60, NOW, repeated=True)
+        other = await settle_and_mark(connection, "other", [], rows, 60, NOW, repeated=True)
+        unasked = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+    assert unasked.marked == set()
     assert first.marked == again.marked == {row.message_id for row in rows}
     assert other.marked == set()
     assert await pool.fetchval("SELECT max(attempt) FROM deliveries") == 1
@@ -102,23 +112,26 @@ async def test_a_claim_that_ran_out_is_not_marked_and_goes_back_to_the_queue(poo
         assert (await settle_and_mark(connection, "slow", [], rows, 60, NOW)).marked == set()
 
 
-async def test_a_mark_that_ran_out_becomes_uncertain_and_stays_so_when_its_result_comes_late(
+async def test_a_mark_that_ran_out_becomes_uncertain_until_a_late_result_says_what_became_of_it(
     pool: Pool,
 ) -> None:
-    campaign_id = await stock_campaign(pool, 2)
+    campaign_id = await stock_campaign(pool, 3)
     async with pool.acquire() as connection:
         rows = await claimed(connection, "w", campaign_id, 0.5)
         await settle_and_mark(connection, "w", [], rows, 0.5, NOW)
         await asyncio.sleep(0.55)
-        assert await sweep(pool) == (0, 2)
+        assert await sweep(pool) == (0, 3)
         late = [
             sent(rows[0]),
             Result(Outcome(rows[1].message_id, 1, DeliveryState.DEFERRED, "", "timeout"), 0.0),
+            Result(Outcome(rows[2].message_id, 1, DeliveryState.REJECTED, "550", "mailbox_unknown")),
         ]
+        assert (await settle_and_mark(connection, "other", late, [], 60, NOW)).settled == 0
+        assert (await settle_and_mark(connection, "w", late, [], 60, NOW)).settled == 2
         assert (await settle_and_mark(connection, "w", late, [], 60, NOW)).settled == 0
         assert await claimed(connection, "w", campaign_id) == []
-    assert await states(pool) == {"uncertain": 2}
-    assert await events(pool) == {}
+    assert await states(pool) == {"sent": 1, "uncertain": 1, "rejected": 1}
+    assert await events(pool) == {"Sent": 1, "Rejected": 1}
 
 
 async def test_a_deferred_row_waits_for_its_time_and_a_result_of_an_older_attempt_is_ignored(

@@ -40,7 +40,7 @@ class Rows(RuleBasedStateMachine):
     @rule(wish=st.integers(0, 2 * SIZE))
     def begin(self, wish: int) -> None:
         count = 0 if self.window.doubtful else min(wish, self.window.room())
-        rows = [Claimed(self.next + n, 0, 1, 1, "a@b.example", "mail") for n in range(count)]
+        rows = [Claimed(self.next + n, 0, 1, 1, 1, "a@b.example", "mail") for n in range(count)]
         self.next += count
         self.steps.append(self.window.begin(rows))
 
@@ -100,10 +100,15 @@ def test_a_probe_leaves_room_for_itself_alone(limit: int, marked: int) -> None:
 
 def test_rows_that_were_perhaps_marked_are_deferred_when_they_will_not_be_written() -> None:
     window = Window(SIZE)
-    portion = window.begin([Claimed(7, 2, 1, 1, "a@b.example", "mail")])
+    portion = window.begin([Claimed(7, 2, 3, 1, 1, "a@b.example", "mail")])
     window.fail(portion)
     doubtful, window.doubtful = window.doubtful, []
     window.disown(doubtful, counted=True)
-    assert (window.marked, window.marking) == (1, 0)
-    (outcome,) = window.outcomes
-    assert (outcome.key, outcome.attempt, outcome.state) == (7, 3, DeliveryState.DEFERRED)
+    assert (window.marked, window.marking) == (0, 1)
+    assert window.room() == SIZE - 1
+    portion = window.begin([])
+    assert [(row.message_id, row.claim) for row in portion.disowned] == [(7, 3)]
+    window.fail(portion)
+    assert not window.is_empty()
+    window.end(window.begin([]), Step(settled=1))
+    assert window.is_empty()

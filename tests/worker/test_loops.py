@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
+
 from storage.announce import Bell
 from worker.loops import Loop, keep_running
 
@@ -79,3 +81,21 @@ async def test_what_breaks_is_started_again() -> None:
     assert starts == 3
     stop.set()
     await task
+
+
+async def test_a_loop_tries_again_after_a_deadlock() -> None:
+    turns = 0
+
+    async def step() -> bool:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise asyncpg.DeadlockDetectedError("two waited for each other")
+        return False
+
+    stop = asyncio.Event()
+    task = asyncio.create_task(Loop("unlucky", step, 60, rings=False).run(Bell("postgresql://nowhere"), stop))
+    await asyncio.sleep(0.3)
+    stop.set()
+    await task
+    assert turns == 2

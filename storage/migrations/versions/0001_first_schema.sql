@@ -80,6 +80,7 @@ CREATE TABLE deliveries (
     address TEXT NOT NULL,
     state TEXT DEFAULT 'queued' NOT NULL,
     attempt SMALLINT DEFAULT '0' NOT NULL,
+    claim INTEGER DEFAULT '0' NOT NULL,
     worker TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
     not_before TIMESTAMP WITH TIME ZONE,
