@@ -7,6 +7,7 @@ import logging
 
 import structlog
 import uvloop
+from aiohttp.http_exceptions import HttpProcessingError
 
 from clytie.bootstrap import open_door, open_web, open_worker
 from clytie.processes import stop_on_signals
@@ -30,7 +31,13 @@ def configure_logs() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("arq").setLevel(logging.WARNING)
     logging.getLogger("mail.log").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_our_fault)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory())
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Malformed requests are their sender's: without this, any stranger fills the log with tracebacks."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def _run_web(settings: Settings) -> None:

@@ -385,7 +385,9 @@ deliveries = Table(  # the outbox: a row per recipient, the state machine of dom
     Column("address", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="queued"),
     Column("attempt", SmallInteger, nullable=False, server_default="0"),
-    Column("claim", Integer, nullable=False, server_default="0"),  # the number of the last claim, counted from 1
+    Column(
+        "claim", Integer, nullable=False, server_default="0"
+    ),  # the number of the last claim, counted from 1
     Column("worker", Text),
     Column("lease_until", DateTime(timezone=True)),
     Column("not_before", DateTime(timezone=True)),

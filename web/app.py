@@ -11,6 +11,7 @@ from aiohttp import web
 from domain.clock import SystemClock
 from storage.house_clock import follow_clock
 from web.api import install_api
+from web.collector import tune_collector
 from web.console import install_console
 from web.console.door import THROTTLE
 from web.context import CONTEXT, WebContext
@@ -79,6 +80,7 @@ async def run_web(context: WebContext, host: str, port: int, reuse_port: bool, s
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=1024).start()
+        tune_collector()
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -314,7 +314,12 @@ async def _make_import(pool: Pool, user: int) -> int:
         user,
     )
     for line, field, problem, content in (
-        (17, "email", "this is not a mail address. Write it like name@example.org.", "Sans,Arobase,sans.arobase.example,FR"),
+        (
+            17,
+            "email",
+            "this is not a mail address. Write it like name@example.org.",
+            "Sans,Arobase,sans.arobase.example,FR",
+        ),
         (88, "country", "This country is not known.", "Nulle,Part,nulle.part@ici.example,Atlantide"),
     ):
         await pool.execute(
