@@ -17,7 +17,7 @@ CAMPAIGN: Final = "SELECT id, name, source FROM campaigns WHERE id = $1"
 #: queued or deferred → claimed, all that is due in one range of a running campaign. $1 worker, $2 campaign, $3 lease
 #: in seconds, $4 whether the contacts' own fields are wanted. Gives the range's `low` with each row; one row without a
 #: message when nothing was due in it after all. Locks are taken on ranges, not on rows: whoever comes second takes
-#: another range.
+#: another range. Whoever no longer allows to be measured since the launch gets a mail without a token of their own.
 #:
 #: Each claim of a row has a number, by which it is known from then on: a worker that claims a row again after its
 #: lease ran out can still hold the older claim, and has to be told apart from itself.
@@ -42,7 +42,9 @@ WITH range AS MATERIALIZED (
     FROM range WHERE r.low = range.low
     RETURNING r.low
 )
-SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, m.tracking_level,
+SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email,
+       CASE WHEN m.tracking_level <> 'full' OR w.state = 'granted' THEN m.tracking_level
+            ELSE (SELECT tracking_policy FROM campaigns WHERE id = $2) END AS tracking_level,
        coalesce(a.contact_id, t.contact_id) AS contact_id,
        c.name, c.given_name, c.family_name, c.organisation, c.country, c.language,
        CASE WHEN $4 THEN nullif(c.fields, '{{}}') END AS fields
@@ -51,6 +53,7 @@ FROM noted AS n
   LEFT JOIN messages AS m ON m.id = t.message_id
   LEFT JOIN contact_aliases AS a ON a.old_id = t.contact_id
   LEFT JOIN contacts AS c ON c.id = coalesce(a.contact_id, t.contact_id)
+  LEFT JOIN consents AS w ON w.contact_id = c.id AND w.purpose = 'measure'
 """
 
 #: The range that became due first, or last: the messages that come back after a refusal are due later than all that

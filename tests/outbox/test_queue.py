@@ -293,3 +293,23 @@ async def test_sent_rows_touch_no_index_on_their_way(pool: Pool) -> None:
             "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'deliveries'"
         )
     assert row["n_tup_upd"] == row["n_tup_hot_upd"] == 60
+
+
+async def test_whoever_withdrew_measuring_since_the_launch_gets_a_mail_without_a_token_of_their_own(
+    pool: Pool,
+) -> None:
+    campaign_id = await stock_campaign(pool, 3)
+    await pool.execute("UPDATE messages SET tracking_level = 'full'")
+    await pool.execute(
+        "INSERT INTO consents (contact_id, purpose, state, since)"
+        " SELECT id, 'measure', CASE WHEN name = 'P1' THEN 'granted' ELSE 'withdrawn' END, now()"
+        " FROM contacts WHERE name <> 'P3'"
+    )
+    async with pool.acquire() as connection:
+        found = await claim(connection, "worker", campaign_id, 60)
+    assert found is not None
+    assert {row["name"]: row["tracking_level"] for row in found[1]} == {
+        "P1": "full",
+        "P2": "aggregate",
+        "P3": "aggregate",
+    }
