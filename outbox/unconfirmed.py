@@ -43,6 +43,8 @@ SET state = 'queued', reason = NULL, worker = NULL, lease_until = NULL, not_befo
 FROM found WHERE d.message_id = found.message_id RETURNING true
 """
 
+#: A sender settles in its own statement, where the attempt is compared.
+_MOVERS: Final = frozenset({Mover.CALLBACK, Mover.PERSON})
 _EVENTS: Final = {DeliveryState.SENT: EventType.SENT, DeliveryState.REJECTED: EventType.REJECTED}
 
 
@@ -80,7 +82,7 @@ async def settle_unconfirmed(
     Raises NotFound, and Conflict when the delivery is not unconfirmed (any more) or `mover` may not do that.
     """
     event = _EVENTS.get(state)
-    if event is None or not may_move(DeliveryState.UNCERTAIN, state, mover):
+    if event is None or mover not in _MOVERS or not may_move(DeliveryState.UNCERTAIN, state, mover):
         raise Conflict(f"An unconfirmed delivery cannot become {state.value} by a {mover.value}.")
     async with unit_of_work(pool, announcer) as work:
         stored = None if state is DeliveryState.SENT else reason or state.value
