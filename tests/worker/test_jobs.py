@@ -41,7 +41,7 @@ async def test_jobs_travel_as_json_and_leave_nothing_behind(redis_url: str) -> N
     await taking
     await queue.close()
     with redis.Redis.from_url(redis_url) as blocking:
-        left = [key for key in blocking.keys("arq:*") if b"cron" not in key]
+        left = [key for key in blocking.keys("arq:*") if name.removeprefix(b"arq:job:") in key]
     assert left == []
 
 
