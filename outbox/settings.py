@@ -29,9 +29,9 @@ class OutboxSettings(BaseModel):
     )
     claim_lease: _Seconds = Field(default=120, description="seconds that a taken message is ours")
     sending_lease: _Seconds = Field(
-        default=900,
-        description="seconds after which a message that is being sent counts as unconfirmed; "
-        "keep it above the 600 that RFC 5321 allows a server for its answer",
+        default=1500,
+        description="seconds after which a message that is being sent counts as unconfirmed; keep it above the sum of "
+        "what RFC 5321 allows a server: 300 for MAIL, 300 for RCPT, 120 for DATA, 600 for the answer to the dot",
     )
     lease_margin: _Seconds = Field(
         default=60,
