@@ -184,7 +184,7 @@ def _texts(values: Sequence[str]) -> str:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Whatever is not simply sent has a reason, by which it is found (storage/schema.py)."""
+    """Whatever is not simply sent has a reason, by which it is found (storage/schema/)."""
     return "" if outcome.state is DeliveryState.SENT else outcome.reason or outcome.state.value
 
 

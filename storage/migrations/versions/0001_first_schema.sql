@@ -1,4 +1,4 @@
--- The first schema: see storage/schema.py for what each table is.
+-- The first schema: see storage/schema/ for what each table is.
 
 CREATE SEQUENCE events_id_seq AS BIGINT CACHE 1;
 

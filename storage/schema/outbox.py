@@ -1,0 +1,62 @@
+"""What leaves: a row per recipient, and the ranges that are claimed as one."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from storage.schema.base import metadata
+
+deliveries = Table(  # the outbox: a row per recipient, the state machine of domain/messages.py
+    "deliveries",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True),
+    Column("campaign_id", Integer),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column(
+        "claim", Integer, nullable=False, server_default="0"
+    ),  # the number of the last claim, counted from 1
+    Column("worker", Text),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("not_before", DateTime(timezone=True)),
+    Column("settled_at", DateTime(timezone=True)),
+    Column("reason", Text),
+    Column("reply", Text),
+    CheckConstraint(
+        "state IN ('queued','claimed','sending','sent','deferred','rejected','uncertain','cancelled')",
+        name="state",
+    ),
+    # No index looks at the state: so the updates on the way to `sent` stay within their page (HOT), and the table
+    # does not bloat. What waits is found by delivery_ranges; this one finds whatever did not simply go out.
+    Index("ix_deliveries_apart", "campaign_id", "reason", postgresql_where=text("reason IS NOT NULL")),
+    postgresql_with={"fillfactor": "45", "autovacuum_vacuum_scale_factor": "0.05"},
+)
+
+delivery_ranges = (
+    Table(  # stretches of a campaign's messages, claimed as one; gone when nothing is left to do
+        "delivery_ranges",
+        metadata,
+        Column("low", BigInteger, primary_key=True, autoincrement=False),
+        Column("high", BigInteger, nullable=False),
+        Column("campaign_id", Integer, nullable=False),
+        Column("ready_at", DateTime(timezone=True)),  # from then on something may be claimed
+        Column("lease_until", DateTime(timezone=True)),  # from then on a lease may have run out
+        Index("ix_delivery_ranges_ready", "campaign_id", "ready_at", "low"),
+        Index("ix_delivery_ranges_leased", "lease_until"),
+        postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
+    )
+)
