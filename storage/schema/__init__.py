@@ -19,8 +19,24 @@ from storage.schema.contacts import (
     imports,
     suppressions,
 )
+from storage.schema.correspondence import (
+    attachments,
+    auto_answers,
+    conversation_drafts,
+    conversation_parties,
+    conversations,
+    mail_facts,
+    message_contents,
+    message_parties,
+    placements,
+    queue_addresses,
+    queues,
+    soft_bounces,
+)
 from storage.schema.events import event_keys, event_texts, events, events_id, hit_counts, hits
-from storage.schema.exchanges import case_contacts, cases, conversations, messages
+from storage.schema.exchanges import case_contacts, cases, messages
+from storage.schema.intake import arrivals, imap_positions, raw_mails
+from storage.schema.letters import api_requests, delivery_attempts, letters
 from storage.schema.outbox import deliveries, delivery_ranges
 from storage.schema.people import api_tokens, house, sessions, signin_links, team_members, teams, users
 from storage.schema.routing import (
@@ -36,8 +52,12 @@ from storage.schema.routing import (
 from storage.schema.sandbox import sandbox_mails
 
 __all__ = [
+    "api_requests",
     "api_tokens",
+    "arrivals",
     "assets",
+    "attachments",
+    "auto_answers",
     "campaign_links",
     "campaign_paces",
     "campaigns",
@@ -47,8 +67,11 @@ __all__ = [
     "consents",
     "contact_aliases",
     "contacts",
+    "conversation_drafts",
+    "conversation_parties",
     "conversations",
     "deliveries",
+    "delivery_attempts",
     "delivery_ranges",
     "event_keys",
     "event_texts",
@@ -58,11 +81,20 @@ __all__ = [
     "hits",
     "house",
     "identities",
+    "imap_positions",
     "import_rejects",
     "imports",
+    "letters",
+    "mail_facts",
+    "message_contents",
+    "message_parties",
     "messages",
     "metadata",
     "pending_events",
+    "placements",
+    "queue_addresses",
+    "queues",
+    "raw_mails",
     "router_interests",
     "router_lanes",
     "rule_episodes",
@@ -72,6 +104,7 @@ __all__ = [
     "segments",
     "sessions",
     "signin_links",
+    "soft_bounces",
     "suppressions",
     "tasks",
     "team_members",

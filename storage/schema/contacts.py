@@ -128,5 +128,7 @@ suppressions = Table(
     Column("address", Text, primary_key=True),  # normalised
     Column("reason", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Column("message_id", BigInteger),  # the message of ours that it follows from
+    Column("words", Text, nullable=False, server_default=""),  # what the other side said
     moment("created_at", default=True),
 )

@@ -1,4 +1,4 @@
-"""Matters and exchanges: cases, conversations, messages."""
+"""Matters and messages: cases, who has a part in them, the facts of each message."""
 
 from __future__ import annotations
 
@@ -30,20 +30,6 @@ case_contacts = Table(
     Index("ix_case_contacts_contact_id", "contact_id"),
 )
 
-conversations = Table(
-    "conversations",
-    metadata,
-    identity(),
-    Column("contact_id", BigInteger),
-    Column("case_id", BigInteger),
-    Column("state", Text, nullable=False, server_default="open"),
-    Column("subject", Text, nullable=False, server_default=""),
-    Column("assignee_id", BigInteger),
-    moment("created_at", default=True),
-    moment("updated_at", default=True),
-    Index("ix_conversations_contact_id", "contact_id"),
-)
-
 messages = Table(  # facts of a message, written once
     "messages",
     metadata,
@@ -58,4 +44,10 @@ messages = Table(  # facts of a message, written once
     Column("tracking_level", Text, nullable=False, server_default="none"),
     moment("created_at", default=True),
     Index("ix_messages_contact_id", "contact_id"),
+    Index(
+        "ix_messages_conversation_id",
+        "conversation_id",
+        "id",
+        postgresql_where=text("conversation_id IS NOT NULL"),
+    ),
 )
