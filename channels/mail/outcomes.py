@@ -12,32 +12,11 @@ import re
 from enum import IntEnum
 from typing import Final
 
+from channels.mail.reasons import VOCABULARY
 from domain.messages import DeliveryState
 
 #: Every reason that a delivery by mail can end with, and the sentence for people.
-REASONS: Final[dict[str, str]] = {
-    "address_invalid": "The address is malformed.",
-    "auth_failed": "The server wants a login or encryption, or refused our login; check the mail settings.",
-    "connection_failed": "The server could not be reached.",
-    "connection_lost": "The connection broke.",
-    "content_invalid": "The message is malformed.",
-    "domain_unknown": "The domain of the address takes no mail.",
-    "greylisted": "The server asks to try again later (greylisting).",
-    "interrupted": "Sending was interrupted on our side.",
-    "mailbox_busy": "The mailbox cannot be reached now.",
-    "mailbox_disabled": "The mailbox is closed.",
-    "mailbox_full": "The mailbox is full.",
-    "mailbox_unknown": "The mailbox does not exist.",
-    "policy": "The server refuses the message for its policy or its reputation lists.",
-    "protocol_error": "The server answered with something that is no SMTP.",
-    "throttled": "The server takes no more messages for now.",
-    "timeout": "The server did not answer in time.",
-    "tls_failed": "Encryption could not be agreed on, or the certificate is not valid.",
-    "too_big": "The message is too big.",
-    "unavailable": "The server is unavailable for now.",
-    "unsupported": "The server lacks a feature that the message needs.",
-    "refused": "The server refused without saying why.",
-}
+REASONS: Final[dict[str, str]] = {word: reason.gloss for word, reason in VOCABULARY.items()}
 
 
 class Phase(IntEnum):
