@@ -32,6 +32,8 @@ class EventType(StrEnum):
     ANSWERED = "Answered"  #: a call was taken, or a message replied to
     # Inbound
     RECEIVED = "Received"  #: a message of the contact arrived
+    AUTO_REPLIED = "AutoReplied"  #: an out-of-office or other automatic answer arrived
+    FILTERED = "Filtered"  #: a message arrived and was taken for junk
     # Consent
     GRANTED = "Granted"  #: consent given for a purpose
     WITHDRAWN = "Withdrawn"  #: consent taken back for a purpose
@@ -43,6 +45,13 @@ class EventType(StrEnum):
     TASK_RESCHEDULED = "TaskRescheduled"  #: the task was moved to a later time
     TASK_ESCALATED = "TaskEscalated"  #: a clock of the task ran out, or somebody asked for help
     TASK_DONE = "TaskDone"  #: the task was finished, with an outcome
+    # Conversations
+    CONVERSATION_ASSIGNED = "ConversationAssigned"  #: a conversation was given to a person, or to nobody
+    CONVERSATION_MOVED = "ConversationMoved"  #: a conversation was moved to another queue
+    CONVERSATION_CLOSED = "ConversationClosed"  #: a person said that nobody owes anything any more
+    CONVERSATION_REOPENED = "ConversationReopened"  #: a person said that we owe an answer after all
+    CONVERSATION_JUDGED = "ConversationJudged"  #: a person said that a conversation is junk, or that it is not
+    PLACED = "Placed"  #: a person decided which conversation a message belongs to
     # Data
     CHANGED = "Changed"  #: a field of the contact changed: field, old, new
     # Written by hand

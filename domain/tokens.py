@@ -39,6 +39,7 @@ class TokenUse(IntEnum):
     UNSUBSCRIBE = 1  #: unsubscribe and preferences
     REPLY = 2  #: reply addresses and envelope senders
     CALLBACK = 3  #: provider callbacks
+    COPY = 4  #: personal Bcc addresses; the message id is the user's
 
 
 class Token(NamedTuple):
