@@ -44,6 +44,12 @@ events = Table(
         "type",
         postgresql_where=text("campaign_id IS NOT NULL AND type <> 'Sent'"),
     ),
+    Index(
+        "ix_events_conversation_id",
+        "conversation_id",
+        "id",
+        postgresql_where=text("conversation_id IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (recorded_at)",
 )
 

@@ -234,6 +234,8 @@ CREATE INDEX ix_conversations_assignee_open ON conversations (assignee_id, waiti
 
 CREATE INDEX ix_conversations_closed ON conversations (closed_at, id) WHERE state = 'closed';
 
+CREATE INDEX ix_events_conversation_id ON events (conversation_id, id) WHERE conversation_id IS NOT NULL;
+
 CREATE INDEX ix_messages_conversation_id ON messages (conversation_id, id) WHERE conversation_id IS NOT NULL;
 
 ALTER TABLE suppressions
