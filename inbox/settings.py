@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from inbox.door_settings import LmtpSettings, SmtpSettings
+from channels.mail.door_settings import LmtpSettings, SmtpSettings
 from inbox.intake_settings import IntakeSettings
 
 

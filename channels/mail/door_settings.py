@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -39,6 +40,11 @@ class DoorSettings(BaseModel):
     connections: int = Field(default=200, ge=1, description="Connections at a time, per process.")
     connections_per_peer: int = Field(
         default=50, ge=1, description="Connections at a time from one network address."
+    )
+    trusted_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="Networks of our own servers in front of this door (CIDR); the limits of a single peer "
+        "(connections, errors) are not for them.",
     )
     memory_limit: int = Field(
         default=268_435_456,
