@@ -21,6 +21,7 @@ letters = Table(  # what a letter's message consists of until it is composed for
     "letters",
     metadata,
     Column("message_id", BigInteger, primary_key=True),
+    Column("copy_of", BigInteger),  # for its second recipient and on: the message that has the content
     Column("kind", Text, nullable=False),  # answer, auto_answer, transactional, notification
     Column("sender", Text, nullable=False),  # of the envelope; empty for <>
     Column("content", LargeBinary),  # the mail with its headers, before DKIM and dot-stuffing

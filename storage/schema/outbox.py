@@ -21,8 +21,8 @@ deliveries = Table(  # the outbox: a row per recipient, the state machine of dom
     "deliveries",
     metadata,
     Column("message_id", BigInteger, primary_key=True),
-    Column("campaign_id", Integer),
-    Column("contact_id", BigInteger, nullable=False),
+    Column("campaign_id", Integer),  # 0 for letters
+    Column("contact_id", BigInteger),  # null for an address that belongs to nobody we know
     Column("channel", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="queued"),
@@ -36,6 +36,7 @@ deliveries = Table(  # the outbox: a row per recipient, the state machine of dom
     Column("settled_at", DateTime(timezone=True)),
     Column("reason", Text),
     Column("reply", Text),
+    Column("relay", Text),  # the server that the last attempt went to
     CheckConstraint(
         "state IN ('queued','claimed','sending','sent','deferred','rejected','uncertain','cancelled')",
         name="state",

@@ -186,6 +186,7 @@ CREATE INDEX ix_auto_answers_address ON auto_answers (address, answered_at);
 
 CREATE TABLE letters (
     message_id BIGSERIAL NOT NULL,
+    copy_of BIGINT,
     kind TEXT NOT NULL,
     sender TEXT NOT NULL,
     content BYTEA,
@@ -241,3 +242,7 @@ CREATE INDEX ix_messages_conversation_id ON messages (conversation_id, id) WHERE
 ALTER TABLE suppressions
     ADD COLUMN message_id BIGINT,
     ADD COLUMN words TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE deliveries
+    ALTER COLUMN contact_id DROP NOT NULL,
+    ADD COLUMN relay TEXT;
