@@ -20,7 +20,7 @@ class IntakeSettings(BaseModel):
         default=8_388_608, ge=1, description="The most bytes of mails that one commit takes."
     )
     patience: float = Field(
-        default=10.0,
+        default=5.0,
         gt=0,
         description="Seconds that a sender waits for the commit before it is asked to try again later.",
     )

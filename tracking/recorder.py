@@ -12,12 +12,12 @@ import contextlib
 import logging
 import random
 from collections.abc import Sequence
-from enum import Enum, auto
 from typing import Any, Final
 
 import asyncpg
 
 from storage.announce import Announcer
+from storage.fate import Fate, judge_error
 from storage.pool import Pool
 from tracking import counters
 from tracking.hits import Hit, Outcome
@@ -39,27 +39,6 @@ TROUBLE: Final = (
     asyncpg.InternalClientError,
     asyncpg.PostgresError,
 )
-
-
-class Fate(Enum):
-    """What an error says about the group that met it."""
-
-    AGAIN = auto()  #: lost against another transaction; certainly not committed
-    BAD_ROW = auto()  #: one of the hits cannot be written; certainly not committed
-    REFUSED = auto()  #: the server will not write now (disk full, read only); certainly not committed
-    UNKNOWN = auto()  #: the connection broke: it may be committed
-
-
-def judge_error(error: BaseException) -> Fate:
-    """What became of a statement that raised `error` (SQLSTATE classes: PostgreSQL documentation, appendix A)."""
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        if state[:2] == "40":
-            return Fate.AGAIN
-        if state[:2] in ("22", "23"):
-            return Fate.BAD_ROW
-        return Fate.UNKNOWN if state[:2] in ("", "08", "57", "XX") else Fate.REFUSED
-    return Fate.BAD_ROW if isinstance(error, (ValueError, TypeError)) else Fate.UNKNOWN
 
 
 class Recorder:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from prometheus_client import REGISTRY
 
+from storage.fate import Fate, judge_error
 from storage.pool import Pool, open_pool
 from tests.tracking.town import (
     Letter,
@@ -21,7 +22,7 @@ from tests.tracking.town import (
 )
 from tests.tracking.wire import Wire, lay_wire
 from tracking.hits import Outcome
-from tracking.recorder import Fate, Recorder, judge_error
+from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
 
 HASTY = TrackingSettings(patience=0.4)
