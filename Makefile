@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make constraints"
 
-.PHONY: help install demo test check format bench constraints wheel clean
+.PHONY: help install demo test check format bench corpora constraints wheel clean
 
 help:
 	@echo "make demo         a console with invented contacts, and tasks that appear while you watch"
@@ -16,6 +16,7 @@ help:
 	@echo "make check        linters, types, import contract, pinned packages"
 	@echo "make format       put the code into shape"
 	@echo "make bench        figures as ratios to yardsticks, written to build/bench.json"
+	@echo "make corpora      how many real mails are understood; needs the corpora (CLYTIE_CORPORA)"
 	@echo "make constraints  pin the packages again after a change of pyproject.toml (UPGRADE=1: to their newest)"
 	@echo "make wheel        build the installable package into dist/"
 	@echo "make clean        remove .venv and what was built; your data in var/ stays"
@@ -48,6 +49,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
+
+corpora: install
+	$(BIN)/python -m tests.corpora $(ARGS)
 
 constraints: install
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file constraints.txt
