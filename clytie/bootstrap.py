@@ -21,6 +21,7 @@ from domain.clock import SystemClock
 from domain.errors import ConfigurationError
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen
+from outbox.letter_composing import LetterComposer
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
 from storage.house_clock import follow_clock, read_offset
@@ -112,6 +113,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             outbox=settings.outbox,
             tracking=settings.tracking,
             router=settings.router,
+            letters=LetterComposer(open_blobs(settings)),
             extra=[Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False)],
         )
 

@@ -8,7 +8,7 @@ campaign; none: no pixel, plain links.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -28,6 +28,9 @@ from templates.source import MailTemplate
 
 _MAIL: Final = IdentityKind.MAIL.value
 
+#: Puts signatures in front of a finished payload of DATA (channels.mail.dkim.signing.Signer.sign_payload).
+Sign = Callable[[bytes], bytes]
+
 
 class Composer(Protocol):
     """Composes the messages of one campaign. `wants_fields`: it looks at contacts' own fields."""
@@ -44,7 +47,13 @@ class MailComposer:
     """Composes mail from a compiled plan. The envelope's sender is a VERP."""
 
     def __init__(
-        self, campaign_id: int, plan: Plan, source: MailTemplate, tokens: TokenKeys, settings: OutboxSettings
+        self,
+        campaign_id: int,
+        plan: Plan,
+        source: MailTemplate,
+        tokens: TokenKeys,
+        settings: OutboxSettings,
+        sign: Sign | None = None,
     ) -> None:
         domain = source.from_address.rpartition("@")[2]
         self.wants_fields = any(
@@ -53,6 +62,7 @@ class MailComposer:
         self._campaign_id = campaign_id
         self._plan = plan
         self._tokens = tokens
+        self._seal = sign
         self._campaign_token = tokens.sign(TokenUse.MEASURE, campaign_id)
         bounce_domain = settings.bounce_domain or domain
         sample = verp.encode(settings.bounce_local, bounce_domain, self._campaign_token)
@@ -96,6 +106,8 @@ class MailComposer:
         except ClytieError:
             claimed.refusal = "content_invalid"
             return claimed
+        if self._seal is not None:
+            content = self._seal(content)
         sender = (
             f"{self._bounce_head}{sign(TokenUse.REPLY, self._campaign_id, message_id)}{self._bounce_tail}"
         )
@@ -106,8 +118,11 @@ class MailComposer:
 class MailKitchen:
     """What composing a campaign takes beside the campaign: keys, public address, settings."""
 
-    def __init__(self, tokens: TokenKeys, base_url: str, settings: OutboxSettings) -> None:
+    def __init__(
+        self, tokens: TokenKeys, base_url: str, settings: OutboxSettings, sign: Sign | None = None
+    ) -> None:
         self._tokens = tokens
+        self._sign = sign
         self._base_url = base_url
         self._settings = settings
 
@@ -141,7 +156,7 @@ class MailKitchen:
         source = read_source(campaign["source"])
         context = self.context(campaign["id"], campaign["name"], source)
         plan = await self.plan(source, context)
-        return MailComposer(campaign["id"], plan, source, self._tokens, self._settings)
+        return MailComposer(campaign["id"], plan, source, self._tokens, self._settings, self._sign)
 
     async def plan(self, source: MailTemplate, context: CampaignContext) -> Plan:
         """Compile a template that was checked (templates.preview) before."""

@@ -1,4 +1,4 @@
-"""The messages of one running campaign that this worker holds ready, and its share of the campaign's pace."""
+"""The messages of one running campaign, or the letters, that this worker holds ready, and its share of the pace."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from outbox.addresses import LETTERS
 from outbox.composing import Composer
 from outbox.queue import Claimed
 from outbox.settings import OutboxSettings
@@ -14,6 +15,8 @@ from outbox.settings import OutboxSettings
 #: A campaign with a rate is marked in portions of about this many seconds, and has messages ready for so many.
 _PORTION: Final = 0.1
 _AHEAD: Final = 5.0
+#: Letters are claimed in such portions; they may be large, and each has a range of its own.
+LETTERS_AT_ONCE: Final = 20
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Feed:
 
     def wants_messages(self, settings: OutboxSettings) -> bool:
         """Whether to claim more now."""
+        if self.campaign_id == LETTERS:
+            return len(self.ready) <= LETTERS_AT_ONCE // 2
         enough = settings.claim_size // 2
         if self.rate is not None:
             enough = min(enough, int(self.rate * _AHEAD))

@@ -17,9 +17,10 @@ from domain.clock import Clock
 from domain.errors import ClytieError
 from domain.messages import ChannelKind
 from outbox import metrics, ranges, statements
+from outbox.addresses import LETTERS
 from outbox.composing import Composer
-from outbox.feed import Feed
-from outbox.queue import Claimed, Lot, claim, monotonic, prepare, release, renew, reserve
+from outbox.feed import LETTERS_AT_ONCE, Feed
+from outbox.queue import Claimed, Lot, claim, claim_letters, monotonic, prepare, release, renew, reserve
 from outbox.settings import OutboxSettings
 from storage.pool import Connection, Pool
 
@@ -55,6 +56,7 @@ class Feeder:
         clock: Clock,
         on_ready: Callable[[], None],
         on_opening: Callable[[float], None],
+        letters: Composer | None = None,
     ) -> None:
         self._pool = pool
         self._worker = worker
@@ -64,6 +66,7 @@ class Feeder:
         self._clock = clock
         self._on_ready = on_ready
         self._on_opening = on_opening
+        self._letters = letters
         self._feeds: dict[int, Feed] = {}
         self._finished: list[int] = []  # ranges whose claimed rows are all finished
         self._due = asyncio.Event()
@@ -96,11 +99,16 @@ class Feeder:
         )
 
     def take(self, room: int) -> tuple[list[Claimed], list[Claimed]]:
-        """Take up to `room` messages to mark, campaigns in turn; the second list are claims that ran out."""
+        """Take up to `room` messages to mark, letters first, campaigns in turn; the second list are claims that ran
+        out."""
         wanted: list[Claimed] = []
         late: list[Claimed] = []
         now = monotonic()
         feeds = [feed for feed in self._feeds.values() if feed.available(now)]
+        if (letters := self._feeds.get(LETTERS)) in feeds and letters is not None:
+            wanted, late = letters.take(room, now)
+            room -= len(wanted)
+            feeds.remove(letters)
         for index, feed in enumerate(feeds):
             good, over = feed.take(-(-room // (len(feeds) - index)), now)
             wanted.extend(good)
@@ -181,7 +189,9 @@ class Feeder:
         rates = {
             row["id"]: row["rate"] for row in await connection.fetch(statements.RUNNING, self._kind.value)
         }
-        for campaign_id in self._feeds.keys() - rates.keys():
+        if self._letters is not None and LETTERS not in self._feeds:
+            self._feeds[LETTERS] = Feed(LETTERS, self._letters)
+        for campaign_id in self._feeds.keys() - rates.keys() - {LETTERS}:
             feed = self._feeds.pop(campaign_id)
             await self.release(connection, [row for row, _ in feed.ready])
         for campaign_id, rate in rates.items():
@@ -222,7 +232,35 @@ class Feeder:
         now = monotonic()
         if now < feed.look_at or not feed.wants_messages(self._settings):
             return
+        found = await self._claim(connection, feed)
+        if found is None:
+            feed.look_at = monotonic() + self._settings.poll
+            return
+        rows, lots = found
+        metrics.CLAIMED.inc(len(rows))
+        business = self._clock.now().replace(microsecond=0)
+        until = now + self._settings.claim_lease
+        for start in range(0, len(rows), _AT_ONCE):
+            composed = feed.composer.compose(rows[start : start + _AT_ONCE], business)
+            for row in composed:
+                row.lot = lots.get(row.message_id) or lots[0]
+            feed.ready.extend([(row, until) for row in composed])
+            self._on_ready()
+            await asyncio.sleep(0)
+        self._due.set()
+
+    async def _claim(
+        self, connection: Connection, feed: Feed
+    ) -> tuple[list[asyncpg.Record], dict[int, Lot]] | None:
+        """Claim for a feed, None when nothing is due; gives rows and the lots they belong to, by message or for all."""
         lease = self._settings.claim_lease
+        if feed.campaign_id == LETTERS:
+            letters = await claim_letters(connection, self._worker, lease, LETTERS_AT_ONCE)
+            if letters is None:
+                return None
+            empty, rows = letters
+            self._finished += empty
+            return rows, {row["message_id"]: Lot(row["message_id"], 1) for row in rows}
         feed.claims += 1
         claimed = await claim(
             connection,
@@ -233,19 +271,8 @@ class Feeder:
             last=feed.claims % 2 == 0,
         )
         if claimed is None:
-            feed.look_at = monotonic() + self._settings.poll
-            return
+            return None
         low, rows = claimed
-        lot = Lot(low, len(rows))
         if not rows:
             self._finished.append(low)
-        metrics.CLAIMED.inc(len(rows))
-        business = self._clock.now().replace(microsecond=0)
-        for start in range(0, len(rows), _AT_ONCE):
-            composed = feed.composer.compose(rows[start : start + _AT_ONCE], business)
-            for row in composed:
-                row.lot = lot
-            feed.ready.extend([(row, now + lease) for row in composed])
-            self._on_ready()
-            await asyncio.sleep(0)
-        self._due.set()
+        return rows, {0: Lot(low, len(rows))}

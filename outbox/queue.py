@@ -37,8 +37,8 @@ class Claimed:
     message_id: int
     attempt: int  #: attempts so far
     claim: int  #: the number of the claim
-    campaign_id: int
-    contact_id: int
+    campaign_id: int  #: 0 for letters
+    contact_id: int  #: 0 for nobody we know
     address: str
     kind: str  #: of the address: mail or phone
     message: Outbound | None = None
@@ -102,6 +102,21 @@ async def claim(
     if not rows:
         return None
     return rows[0]["low"], [] if rows[0]["message_id"] is None else rows
+
+
+async def claim_letters(
+    connection: Connection, worker: str, lease: float, count: int
+) -> tuple[list[int], list[asyncpg.Record]] | None:
+    """Claim up to `count` letters that are due, for `lease` seconds; None when none is.
+
+    Gives the low ends of ranges in which nothing was due after all, for `outbox.ranges.close`, and the rows:
+    message_id (also its range's low end), attempt, claim, email, contact_id, sender, utf8, content or blob.
+    """
+    rows = await connection.fetch(statements.CLAIM_LETTERS, worker, lease, count)
+    if not rows:
+        return None
+    empty = [row["low"] for row in rows if row["message_id"] is None]
+    return empty, [row for row in rows if row["message_id"] is not None]
 
 
 async def settle_and_mark(

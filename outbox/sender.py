@@ -26,6 +26,7 @@ from domain.clock import Clock
 from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from outbox import metrics
 from outbox.backoff import INTERRUPTED, Breaker, is_given_up, retry_delay
+from outbox.composing import Composer
 from outbox.feeder import DATABASE_AWAY, Feeder, MakeComposer
 from outbox.queue import Claimed, Result, Step, monotonic, prepare, release, settle_and_mark
 from outbox.settings import OutboxSettings
@@ -59,6 +60,7 @@ class Sender:
         announcer: Announcer,
         *,
         kind: ChannelKind = ChannelKind.MAIL,
+        letters: Composer | None = None,
     ) -> None:
         self.worker = worker_name()
         self._pool = pool
@@ -69,7 +71,15 @@ class Sender:
         self._breaker = Breaker(settings.rest_limit)
         self._window = Window(settings.window)
         self._feeder = Feeder(
-            pool, self.worker, kind, make_composer, settings, clock, self._consider, self._step_within
+            pool,
+            self.worker,
+            kind,
+            make_composer,
+            settings,
+            clock,
+            self._consider,
+            self._step_within,
+            letters,
         )
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()

@@ -73,8 +73,22 @@ class OutboxSettings(BaseModel):
     bounce_domain: str = Field(
         default="", description="domain of envelope senders; empty for the domain of the campaign's sender"
     )
+    reply_local: _Local = Field(
+        default="reply", description="local part of reply addresses; a token is added behind a plus sign"
+    )
+    reply_domain: str = Field(
+        default="",
+        description="domain of reply addresses (reply+TOKEN@domain), by which an answer finds its conversation even "
+        "from a program that names no earlier mail; set it when mail to every such address reaches us, empty: "
+        "answers go to the sender's own address",
+    )
     message_id_domain: str = Field(
-        default="", description="domain in Message-IDs; empty for the domain of the campaign's sender"
+        default="", description="domain in Message-IDs; empty for the domain of the message's sender"
+    )
+    letter_limit: int = Field(
+        default=25 * 2**20,
+        ge=2**10,
+        description="largest letter in bytes, as it goes out: attachments take a third more than their files",
     )
 
     @model_validator(mode="after")

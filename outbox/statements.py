@@ -31,14 +31,14 @@ WITH range AS MATERIALIZED (
     SET state = 'claimed', claim = d.claim + 1, worker = $1, lease_until = now() + make_interval(secs => $3)
     FROM range AS r
     WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2
-      AND (d.state = 'queued' OR d.state = 'deferred' AND d.not_before <= now())
+      AND d.state IN ('queued', 'deferred') AND (d.not_before IS NULL OR d.not_before <= now())
     RETURNING d.message_id, d.attempt, d.claim, d.contact_id, d.address
 ), noted AS (
     UPDATE delivery_ranges AS r
     SET lease_until = least(r.lease_until, now() + make_interval(secs => $3)),
         ready_at = (SELECT min(d.not_before) FROM deliveries AS d
-                    WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2 AND d.state = 'deferred'
-                      AND d.not_before > now())
+                    WHERE d.message_id BETWEEN r.low AND r.high AND d.campaign_id = $2
+                      AND d.state IN ('queued', 'deferred') AND d.not_before > now())
     FROM range WHERE r.low = range.low
     RETURNING r.low
 )
@@ -61,6 +61,35 @@ FROM noted AS n
 CLAIM_FIRST: Final = _CLAIM.format(order="ready_at, low")
 CLAIM_LAST: Final = _CLAIM.format(order="ready_at DESC, low DESC")
 
+#: The same for letters, which have no campaign, and a range each: $1 worker, $2 lease in seconds, $3 how many at most.
+#: A copy has the content of the letter's first message.
+CLAIM_LETTERS: Final = """
+WITH ranges AS MATERIALIZED (
+    SELECT low FROM delivery_ranges WHERE campaign_id = 0 AND ready_at <= now()
+    ORDER BY ready_at, low LIMIT $3 FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE deliveries AS d
+    SET state = 'claimed', claim = d.claim + 1, worker = $1, lease_until = now() + make_interval(secs => $2)
+    FROM ranges AS r
+    WHERE d.message_id = r.low AND d.campaign_id = 0
+      AND d.state IN ('queued', 'deferred') AND (d.not_before IS NULL OR d.not_before <= now())
+    RETURNING d.message_id, d.attempt, d.claim, d.contact_id, d.address
+), noted AS (
+    UPDATE delivery_ranges AS r
+    SET lease_until = least(r.lease_until, now() + make_interval(secs => $2)),
+        ready_at = (SELECT d.not_before FROM deliveries AS d
+                    WHERE d.message_id = r.low AND d.state IN ('queued', 'deferred') AND d.not_before > now())
+    FROM ranges WHERE r.low = ranges.low
+    RETURNING r.low
+)
+SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, t.contact_id, own.sender, own.utf8,
+       coalesce(own.content, first.content) AS content, coalesce(own.blob, first.blob) AS blob
+FROM noted AS n
+  LEFT JOIN taken AS t ON t.message_id = n.low
+  LEFT JOIN letters AS own ON own.message_id = t.message_id
+  LEFT JOIN letters AS first ON first.message_id = own.copy_of
+"""
+
 #: Settles the results of the last batch (sending → sent, deferred, rejected, uncertain) and marks the next rows
 #: (claimed → sending, or → rejected when the recipient may not be written to), with the events of both.
 #:
@@ -78,7 +107,8 @@ CLAIM_LAST: Final = _CLAIM.format(order="ready_at DESC, low DESC")
 #: even when its lease ran out and it counts as uncertain.
 #:
 #: A row is marked only under an unexpired lease of this worker, for the claim with this number, and while its campaign
-#: runs: FOR SHARE makes a pause wait for this statement, and this statement look again after a pause. When a
+#: runs: FOR SHARE makes a pause wait for this statement, and this statement look again after a pause. Letters (campaign
+#: 0) need no campaign and no consent; the do-not-contact list holds for them, too. When a
 #: statement is repeated, `sending` under the same claim is a row that it marked the first time; nothing of it was
 #: written, because only rows of an answered statement are handed to the channel.
 #:
@@ -110,12 +140,13 @@ WITH results AS MATERIALIZED (
 ), judged AS MATERIALIZED (
     SELECT w.message_id, w.attempt, w.claim,
            CASE WHEN s.address IS NOT NULL THEN 'suppressed'
-                WHEN c.state IS DISTINCT FROM 'granted' THEN 'consent_withdrawn'
+                WHEN w.campaign_id <> 0 AND c.state IS DISTINCT FROM 'granted' THEN 'consent_withdrawn'
                 ELSE w.refusal END AS reason
     FROM wanted AS w
-      JOIN gates AS g ON g.id = w.campaign_id
+      LEFT JOIN gates AS g ON g.id = w.campaign_id
       LEFT JOIN suppressions AS s ON s.kind = w.kind AND s.address = w.address
       LEFT JOIN consents AS c ON c.contact_id = w.contact_id AND c.purpose = g.purpose
+    WHERE g.id IS NOT NULL OR w.campaign_id = 0
 ), marked AS (
     UPDATE deliveries AS d
     SET state = CASE WHEN j.reason IS NULL THEN 'sending' ELSE 'rejected' END,
@@ -130,13 +161,18 @@ WITH results AS MATERIALIZED (
            OR $19 AND d.state = 'sending' AND d.attempt = j.attempt + 1 AND j.reason IS NULL)
     RETURNING d.message_id, d.contact_id, d.campaign_id, d.reason
 ), told AS (
-    INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, data)
-    SELECT $17::timestamptz, event, contact_id, message_id, campaign_id,
+    INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, conversation_id, case_id, data)
+    SELECT $17::timestamptz, event, contact_id, message_id, nullif(campaign_id, 0), conversation_id, case_id,
            CASE WHEN reason IS NOT NULL THEN jsonb_build_object('reason', reason, 'attempt', attempt) END
-    FROM settled WHERE event <> 'none'
+    FROM settled AS s LEFT JOIN LATERAL (
+        SELECT m.conversation_id, m.case_id FROM messages AS m WHERE m.id = s.message_id AND s.campaign_id = 0
+    ) AS about ON true WHERE event <> 'none'
     UNION ALL
-    SELECT $17::timestamptz, 'Rejected', contact_id, message_id, campaign_id, jsonb_build_object('reason', reason)
-    FROM marked WHERE reason IS NOT NULL
+    SELECT $17::timestamptz, 'Rejected', contact_id, message_id, nullif(campaign_id, 0), conversation_id, case_id,
+           jsonb_build_object('reason', reason)
+    FROM marked AS s LEFT JOIN LATERAL (
+        SELECT m.conversation_id, m.case_id FROM messages AS m WHERE m.id = s.message_id AND s.campaign_id = 0
+    ) AS about ON true WHERE reason IS NOT NULL
     RETURNING id, recorded_at, type, contact_id
 ), pending AS (
     INSERT INTO pending_events (lane, event_id, recorded_at)
@@ -235,7 +271,7 @@ FROM waiting WHERE d.message_id = waiting.message_id
 #: They are locked by an earlier statement of the transaction, so that this one sees all that happened before.
 RECOUNT: Final = """
 WITH facts AS MATERIALIZED (
-    SELECT r.low, min(CASE d.state WHEN 'queued' THEN now() WHEN 'deferred' THEN d.not_before END) AS ready_at,
+    SELECT r.low, min(CASE WHEN d.state IN ('queued', 'deferred') THEN coalesce(d.not_before, now()) END) AS ready_at,
            min(CASE WHEN d.state IN ('claimed', 'sending') THEN d.lease_until END) AS lease_until
     FROM delivery_ranges AS r
       LEFT JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id

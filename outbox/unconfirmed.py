@@ -15,6 +15,7 @@ from domain.clock import Clock
 from domain.errors import Conflict, NotFound
 from domain.events import EventType, NewEvent
 from domain.messages import DeliveryState, Mover, may_move
+from outbox.addresses import LETTERS
 from outbox.ranges import reopen
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
@@ -28,7 +29,8 @@ ORDER BY message_id LIMIT $3
 
 _SETTLE: Final = """
 UPDATE deliveries SET state = $2, reason = $3, settled_at = now(), worker = NULL
-WHERE message_id = $1 AND state = 'uncertain' RETURNING contact_id, campaign_id
+WHERE message_id = $1 AND state = 'uncertain'
+RETURNING contact_id, campaign_id, (SELECT conversation_id FROM messages WHERE id = $1)
 """
 
 _LOCK_CAMPAIGN: Final = "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE"
@@ -53,7 +55,7 @@ class Unconfirmed:
     """A delivery that may have arrived. `since`: when we lost sight of it."""
 
     message_id: int
-    contact_id: int
+    contact_id: int | None
     address: str
     reason: str
     since: datetime
@@ -99,7 +101,8 @@ async def settle_unconfirmed(
                 clock.now(),
                 row["contact_id"],
                 message_id,
-                row["campaign_id"],
+                row["campaign_id"] or None,
+                row["conversation_id"],
                 actor_id=actor_id,
                 data={"reason": stored} if stored else {},
             )
@@ -126,7 +129,9 @@ async def queue_again(pool: Pool, message_id: int, announcer: Announcer | None =
 
 
 async def _run_again(connection: Connection, campaign_id: int | None) -> None:
-    """Lock the campaign, and see to it that what is queued in it will be sent."""
+    """Lock the campaign, and see to it that what is queued in it will be sent. Letters have none."""
+    if campaign_id == LETTERS:
+        return
     state = await connection.fetchval(_LOCK_CAMPAIGN, campaign_id)
     if state is None or state == CampaignState.CANCELLED.value:
         raise Conflict("The campaign was cancelled; nothing of it is sent again.")

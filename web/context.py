@@ -12,6 +12,7 @@ from contacts.settings import ContactsSettings
 from domain.clock import Clock
 from domain.tokens import TokenKeys
 from outbox.composing import MailKitchen
+from outbox.letters import Stationery
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
@@ -56,6 +57,11 @@ class WebContext:
     enqueue: Enqueue = enqueue_nothing
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
+
+    @property
+    def stationery(self) -> Stationery:
+        """What writing letters takes."""
+        return Stationery(self.clock, self.tokens, self.kitchen.settings, self.blobs)
 
 
 CONTEXT: Final = web.AppKey("context", WebContext)

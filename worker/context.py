@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from channels.base import Channel
 from domain.clock import Clock
-from outbox.composing import MailKitchen
+from outbox.composing import Composer, MailKitchen
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
@@ -24,7 +24,8 @@ RunImport = Callable[[int], Awaitable[object]]
 class WorkerContext:
     """The parts of the house that a worker holds. The bell is started; the pool has room for `CONNECTIONS`.
 
-    `extra` are loops and services that a deployment adds. Without `redis_url` no jobs are taken; the loops poll.
+    `extra` are loops and services that a deployment adds. Without `redis_url` no jobs are taken; the loops poll. Without `letters`
+    this worker sends campaigns only.
     """
 
     pool: Pool
@@ -40,6 +41,7 @@ class WorkerContext:
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     extra: Sequence[Loop | Service] = ()
+    letters: Composer | None = None
 
 
 #: Connections that the loops of one worker hold or use at a time.

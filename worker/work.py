@@ -63,6 +63,7 @@ class SenderService:
             context.outbox,
             context.clock,
             context.announcer,
+            letters=context.letters,
         )
         async with asyncio.TaskGroup() as group:
             ringing = group.create_task(self._listen())
