@@ -138,6 +138,7 @@ mail_facts = Table(  # what only a mail has
     Column(
         "reference_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
     ),  # nearest first
+    Column("digest", Text, nullable=False, server_default=""),  # of author, words and files: tells copies
     Column("mailbox", Text, nullable=False, server_default=""),  # the address of ours that it came to
     Column("automatic", Text),  # why it counts as written by a machine
     Column("back_on", Date),  # of an out-of-office answer

@@ -134,6 +134,7 @@ CREATE TABLE mail_facts (
     raw_id BIGINT,
     header_id TEXT DEFAULT '' NOT NULL,
     reference_ids TEXT[] DEFAULT '{}'::text[] NOT NULL,
+    digest TEXT DEFAULT '' NOT NULL,
     mailbox TEXT DEFAULT '' NOT NULL,
     automatic TEXT,
     back_on DATE,
