@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from channels.mail.door_settings import LmtpSettings, SmtpSettings
+from channels.mail.authentication.settings import AuthenticationSettings
+from channels.mail.door.settings import LmtpSettings, SmtpSettings
+from channels.mail.junk.settings import JunkSettings
 from inbox.intake_settings import IntakeSettings
 
 
@@ -20,3 +22,5 @@ class InboxSettings(BaseModel):
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)
     lmtp: LmtpSettings = Field(default_factory=LmtpSettings)
+    authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
+    junk: JunkSettings = Field(default_factory=JunkSettings)
