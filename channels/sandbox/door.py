@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import weakref
-from typing import Protocol, cast
+from typing import Protocol
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from channels.base import Received
+from channels.mail.door.listener import Listener, abort
 from channels.sandbox.tricks import CONTENT_REFUSED, RCPT_REPLIES, Trick, Tricks
-from domain.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
@@ -41,44 +40,24 @@ class SandboxDoor:
     ) -> None:
         self.tricks = tricks or Tricks()
         self._store = store
-        self._host = host
-        self._port = port
         self._tls = tls
-        self._server: asyncio.Server | None = None
-        self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
+        self._listener = Listener(self._make_connection, host, port, "sandbox.port")
 
     @property
     def port(self) -> int:
         """The port that the door listens on; what was asked for while it is closed."""
-        return self._server.sockets[0].getsockname()[1] if self._server else self._port
+        return self._listener.port
 
     async def start(self) -> None:
         """Open the door. Raises ConfigurationError when the address is taken or not ours."""
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(self._make_connection, self._host, self._port)
-        except OSError as error:
-            raise ConfigurationError(
-                f"sandbox.port: the test mailbox cannot listen on {self._host}:{self._port} ({error.strerror}); "
-                "choose another port, or stop what uses this one"
-            ) from error
+        await self._listener.start()
 
     async def stop(self) -> None:
         """Close the door and every connection; a mail that is being received is not answered."""
-        if self._server is None:
-            return
-        self._server.close()
-        self._server = None
-        tasks = []
-        for connection in list(self._connections):
-            if connection._handler_coroutine is not None:
-                connection._handler_coroutine.cancel()
-                tasks.append(connection._handler_coroutine)
-            _abort(connection)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._listener.stop()
 
     def _make_connection(self) -> SMTP:
-        connection = SMTP(
+        return SMTP(
             _Handler(self),
             data_size_limit=SIZE_LIMIT,
             enable_SMTPUTF8=True,
@@ -88,8 +67,6 @@ class SandboxDoor:
             auth_exclude_mechanism=("LOGIN", "PLAIN"),
             loop=asyncio.get_running_loop(),
         )
-        self._connections.add(connection)
-        return connection
 
     async def keep(self, received: Received) -> bool:
         """Store a mail; False, and a line in the log, when that failed."""
@@ -150,11 +127,5 @@ class _Handler:
 
 async def _drop(server: SMTP) -> None:
     """Cut the connection; the loss cancels the caller, which waits for it here."""
-    _abort(server)
+    abort(server)
     await asyncio.Event().wait()
-
-
-def _abort(connection: SMTP) -> None:
-    # uvloop's transports are no subclass of asyncio.Transport.
-    if connection.transport is not None:
-        cast(asyncio.Transport, connection.transport).abort()
