@@ -17,14 +17,18 @@ def load_token_keys(configured: Mapping[int, str], var: Path) -> TokenKeys:
 
     Raises ConfigurationError for keys that are not hexadecimal or too short.
     """
+    return TokenKeys(load_root_keys(configured, var))
+
+
+def load_root_keys(configured: Mapping[int, str], var: Path) -> dict[int, bytes]:
+    """The keys by number, from which every other secret of the deployment is derived. Raises ConfigurationError."""
     written = dict(configured) or _from_file(var / "token-keys.json")
     try:
-        roots = {int(number): bytes.fromhex(key) for number, key in written.items()}
+        return {int(number): bytes.fromhex(key) for number, key in written.items()}
     except ValueError as error:
         raise ConfigurationError(
             "CLYTIE_TOKEN_KEYS: a key is written in hexadecimal, 64 digits or more; `openssl rand -hex 32` makes one."
         ) from error
-    return TokenKeys(roots)
 
 
 def _from_file(path: Path) -> dict[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import BigInteger, Column, Date, Identity, Index, LargeBinary, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from storage.schema.base import identity, json_object, metadata, moment
@@ -51,5 +51,29 @@ imap_positions = Table(  # up to which mail each folder was taken in
     Column("folder", Text, primary_key=True),
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uid", BigInteger, nullable=False),
+    Column("since", Date),  # mail that arrived before this day was left out, as the settings wanted
     moment("moved_at", default=True),
+)
+
+imap_states = Table(  # how the watch on each folder is doing, for people to see
+    "imap_states",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # connecting, reading, watching, failed, stopped
+    Column("trouble", Text, nullable=False),  # a word of channels.mail.imap.words.Trouble; empty for none
+    Column("words", Text, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger),
+    moment("contact_at", nullable=True),
+    moment("again_at", nullable=True),
+    moment("changed_at", default=True),
+)
+
+oauth_grants = Table(  # tokens of mail providers, encrypted with a key that the database does not hold
+    "oauth_grants",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary),
+    moment("changed_at", default=True),
 )

@@ -68,8 +68,30 @@ CREATE TABLE imap_positions (
     folder TEXT NOT NULL,
     uidvalidity BIGINT NOT NULL,
     uid BIGINT NOT NULL,
+    since DATE,
     moved_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_imap_positions PRIMARY KEY (account, folder)
+);
+
+CREATE TABLE imap_states (
+    account TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    state TEXT NOT NULL,
+    trouble TEXT NOT NULL,
+    words TEXT NOT NULL,
+    done BIGINT NOT NULL,
+    total BIGINT,
+    contact_at TIMESTAMP WITH TIME ZONE,
+    again_at TIMESTAMP WITH TIME ZONE,
+    changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_imap_states PRIMARY KEY (account, folder)
+);
+
+CREATE TABLE oauth_grants (
+    name TEXT NOT NULL,
+    secret BYTEA,
+    changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_oauth_grants PRIMARY KEY (name)
 );
 
 CREATE TABLE conversation_parties (

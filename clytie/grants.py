@@ -1,0 +1,70 @@
+"""Where the tokens of mail providers are kept: in the database, encrypted with a key made from the token keys.
+
+In the database, because every process of every machine that reads or sends mail needs them, and only one may refresh
+at a time: a row lock is that. Encrypted, because a copy of the database alone must open nobody's mailbox.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from channels.mail.oauth.tokens import Grant
+from domain.errors import ConfigurationError
+from storage.pool import Connection, Pool, transaction
+
+_PURPOSE: Final = b"clytie oauth"
+_PLACE: Final = "INSERT INTO oauth_grants (name) VALUES ($1) ON CONFLICT DO NOTHING"
+_LOCK: Final = "SELECT secret FROM oauth_grants WHERE name = $1 FOR UPDATE"
+_KEEP: Final = "UPDATE oauth_grants SET secret = $2, changed_at = now() WHERE name = $1"
+
+
+class HeldRow:
+    """A login's grant whose row is locked."""
+
+    def __init__(self, connection: Connection, name: str, cipher: MultiFernet, grant: Grant | None) -> None:
+        self._connection = connection
+        self._name = name
+        self._cipher = cipher
+        self.grant = grant
+
+    async def keep(self, grant: Grant) -> None:
+        """Write it; committed at the end of the hold."""
+        secret = self._cipher.encrypt(json.dumps(asdict(grant)).encode())
+        await self._connection.execute(_KEEP, self._name, secret)
+
+
+class DatabaseGrants:
+    """The grants of this deployment. `keys` are the root keys of its tokens, the newest first."""
+
+    def __init__(self, pool: Pool, keys: Sequence[bytes]) -> None:
+        self._pool = pool
+        self._cipher = MultiFernet([Fernet(_derive(key)) for key in keys])
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[HeldRow]:
+        """Lock the row of this name until the block ends. Raises ConfigurationError when it cannot be decrypted."""
+        await self._pool.execute(_PLACE, name)
+        async with transaction(self._pool) as connection:
+            secret = await connection.fetchval(_LOCK, name)
+            yield HeldRow(connection, name, self._cipher, self._open(secret) if secret else None)
+
+    def _open(self, secret: bytes) -> Grant:
+        try:
+            return Grant(**json.loads(self._cipher.decrypt(secret)))
+        except (InvalidToken, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                "A login that was kept cannot be decrypted: the token keys are others. "
+                "Set the former CLYTIE_TOKEN_KEYS too, or run `clytie mail login` again."
+            ) from error
+
+
+def _derive(root: bytes) -> bytes:
+    return urlsafe_b64encode(blake2b(root, digest_size=32, person=_PURPOSE).digest())
