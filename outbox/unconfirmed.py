@@ -19,7 +19,7 @@ from outbox.addresses import LETTERS
 from outbox.ranges import reopen
 from storage.announce import Announcer
 from storage.pool import Connection, Pool, transaction
-from storage.unit_of_work import unit_of_work
+from storage.unit_of_work import UnitOfWork, unit_of_work
 
 _LIST: Final = """
 SELECT message_id, contact_id, address, reason, settled_at FROM deliveries
@@ -83,30 +83,42 @@ async def settle_unconfirmed(
 
     Raises NotFound, and Conflict when the delivery is not unconfirmed (any more) or `mover` may not do that.
     """
+    async with unit_of_work(pool, announcer) as work:
+        await settle_reported(work, message_id, state, mover, clock.now(), reason=reason, actor_id=actor_id)
+
+
+async def settle_reported(
+    work: UnitOfWork,
+    message_id: int,
+    state: DeliveryState,
+    mover: Mover,
+    now: datetime,
+    *,
+    reason: str = "",
+    actor_id: int | None = None,
+) -> None:
+    """As settle_unconfirmed, in the caller's work."""
     event = _EVENTS.get(state)
     if event is None or mover not in _MOVERS or not may_move(DeliveryState.UNCERTAIN, state, mover):
         raise Conflict(f"An unconfirmed delivery cannot become {state.value} by a {mover.value}.")
-    async with unit_of_work(pool, announcer) as work:
-        stored = None if state is DeliveryState.SENT else reason or state.value
-        row = await work.connection.fetchrow(_SETTLE, message_id, state, stored)
-        if row is None:
-            if await work.connection.fetchval(
-                "SELECT true FROM deliveries WHERE message_id = $1", message_id
-            ):
-                raise Conflict("This delivery is settled already.")
-            raise NotFound(f"There is no delivery of message {message_id}.")
-        work.tell(
-            NewEvent(
-                event,
-                clock.now(),
-                row["contact_id"],
-                message_id,
-                row["campaign_id"] or None,
-                row["conversation_id"],
-                actor_id=actor_id,
-                data={"reason": stored} if stored else {},
-            )
+    stored = None if state is DeliveryState.SENT else reason or state.value
+    row = await work.connection.fetchrow(_SETTLE, message_id, state, stored)
+    if row is None:
+        if await work.connection.fetchval("SELECT true FROM deliveries WHERE message_id = $1", message_id):
+            raise Conflict("This delivery is settled already.")
+        raise NotFound(f"There is no delivery of message {message_id}.")
+    work.tell(
+        NewEvent(
+            event,
+            now,
+            row["contact_id"],
+            message_id,
+            row["campaign_id"] or None,
+            row["conversation_id"],
+            actor_id=actor_id,
+            data={"reason": stored} if stored else {},
         )
+    )
 
 
 async def queue_again(pool: Pool, message_id: int, announcer: Announcer | None = None) -> None:
