@@ -240,6 +240,17 @@ async def note(desk: Desk, conversation_id: int, body: str) -> int:
     return number
 
 
+async def set_contact(desk: Desk, conversation_id: int, contact_id: int, address: str) -> None:
+    """Say whose conversation it is; the address of theirs takes part from then on. Raises NotFound."""
+    async with unit_of_work(desk.pool, desk.announcer) as work:
+        found = await lock_conversation(work.connection, conversation_id)
+        await write_conversation(work.connection, replace(found, contact_id=contact_id))
+        await work.connection.fetchval(_ADD_PARTY, found.id, address)
+        data = {"field": "conversation.contact", "old": found.contact_id, "new": contact_id}
+        told = found.tell(EventType.CHANGED, desk.clock.now(), desk.actor_id, data)
+        work.tell(replace(told, contact_id=contact_id))
+
+
 async def add_party(desk: Desk, conversation_id: int, address: str) -> None:
     """Let an address take part: its mails join without asking. Raises NotFound, InvalidInput."""
     async with unit_of_work(desk.pool, desk.announcer) as work:

@@ -21,9 +21,20 @@ from web.i18n import LANGUAGES, catalogue_path
 ROOT: Final = Path(__file__).parents[1]
 #: folders and files whose errors reach the console and the API (those of rule files reach the command line only)
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
-                "router/task_lists.py", "web")  # fmt: skip
+                "router/task_lists.py", "inbox/conversations.py", "inbox/placements.py", "inbox/drafts.py",
+                "inbox/preparation.py", "inbox/answers.py", "outbox/letters.py",
+                "outbox/letter_mail.py", "web")  # fmt: skip
 ERRORS: Final = frozenset(
-    {"InvalidInput", "Conflict", "NotFound", "Forbidden", "Unavailable", "UnsupportedFeature", "NotSignedIn"}
+    {
+        "InvalidInput",
+        "NewsCameIn",
+        "Conflict",
+        "NotFound",
+        "Forbidden",
+        "Unavailable",
+        "UnsupportedFeature",
+        "NotSignedIn",
+    }
 )
 _KEYWORDS: Final = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 
@@ -66,7 +77,7 @@ def _plain(text: object) -> Text:
 def _from_errors() -> Iterator[tuple[Text, str]]:
     for room in ROOMS:
         place = ROOT / room
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        for path in [place] if place.suffix == ".py" else sorted(place.rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Call) and _called(node) in ERRORS:
                     skipped = 1 if _called(node) == "InvalidInput" else 0

@@ -5,7 +5,7 @@ and tells the clients concerned; nothing polls per client. A message holds topic
 client may not see stays behind the permission check of the part it fetches.
 
 Topics: `tasks` (the tasks of this person and their teams changed), `task:ID`, `contact:ID`, `campaign:ID`,
-`import:ID`, `mailbox`.
+`import:ID`, `mailbox`, `conversations` (one of them changed), `conversation:ID`, `quarantine`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from web.settings import WebSettings
 
 _log = structlog.get_logger("web.live")
 #: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
-_TOPIC: Final = re.compile(r"tasks|mailbox|(task|contact|import):[0-9]{1,18}|campaign:[0-9]{1,9}")
+_TOPIC: Final = re.compile(r"tasks|mailbox|conversations|quarantine|(task|contact|import|conversation):[0-9]{1,18}|campaign:[0-9]{1,9}")
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: at most one look at the log in so many seconds, however often the bell rings

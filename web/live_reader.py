@@ -22,9 +22,10 @@ _LIMIT: Final = 5000
 
 _END: Final = "SELECT coalesce(max(id), 0) FROM events"
 _NEW: Final = """
-SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id
-FROM (SELECT id, contact_id, task_id, actor_id FROM events
-      WHERE id > $1 AND id <= $2 AND (task_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
+SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id
+FROM (SELECT id, contact_id, task_id, actor_id, conversation_id FROM events
+      WHERE id > $1 AND id <= $2
+        AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
         AND id <> ALL ($4::bigint[]) ORDER BY id DESC LIMIT $5) e
 LEFT JOIN tasks t ON t.id = e.task_id
 ORDER BY e.id
@@ -35,6 +36,20 @@ WHERE id > $1 AND id <= $2 AND campaign_id = ANY ($3::int[]) GROUP BY 1
 """
 _IMPORTS: Final = "SELECT id, state, line, rejected FROM imports WHERE id = ANY ($1::bigint[])"
 _CAMPAIGNS: Final = "SELECT id, state, recipients FROM campaigns WHERE id = ANY ($1::int[])"
+#: what changes without an event: who is writing, answers that leave or come back
+_CONVERSATIONS: Final = """
+SELECT v.id, v.version, v.state, v.assignee_id,
+       (SELECT count(*) FROM conversation_parties p WHERE p.conversation_id = v.id) AS parties,
+       array(SELECT d.user_id FROM conversation_drafts d WHERE d.conversation_id = v.id AND NOT d.draft ? 'sent'
+             AND d.touched_at > now() - interval '60 seconds' ORDER BY 1) AS writers,
+       array(SELECT m.id || coalesce(d.state, '') FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+             WHERE m.conversation_id = v.id ORDER BY m.id DESC LIMIT 20) AS messages
+FROM conversations v WHERE v.id = ANY ($1::bigint[])
+"""
+_UNREADABLE: Final = """
+SELECT (SELECT count(*) FROM raw_mails WHERE state = 'quarantined'),
+       (SELECT max(id) FROM raw_mails WHERE state = 'quarantined')
+"""
 _MAILS: Final = "SELECT coalesce(max(id), 0) FROM sandbox_mails"
 
 
@@ -121,6 +136,11 @@ class ChangeReader:
                 changed |= looks.at(f"campaign:{row['id']}", tuple(row))
                 if row["state"] == "running":
                     changed.add(f"campaign:{row['id']}")
+        if conversations := ids_of("conversation", watched):
+            for row in await self.pool.fetch(_CONVERSATIONS, conversations):
+                changed |= looks.at(f"conversation:{row['id']}", repr(tuple(row)))
+        if "quarantine" in watched:
+            changed |= looks.at("quarantine", repr(await self.pool.fetchrow(_UNREADABLE)))
         if "mailbox" in watched:
             changed |= looks.at("mailbox", await self.pool.fetchval(_MAILS))
         return frozenset(changed)
@@ -128,6 +148,8 @@ class ChangeReader:
 
 def _read_change(row: Any) -> Change:
     topics = {f"contact:{row['contact_id']}"} if row["contact_id"] is not None else set()
+    if row["conversation_id"] is not None:
+        topics |= {"conversations", f"conversation:{row['conversation_id']}"}
     if row["task_id"] is None:
         return Change(frozenset(topics))
     people = frozenset(number for number in (row["assignee_id"], row["actor_id"]) if number is not None)

@@ -31,6 +31,12 @@ class Permission(StrEnum):
     CAMPAIGNS_LAUNCH = "campaigns.launch"  #: launch, pause, resume, cancel
     RULES_SEE = "rules.see"
     MAILBOX_SEE = "mailbox.see"  #: the test mailbox
+    CONVERSATIONS_WORK = "conversations.work"  #: see, answer and move those of one's teams and open queues
+    CONVERSATIONS_SUPERVISE = "conversations.supervise"  #: those of every queue that is not confidential
+    QUEUES_EDIT = "queues.edit"
+    QUARANTINE_WORK = "quarantine.work"  #: messages that could not be read
+    SUPPRESSIONS_SEE = "suppressions.see"  #: the do-not-contact list
+    SUPPRESSIONS_EDIT = "suppressions.edit"
     PEOPLE_ADMINISTER = "people.administer"  #: users and teams
     CLOCK_ADVANCE = "clock.advance"  #: demo only
 
@@ -50,6 +56,12 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.CAMPAIGNS_LAUNCH: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
     _P.RULES_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER, _R.MANAGER}),
     _P.MAILBOX_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.CONVERSATIONS_WORK: frozenset({_R.ADMINISTRATOR, _R.MANAGER, _R.AGENT, _R.REP}),
+    _P.CONVERSATIONS_SUPERVISE: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
+    _P.QUEUES_EDIT: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
+    _P.QUARANTINE_WORK: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
+    _P.SUPPRESSIONS_SEE: _EVERYBODY,
+    _P.SUPPRESSIONS_EDIT: frozenset({_R.ADMINISTRATOR, _R.MANAGER, _R.MARKETER, _R.AGENT}),
     _P.PEOPLE_ADMINISTER: frozenset({_R.ADMINISTRATOR}),
     _P.CLOCK_ADVANCE: _EVERYBODY,
 }

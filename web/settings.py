@@ -22,6 +22,14 @@ class WebSettings(BaseModel):
     upload_limit: int = Field(
         2 * 1024**3, ge=1024, description="The largest file that may be uploaded, in bytes."
     )
+    undo_seconds: float = Field(
+        10.0, ge=0, le=120, description="Seconds in which an answer that was sent can be taken back."
+    )
+    attachment_limit: int = Field(
+        18 * 1024**2,
+        ge=1024,
+        description="The largest sum of the files of one answer, in bytes; as mail they take a third more.",
+    )
     session_days: int = Field(14, ge=1, le=365, description="How long a sign-in lasts, in days.")
     signin_tries: int = Field(
         8,

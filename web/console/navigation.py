@@ -23,11 +23,17 @@ class Entry:
 
 MENU: Final = (
     Entry("/tasks", N_("Tasks"), "tasks", Permission.TASKS_WORK, primary=True),
+    Entry(
+        "/conversations", N_("Conversations"), "conversations", Permission.CONVERSATIONS_WORK, primary=True
+    ),
     Entry("/contacts", N_("Contacts"), "contacts", Permission.CONTACTS_SEE, primary=True),
     Entry("/campaigns", N_("Campaigns"), "campaigns", Permission.CAMPAIGNS_SEE, primary=True),
     Entry("/imports", N_("Imports"), "imports", Permission.IMPORTS_RUN),
     Entry("/mailbox", N_("Test mailbox"), "mailbox", Permission.MAILBOX_SEE),
     Entry("/rules", N_("Rules"), "rules", Permission.RULES_SEE),
+    Entry("/queues", N_("Queues"), "queues", Permission.QUEUES_EDIT),
+    Entry("/unreadable", N_("Unreadable messages"), "broken", Permission.QUARANTINE_WORK),
+    Entry("/do-not-contact", N_("Do-not-contact list"), "ban", Permission.SUPPRESSIONS_SEE),
     Entry("/people", N_("People"), "people", Permission.PEOPLE_ADMINISTER),
 )
 

@@ -1,0 +1,124 @@
+"""What people and programs do with conversations: who may see one may work on it, inbox/ does the rest."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from contacts.addresses import read_mail_address
+from domain.errors import Forbidden, InvalidInput, NotFound
+from inbox.answers import Answer, Sent, send_answer, undo_answer
+from inbox.conversations import Desk, set_contact
+from inbox.drafts import Draft
+from inbox.placements import Placed, decide_placement
+from inbox.preparation import Agent, Prepared, prepare_answer
+from outbox.letters import Stationery
+from web.contact_work import ContactInput, create_contact
+from web.context import WebContext
+from web.i18n import N_
+from web.people import Person
+from web.queries.conversations import find_conversation
+from web.queries.messages import conversation_of
+
+_PLACEMENT: Final = "SELECT conversation_id FROM placements WHERE message_id = $1"
+_WHOSE: Final = "SELECT contact_id FROM identities WHERE kind = 'mail' AND address = $1"
+
+
+def desk_of(context: WebContext, person: Person) -> Desk:
+    """Where this person works."""
+    return Desk(context.pool, context.clock, context.announcer, person.id)
+
+
+def agent_of(person: Person) -> Agent:
+    """The person as the author of an answer."""
+    return Agent(person.id, person.name, person.timezone)
+
+
+def stationery_of(context: WebContext) -> Stationery:
+    """What writing a letter takes."""
+    return Stationery(context.clock, context.tokens, context.kitchen.settings, context.blobs)
+
+
+async def see_conversation(context: WebContext, person: Person, conversation_id: int) -> Any:
+    """The conversation, when this person may see it. Raises NotFound."""
+    found = await find_conversation(context.pool, person, conversation_id)
+    if found is None:
+        raise NotFound(f"There is no conversation {conversation_id}.")
+    return found
+
+
+async def see_message(context: WebContext, person: Person, conversation_id: int, message_id: int) -> Any:
+    """The conversation, when this person may see it and the message belongs to it. Raises NotFound."""
+    found = await see_conversation(context, person, conversation_id)
+    if await conversation_of(context.pool, message_id) != conversation_id:
+        raise NotFound(f"There is no message {message_id} in conversation {conversation_id}.")
+    return found
+
+
+async def prepare(context: WebContext, person: Person, conversation_id: int) -> Prepared:
+    """What an answer begins with."""
+    return await prepare_answer(
+        context.pool,
+        conversation_id,
+        agent_of(person),
+        reply_local=context.kitchen.settings.reply_local,
+    )
+
+
+async def answer(context: WebContext, person: Person, conversation_id: int, given: Answer) -> Sent:
+    """Send an answer. Raises NotFound and what inbox.answers.send_answer raises."""
+    await see_conversation(context, person, conversation_id)
+    return await send_answer(
+        desk_of(context, person),
+        conversation_id,
+        agent_of(person),
+        given,
+        stationery_of(context),
+        undo_seconds=context.settings.undo_seconds,
+    )
+
+
+async def take_back(context: WebContext, person: Person, conversation_id: int, message_id: int) -> Draft:
+    """Undo an answer. Raises NotFound, Conflict."""
+    await see_conversation(context, person, conversation_id)
+    return await undo_answer(desk_of(context, person), conversation_id, message_id, agent_of(person))
+
+
+async def place(context: WebContext, person: Person, message_id: int, join: bool) -> Placed:
+    """Decide where a message belongs: for whoever may see both the message and the conversation it may belong to.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
+    suggested = await context.pool.fetchval(_PLACEMENT, message_id)
+    own = await conversation_of(context.pool, message_id)
+    if suggested is None or (own and not await find_conversation(context.pool, person, own)):
+        raise NotFound(f"Nobody asks where message {message_id} belongs.")
+    if join and not await find_conversation(context.pool, person, suggested):
+        raise Forbidden(N_("The conversation that it may belong to is not open to you."))
+    return await decide_placement(desk_of(context, person), message_id, join)
+
+
+async def adopt_contact(
+    context: WebContext, person: Person, conversation_id: int, address: str, name: str = ""
+) -> int:
+    """Make the owner of an address the contact of a conversation, as a new contact when nobody has it.
+
+    The address takes part from then on. Gives the contact's id. Raises NotFound, InvalidInput.
+    """
+    await see_conversation(context, person, conversation_id)
+    known = read_mail_address(address.strip(), "address")
+    contact_id: int | None = await context.pool.fetchval(_WHOSE, known)
+    if contact_id is None:
+        given = ContactInput(name=(name.strip() or address.strip())[:300], email=known)
+        contact_id = await create_contact(context, person, given)
+    await set_contact(desk_of(context, person), conversation_id, contact_id, known)
+    return contact_id
+
+
+def read_choice(text: str, field: str) -> int | None:
+    """An id from a chooser, None for nobody. Raises InvalidInput."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidInput(field, N_("This is not a number."), N_("Choose one from the list."))
+    return int(text)
+
