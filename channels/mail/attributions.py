@@ -27,7 +27,7 @@ class Wording:
 WORDINGS: dict[str, Wording] = {
     "en": Wording(
         lead=("on", "at", "in a message dated", "quoting", "in article", "in reply to"),
-        wrote=("wrote", "writes", "sent", "said", "has written", "responded", "replied"),
+        wrote=("wrote", "writes", "sent", "said", "has written", "responded", "replied", "quoting"),
         sender=("from", "sender"),
         sent=("sent", "date", "sent at", "sent on", "date sent", "received"),
         to=("to", "cc", "bcc", "copy", "reply-to", "recipients", "importance", "attachments", "mailed-by"),
@@ -39,6 +39,7 @@ WORDINGS: dict[str, Wording] = {
             "message from",
             "original email",
             "reply",
+            "original",
         ),
         forwarded=(
             "forwarded message",
@@ -52,7 +53,17 @@ WORDINGS: dict[str, Wording] = {
     ),
     "fr": Wording(
         lead=("le", "en date du", "à", "selon"),
-        wrote=("a écrit", "a ecrit", "écrit", "a envoyé", "écrivait", "avez écrit", "a répondu", "ont écrit"),
+        wrote=(
+            "a écrit",
+            "a ecrit",
+            "écrit",
+            "a envoyé",
+            "écrivait",
+            "avez écrit",
+            "a répondu",
+            "ont écrit",
+            "selon",
+        ),
         sender=("de", "expéditeur", "expediteur", "de la part de"),
         sent=("envoyé", "envoyé le", "envoye", "date", "date d'envoi", "envoyé à"),
         to=(
@@ -82,7 +93,7 @@ WORDINGS: dict[str, Wording] = {
     ),
     "de": Wording(
         lead=("am", "an", "in einer nachricht vom", "zitat von", "um"),
-        wrote=("schrieb", "schrieben", "hat geschrieben", "geschrieben", "schreibt", "hat am"),
+        wrote=("schrieb", "schrieben", "hat geschrieben", "geschrieben", "schreibt", "hat am", "zitat von"),
         sender=("von", "absender"),
         sent=("gesendet", "datum", "gesendet am", "versendet", "gesendet um"),
         to=("an", "cc", "kopie", "kopie (cc)", "bcc", "empfänger", "antwort an", "wichtigkeit", "anlagen"),
@@ -185,7 +196,16 @@ WORDINGS: dict[str, Wording] = {
     ),
     "pl": Wording(
         lead=("dnia", "w dniu", "w wiadomości z", "w", "on"),
-        wrote=("napisał", "napisała", "napisał(a)", "napisał/a", "pisze", "napisali", "użytkownik"),
+        wrote=(
+            "napisał",
+            "napisała",
+            "napisał(a)",
+            "napisał/a",
+            "pisze",
+            "napisali",
+            "użytkownik",
+            "napisana przez",
+        ),
         sender=("od", "nadawca"),
         sent=("wysłano", "data", "wysłany", "wysłane", "data wysłania"),
         to=("do", "dw", "udw", "kopia", "adresat", "odbiorca", "załączniki"),

@@ -24,7 +24,7 @@ _FROM = re.compile(r"[\W_]{0,6}(?:" + "|".join(SENT_FROM) + r")(?![^\W_])[\s:]{1
 _NAMES_DEVICE = re.compile(r"(?<![^\W_])(?:" + _DEVICE + r")(?![^\W_])", re.IGNORECASE)
 _BY = re.compile(r"[\W_]{0,6}(?:" + "|".join(SENT_BY) + r")[\W_]{0,6}$", re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"[,;!?]\s|\.\s+\w+\s+\w|(?<![^\W_])(?:is|was|are|because|than|then|ist|est|è)(?![^\W_])", re.I
+    r"[;!?]\s|\.\s+\w+\s+\w|(?<![^\W_])(?:is|was|are|because|than|then|ist|est|è)(?![^\W_])", re.I
 )
 _LINK = re.compile(
     r"[<(\[]\s*(?:https?:|mailto:|www\.)[^\s>)\]]{0,400}[>)\]]?|https?://\S{1,400}", re.IGNORECASE
@@ -89,7 +89,7 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
         return keep
     announced = found[0].first if found else len(lines)
     marked = list(quoted)
-    if not found and sum(size for _, _, size in runs) < 3:
+    if not found and sum(size for _, _, size in runs) < 3 and not _announces_itself(lines, quoted):
         marked = [False] * len(lines)
         if last_quote_counts and runs:
             marked[runs[-1][0] : runs[-1][1] + 1] = quoted[runs[-1][0] : runs[-1][1] + 1]
@@ -100,6 +100,12 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
     _drop_quotes(lines, marked, found, keep)
     _drop_signatures(lines, keep, found)
     return keep
+
+
+def _announces_itself(lines: Sequence[str], quoted: Sequence[bool]) -> bool:
+    """Whether the few quoted lines begin with an attribution that is marked as quoted too."""
+    bare = [line[:400].lstrip("> \t\xa0") for line, is_quoted in zip(lines, quoted, strict=True) if is_quoted]
+    return bool(splitters(bare, [False] * len(bare)))
 
 
 def _quoted_runs(lines: Sequence[str], quoted: Sequence[bool]) -> list[tuple[int, int, int]]:

@@ -60,7 +60,7 @@ SENT_FROM = (
 
 #: Whole lines of other word orders.
 SENT_BY = (
-    r"(?:von|aus|mit) mein(?:em|er) .{2,40} (?:gesendet|verschickt|geschickt|geschrieben)",
+    r"(?:diese (?:nachricht|mail|e-mail) wurde )?(?:von|aus|mit) mein(?:em|er)(?:/mein(?:em|er))? .{2,60} (?:gesendet|verschickt|geschickt|geschrieben)",
     r"(?:iphone|ipad|android).{0,30}(?:gönderildi|'?[uı]mdan gönderildi|から送信)",
     r".{1,30}(?:'?[ıiuü]mdan|'?den|'?dan) gönderildi", r".{1,30}から送信(?:されました)?", r"发自我的.{1,30}", r"從我的.{1,30}(?:傳送|傳送)",
     r"(?:从|發自|发自|來自我的|来自).{1,30}(?:发送|發送|傳送|iphone|手机|邮箱|邮件)", r"나의 .{1,20}에서 보냄", r".{1,20}에서 보냄",

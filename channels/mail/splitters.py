@@ -56,7 +56,7 @@ DATE = re.compile(
 TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点]\s?\d{2}(?!\d)")
 START = re.compile(r"[^\w<]{0,24}(?:[^\W\d]{1,12}[.,]*(?:\(s\))?[\s,]+){0,4}[^\w]?\d")
 ADDRESS = re.compile(r"[^\s<>()@,;:\"]{1,128}@[^\s<>()@,;:\"]{1,200}")
-END = re.compile(r"(?:[:：]|\bwrote ?)[\s*_>»\"”\-–—]*$")
+END = re.compile(r"(?:[:：](?:\s*\([^()]{6,60}\))?|\bwrote ?)[\s*_>»\"”\-–—]*$")
 DASHED_END = re.compile(r"-{2,}\s*$")
 SPEAKER = re.compile(
     r"\b(?:i|we|you|they|ich|wir|je|nous|yo|io|noi|ik|wij|we|eu|ja|jag|vi)\s+(?:have |had |just )?$", re.I
@@ -109,7 +109,7 @@ def _core(line: str) -> str:
     match = DECORATED.match(line)
     if match is None:
         return ""
-    words = " ".join(match[1].strip(" .:：*").lower().split())
+    words = " ".join(match[1].replace("&nbsp;", " ").strip(" .:：*").lower().split())
     if words in ORIGINALS:
         return "original"
     if words in FORWARDS:
@@ -193,6 +193,21 @@ def header_block(lines: Sequence[str], at: int, most_lines: int = 40) -> int:
     return last
 
 
+_STRANGE_LABEL = re.compile(r"[\s*_]{0,4}[^\W\d_][^\n:：]{1,30}[:：][*_\s]*\S")
+
+
+def strange_header_block(lines: Sequence[str], at: int) -> int:
+    """The last line of a header block in a language we do not know, below a drawn rule on line `at`; else -1."""
+    start = at + 1
+    if start < len(lines) and not lines[start].strip():
+        start += 1
+    end = start
+    while end < len(lines) and end - start < 12 and _STRANGE_LABEL.match(lines[end][:LONGEST]):
+        end += 1
+    block = " ".join(line[:LONGEST] for line in lines[start:end])
+    return end - 1 if end - start >= 3 and "@" in block and TIME.search(block) else -1
+
+
 def _distinct(seen: Sequence[frozenset[str]]) -> set[str]:
     """The roles there are when each line takes one of its possible roles that no line before has taken."""
     taken: set[str] = set()
@@ -218,6 +233,8 @@ def _is_attribution(text: str, begins: str, quoted_next: bool) -> str:
             return "strong"
     if not (colon or DASHED_END.search(text)):
         return ""
+    if quoted_next and address and date:
+        return "weak"
     if verb and not text[:1].isspace() and len(text) < 300:
         if quoted_next and len(text) < 200:
             return "weak"
@@ -292,9 +309,9 @@ def _shared(line: str, quoted_next: bool) -> int | None:
 def may_end_attribution(line: str) -> bool:
     """Cheap: whether it is worth asking `attribution` about this line."""
     tail = line[-16:].rstrip(' \t\xa0*_>»"”-–—')
-    return tail.endswith((":", "：", "wrote")) or (
-        line.rstrip()[-2:] == "--" and VERB.search(line[-120:]) is not None
-    )
+    if tail.endswith((":", "：", "wrote")) or (tail.endswith(")") and ": (" in line[-64:]):
+        return True
+    return line.rstrip()[-2:] == "--" and VERB.search(line[-120:]) is not None
 
 
 def splitters(lines: Sequence[str], quoted: Sequence[bool]) -> list[Splitter]:
@@ -318,6 +335,10 @@ def splitters(lines: Sequence[str], quoted: Sequence[bool]) -> list[Splitter]:
             last = header_block(lines, number)
             if last >= 0:
                 splitter = Splitter(_rule_above(lines, number), last, "headers")
+        elif line[0] in "-_" and RULE.match(line[:200]):
+            last = strange_header_block(lines, number)
+            if last >= 0:
+                splitter = Splitter(number, last, "headers")
         if splitter is None and len(line) <= 4 * LONGEST:
             follower = next_text[number]
             quoted_next = follower < len(lines) and quoted[follower]
