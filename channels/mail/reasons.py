@@ -70,10 +70,10 @@ VOCABULARY: Final[dict[str, Reason]] = {
 def is_hard(reason: str, status: str) -> bool:
     """Whether a refusal for this reason, with this status (RFC 3463, may be empty), condemns the address.
 
-    A domain that refuses all mail only for now (4.x.x) is not condemned; a mailbox that does not exist is, since
-    servers that answer so with 4.x.x never change their mind.
+    A domain that cannot be found, or takes no mail, only for now (4.x.x) is not condemned; a mailbox that does not
+    exist is, since servers that answer so with 4.x.x never change their mind.
     """
-    if reason == "domain_closed" and status.startswith("4"):
+    if reason.startswith("domain_") and status.startswith("4"):
         return False
     known = VOCABULARY.get(reason)
     return known is not None and known.hard

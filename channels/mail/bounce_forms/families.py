@@ -1,0 +1,34 @@
+"""Every private form, in the order in which they are tried: the telling ones before those that resemble many."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from channels.mail.bounce_forms import (
+    exchange,
+    exim,
+    gateways,
+    groupware,
+    postfix,
+    providers,
+    qmail,
+    sendmail,
+)
+from channels.mail.bounce_forms.form import Form
+from channels.mail.bounce_forms.notice import Notice
+
+FORMS: Final[tuple[Form, ...]] = (
+    *providers.FORMS,
+    *gateways.FORMS,
+    *groupware.FORMS,
+    *exchange.FORMS,
+    *postfix.FORMS,
+    *exim.FORMS,
+    *sendmail.FORMS,
+    *qmail.FORMS,
+)
+
+
+def find_form(notice: Notice) -> Form | None:
+    """The form that a report has, or None."""
+    return next((form for form in FORMS if form.fits(notice)), None)

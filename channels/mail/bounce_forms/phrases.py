@@ -1,0 +1,297 @@
+"""What servers say, and what they mean by it: fragments of their sentences, in lower case, by reason.
+
+An asterisk stands for anything between. The fragments are as short as they can be while meaning one thing, so that
+wordings nobody has seen yet are understood; the order of the reasons is in judging.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PHRASES: Final[dict[str, tuple[str, ...]]] = {
+    "mailbox_full": (
+        "over quota", "overquota", "over the quota", "over disk quota", "quota exceeded", "quota exceed", "exceeded quota",
+        "exceeds quota", "exceeding their quota", "exceeding its mailbox quota", "exceeded its quota", "exceeded his quota",
+        "quota usage exceeded", "quota violation", "over the allowed quota", "above the quota", "above its quota", "disk quota",
+        "diskspace quota", "disc quota", "exceeded the quota", "exceeded their quota", "exceeded your quota", "hard quota",
+        "mailbox full", "mailbox is full", "mailbox was full", "full mailbox", "mailfolder is full", "inbox is full",
+        "inbox full", "mailbox size limit exceeded", "mailbox exceeded", "mailbox has exceeded", "mailbox exceeds",
+        "exceeded storage allocation", "exceeded the storage", "enough space", "enough storage", "storage limit",
+        "insufficient disk space", "sufficient disk space", "not enough disk", "no space left on device", "out of storage",
+        "space has been used up", "too many messages on the server", "maximum allowed storage", "mailbox would exceed",
+        "boite du destinataire pleine", "boîte du destinataire pleine", "exceeding receiving limits", "too much mail data",
+        "mail file size exceeds the maximum size allowed", "mailbox is over", "postfach ist voll", "postfach voll",
+        "casella piena", "casella e' piena", "buzon lleno", "buzón lleno", "skrzynka pełna", "mailbox vol",
+        "number of messages in recipient's mailbox exceeded", "mailbox limit", "user is full", "exceeds allowed mailbox",
+        "storage space in", "domain is over quota", "no room in mailbox",
+    ),
+    "too_big": (
+        "message too big", "message too large", "message is too large", "message is too big", "message file too big",
+        "message size exceed", "size exceeds fixed", "message exceeds maximum", "exceeds maximum message size", "size limit",
+        "message length exceeds", "exceeded maximum inbound message size", "max message size", "maximum message size",
+        "message header size exceeds", "line limit exceeded", "exceeds the maximum message size", "mail size exceed",
+        "message size limits", "header size limit", "taille limite du message atteinte", "maximum email size exceeded",
+        "larger than the current system limit", "exceeded the maximum size", "exceeds size limit", "attachments too large",
+        "exeeded the maximum size", "exceeds the maximum size",
+    ),
+    "mailbox_disabled": (
+        "is currently suspended", "has been suspended", "mailbox currently suspended", "account is suspended",
+        "account suspended", "user suspended", "temporarily suspended", "suspend the service", "temporary locked",
+        "temporarily locked", "account is locked", "account locked", "archived recipient", "destinataire archive",
+        "reach is disabled", "reach is inactive", "account is disabled", "account disabled", "account has been disabled",
+        "mailbox disabled", "mailbox is disabled", "user disabled", "user is disabled", "domain is disabled",
+        "recipient is disabled", "inactive account", "account inactive", "account is inactive", "invalid/inactive user",
+        "deactivated", "user is terminated", "mailbox is frozen", "mailbox frozen", "mailbox unavailable or access denied",
+        "temporarily inactive", "disabled or discontinued", "account is closed", "account closed", "account has been closed",
+        "mailbox closed", "mailbox cannot be accessed", "this address no longer accepts mail", "banned recipient",
+        "administratively disabled", "administrativley disabled", "account expired", "account has expired",
+        "recipient is suspended", "mailbox blocked",
+    ),
+    "mailbox_moved": (
+        "has been replaced by", "recipient no longer on server", "mailbox has moved", "has moved, no forwarding",
+        "user has moved", "mailbox owner has changed", "please use the new address", "changed his address",
+    ),
+    "relaying_denied": (
+        "relaying denied", "relay denied", "relay access denied", "relay not permitted", "no relaying", "relaying is not",
+        "relaying mail to", "relaying not allowed", "relaying prohibited", "unable to relay", "as a relay",
+        "not an open relay", "open relay not allowed", "open relay is not allowed", "insecure mail relay",
+        "not allowed to relay", "not permitted to relay", "not configured to relay", "cannot relay", "we do not relay",
+        "mail relay denied", "not a gateway", "not local host", "specified domain is not allowed", "for relay",
+        "isn't in my list of allowed rcpthost", "is not in my list of allowed rcpthost", "we don't handle mail for",
+        "requires authentication when attempting to send to a non-local", "email address is not verified",
+    ),
+    "authentication": (
+        "dmarc policy", "dmarc verification", "dmarc check", "failed dmarc", "failing dmarc", "fails dmarc", "//spf.pobox.com",
+        "openspf.", "bad spf", "spf records for", "spf settings", "spf check", "spf fail", "spf validation",
+        "spf sender invalid", "dkim sender invalid", "dmarc sender invalid", "sender policy framework", "failed spf",
+        "fails spf", "fail spf", "pass spf", "spf record", "pass authentication checks", "either spf or dkim",
+        "both spf and dkim", "authenticate with spf", "authenticate with dkim", "authenticate their email with",
+        "authenticated spf or dkim", "dkim signature", "dkim validation", "not allowed to send mail.*_401",
+        "spf/dns de votre nom de domaine", "spf: fail", "unauthenticated email is not accepted", "spf hard fail",
+        "not designated as permitted sender", "unauthenticated email from",
+    ),
+    "mailbox_unknown": (
+        "user unknown", "unknown user", "user not known", "user is unknown", "no such user", "user not found",
+        "user does not exist", "user doesn't exist", "user not exist", "user doesnt exist", "nonexistent user",
+        "non-existent user", "non existent user", "user * does not exist", "user * was not found", "user (*) unknown",
+        "unknown recipient", "recipient unknown", "recipient not found", "recipient not exist", "recipient not known",
+        "no such recipient", "recipient does not exist", "recipient * was not found", "invalid recipient",
+        "recipient invalid", "recipient is not accepted", "recipient not ok", "recipient is not local",
+        "not a valid recipient", "no valid recipients", "rejected recipients", "recipients was undeliverable",
+        "refuses to accept your mail", "recipient address rejected: access denied",
+        "recipient address rejected. (in reply to rcpt", "recipient address rejected: invalid",
+        "recipient address rejected: user", "recipient address rejected: unknown user",
+        "recipient address rejected: undeliverable", "invalid user", "invalid mailbox", "mailbox invalid",
+        "mailbox not found", "mailbox unavailable", "mailbox unavaiable", "mailbox is unavailable", "mailbox is inactive",
+        "mailbox does not exist", "mailbox doesn't exist", "mailbox * does not exist", "no such mailbox",
+        "unknown mailbox", "mailbox unknown", "mailbox not present", "no mailbox", "no mail box", "not a valid mailbox",
+        "does not exist.", "address does not exist", "address doesn't exist", "address not exist", "no such address",
+        "address unknown", "unknown address", "unknown email", "unknown e-mail", "unknown e*mail address", "bad address",
+        "invalid address", "address invalid", "not a local address", "address not present in directory",
+        "email address could not be found", "address couldn't be found", "address not found", "address rejected.",
+        "email address is wrong or no longer valid", "not an active address", "bad destination mailbox",
+        "destination addresses were unknown", "not email addresses", "no such person", "not a known user",
+        "not a valid user", "user not active", "user unkown", "can't accept user", "unknown local*part",
+        "account * does not exist", "account does not exist", "account not found", "no such account",
+        "no account by that name", "you tried to reach does not exist", "email name is not found",
+        "doesn't have a * account", "this user doesn't have", "there is no one at this address",
+        "no thank you rejected: account unavailable", "badrcptto", "badrecipientto", "validrcptto",
+        "envelope recipient has been denied", "that domain or user isn't in my list", "<*> not found",
+        "bad*recipient", "rcpt <* does not exist", "rcpt (*t exist", "no * in name directory",
+        "user missing home directory", "unknown virtual user", "unknown virtual mailbox", "no mailbox here",
+        "utilisateur inconnu", "nessun utente", "utente sconosciuto", "no existe", "usuario desconocido",
+        "usuario no encontrado", "unbekannter empf", "empfaenger unbekannt", "empfänger unbekannt", "onbekende gebruiker",
+        "gebruiker onbekend", "nieznany u", "okänd mottagare", "destinatario sconosciuto", "invalid recipient.*416",
+        "invalid recipient.*418", "inactive email address", "unknown or illegal alias", "illegal alias",
+        "not listed in domino", "recipient notfound", "recipnotfound", "blocked by *user unknown",
+    ),
+    "recipient_refuses": (
+        "only accepting mail from specific", "bounced address", "due to extended inactivity", "has restricted sms",
+        "is not accepting any mail", "due to user rules", "not found recipient account",
+        "refused due to recipient preferences", "resolver.rst.notauthorized", "account is protected by",
+        "user refuses to receive", "user reject", "refuse to receive mail", "blocked by the recipient",
+        "recipient has blocked", "rejected by recipient", "not accepting mail from you", "refused by recipient",
+        "recipient's block list", "user does not want",
+    ),
+    "reverse_dns": (
+        "ptr record", "ptr resource record", "missing ptr", "reverse dns", "reverse lookup", "rdns", "ip name lookup failed",
+        "cannot find your hostname", "cannot find your host name", "unresolvable relay host name",
+        "no matching forward dns", "forward dns entry does not point", "domain * mismatches client ip",
+        "dns lookup failure: * try again later", "service permits * unverifyable sending ips", "generic dns ptr",
+    ),
+    "content_invalid": (
+        "not rfc 5322 compliant", "not rfc 2822 compliant", "rfcmessagenoncompliant", "rfc 5322 section 3.6",
+        "headers are not rfc compliant", "not rfc compliant", "missing a valid message-id", "multiple addresses in from:",
+        "missing a valid address in the from", "encoded-word syntax is not permitted", "mail message is malformed",
+    ),
+    "reputation": (
+        "poor email reputation", "ip reputation", "domain reputation", "low reputation", "bad reputation", "poor reputation",
+        "reputation problem", "reputation is", "unexpected volume or user complaints", "user complaints",
+        "sender reputation", "reputation score",
+    ),
+    "sender_refused": (
+        "sender rejected", "sender address rejected", "sender denied", "sender refused", "invalid sender", "unknown sender",
+        "sender email address rejected", "sender address has been blacklisted", "sender is in my black list",
+        "sender is spammer", "sender not pre-approved", "sender was rejected", "sender verify failed", "bad sender",
+        "sender domain is empty", "unroutable sender", "domain of sender address", "bogus mail from", "banned sender",
+        "access denied (in reply to mail from", "access denied (sender blacklisted", "address rejected",
+        "administrative prohibition", "batv", "backscatter protection", "null sender", "empty envelope sender",
+        "empty email address", "no third-party dsns", "bouncedeny", "unsigned dsn", "returned mail not accepted",
+        "sender isn't on the recipient's list", "purported responsible address", "without a valid sender domain",
+        "valid-address-filter", "delivery not authorized, message refused", "does not exist e2110",
+        "senderfilterconfig", "emetteur invalide", "envelope blocked", "from: domain is invalid",
+        "fully qualified email address required", "invalid domain, see", "not a registered gateway user",
+        "not owned by user", "message rejected: email address is not verified", "mx records for ",
+        "recipient addresses rejected : access denied", "rfc 1035 violation", "rule imposed mailbox access",
+        "different address or alias", "spam reporting address", "this server does not accept mail from",
+        "not allowed to post", "blacklisted email address", "address that has been blacklisted",
+        "email address has been blacklisted", "access to submit messages to this e-mail system", "not authenticated for",
+        "not in allowed-senders", "sender is not allowed", "not authorized to send", "unresolvable rfc.5321 domain",
+        "will be permanently deferred", "manually blocked senders", "block policy for",
+    ),
+    "domain_unknown": (
+        "host unknown", "unknown host", "no such domain", "domain does not exist", "domain doesn't exist",
+        "domain not found", "domain is not reachable", "domain must exist", "domain name not found", "unknown domain",
+        "host or domain name not found", "host unreachable", "in email address is unknown", "name or service not known",
+        "unroutable address", "unrouteable address", "account or domain may not exist", "nonexistent domain",
+        "non-existent domain", "non-existent hosts", "nxdomain", "illegal host/domain name", "553 * does not exist",
+        "domain couldn't be found", "find the recipient domain", "couldn't find any host",
+        "host lookup did not complete", "host not found",
+    ),
+    "spam": (
+        "spam detected", "detected as spam", "identified as spam", "considered spam", "considered as spam",
+        "classified as spam", "rejected as spam", "marked as spam", "probably spam", "probable spam", "suspected spam",
+        "looks like spam", "looked like spam", "appears to be spam", "seems to be a spam", "similar to spam", "may consider spam",
+        "is spam", "be spam", "as spam", " - spam", "spam message", "spam email", "spam score", "spam check", "spam blocked",
+        "spam block", "spam refused", "spam rejection", "spam filter", "spam content", "spam contents", "spam not accepted",
+        "spam points", "spam-like", "spam or virus", "spam/virus", "spam complaints", "spam list", "spamming",
+        "spamprofiler", "spamassassin", "spambouncer", "antispam", "anti spam", "anti-spam", "no spam please", "too much spam",
+        "accept spam", "for spam", "this email is spam", "rejected by *(spam)", "spam * exceeded", "help_spam",
+        "due to spam", "probability of spam", "percent probability of being spam", "scored as spam",
+        "554 5.7.0 reject, id=", "unsolicited", "blacklisted url", "bulk e-mail", "bulk email", "bulk mail",
+        "bulk.advertising", "blocked for abuse", "content filter rejection", "content rejected", "content denied",
+        "content of this message looked", "unacceptable content", "banned content", "rejecting mail content",
+        "message filtered", "recurrent pattern", "uribl", "surbl", "our system has detected that this message is",
+        "temporarily blocked by our filter", "sender domain listed at", "drbl.imedia.ru", "message rejected for policy",
+        "greylisted* please try again", "mail rejected. *506", "rule imposed as * is blacklisted on",
+        "nature of the content or the links", "content filter agent quarantined", "spam abuse", "spam or phishing",
+    ),
+    "throttled": (
+        "rate limited", "rate limit", "please try again slower", "too quickly", "prevents additional messages",
+        "connection limit", "too many connections", "too many concurrent", "too many smtp sessions",
+        "too many sessions", "too many recipients", "too many errors from your ip", "max emails per hour",
+        "throttling failure", "throttled", "trop de connexions", "numerous attempts to deliver this message",
+        "excessive volume", "sending limit exceeded", "sending quota exceeded", "daily message quota", "relay limit exceeded",
+        "message threshold exceeded", "receive limit", "submission quota exceeded", "thread limit exceeded",
+        "max message per connection", "maximum sending rate", "exceeded permitted limits", "daily limit",
+        "exceeded their limit", "sending too many", "too many messages from", "smtp relay sending limit",
+        "limit for message recipients",
+    ),
+    "host_blocked": (
+        "said: 550 blocked", "spamcop.net/bl", "spamhaus", "barracudacentral", "abuseat.org", "sorbs.net", "rbl", "dnsbl",
+        "blacklisted by", "blacklist", "black list", "blocklist", "block list", "blocked using", "blocked - see",
+        "blocked by earthlink", "was blocked by", "is blocked", "bad sender ip", "banned sending ip", "ip blocked",
+        "client host rejected", "client host * blocked", "access from ip address * blocked", "email blocked by",
+        "refused to talk to me: * blocked", "connection refused by", "connection reset by peer", "connection dropped",
+        "connection was dropped", "may not be mail exchanger", "confirm this mail server", "requires confirmation",
+        "esmtp not accepting connections", "not accepting connections", "dynamic ip", "dynamic/zombied", "open proxy",
+        "open relay", "extreme bad ip profile", "go away", "helo command rejected", "helo/ehlo argument", "bad helo",
+        "host network not allowed", "host network, not allowed", "invalid ip for sending", "no access from mail server",
+        "no matches to nameserver query", "not currently accepting mail from your ip", "smtp server of your isp",
+        "refused - see http", "sender has not passed validation", "sender ip address rejected", "forbidden by your ip",
+        "service not available, closing transmission channel", "smtp error from remote mail server after initial connection",
+        "looks suspiciously like spammer", "too many spams from your ip", "too many unwanted messages",
+        "not allowed to connect", "you are sending spam", "listed as abusive", "mail from * refused:", "(*@*:blocked)",
+        "is not allowed to send mail from", "error: no valid recipients from", "domain does not exist:",
+        "sorry, that domain isn't in my list of allowed rcpthosts", "unusual rate", "ip not in whitelist", "(s3150)",
+        "temporarily blacklisted", "service refused, please try later. *103", "service refused, please try later. *510",
+        "sender address blocked", "closing connection. try again later", "try again later, closing connection",
+        "unwanted mail", "sender ip * listed", "does not accept email over ipv6",
+    ),
+    "virus": (
+        "virus detected", "infected", "with a virus", "contains a virus", "malware", "phishing/malicious_url",
+        "executable attachment", "prohibited virus", "a virus was found", "virus was detected", "recent viruses", "malicious",
+    ),
+    "policy": (
+        "policy violation", "local policy", "policy reasons", "denied by policy", "security policies", "organization policy",
+        "organizational settings", "policy that prohibited", "against our policy", "protocol violation",
+        "illegal attachment", "potential security issue", "its content presents a potential", "attachment extension is forbidden",
+        "not accepting mail with", "images or other attachments", "members-only list", "closed mailing list",
+        "not subscribed to this group", "posts without solving a captcha", "header are not accepted", "header error",
+        "given low priority", "messages with multiple addresses", "mass mailer", "anti-spoofing", "content examination policy",
+        "blocked by policy", "rejected by policy", "data before greeting",
+    ),
+    "system_failed": (
+        "internal error", "internal server error", "interrupted system call", "system config error",
+        "mail system configuration error", "local configuration error", "server configuration error", "configuration error",
+        "system incorrectly configured", "remote server is misconfigured", "local error in processing", "error while being processed",
+        "temporary local problem", "temporary system problem", "queue file write error", "can't create user output file",
+        "forwarding loop broken", "loops back to myself", "would create a mail loop", "loop was found in the mail exchanger",
+        "there is no mdb", "could not load drd", "service currently unavailable", "timeout waiting for input",
+        "transaction failed ", "temporary server error", "server busy", "service not active", "message is looping",
+        "message ended early", "unable to process command", "insufficient system resource", "resources temporarily unavailable",
+        "temporary file write error", "unable to open", "system error", "dns violates rfc",
+    ),
+    "routing_failed": (
+        "too many hops", "hop count", "routing loop", "mail loop", "message looping", "forwarding loop", "loop count exceeded",
+        "exceeded 50 hops", "no route to host", "network is unreachable", "host is unreachable", "name server reply",
+        "host name lookup failure", "name lookup failure", "name service error", "host not found, try again", "could not be found: dns",
+        "dns records for the destination computer", "dns lookup failed", "unable to resolve route",
+        "unrouteable mail domain", "could not connect and send the mail", "unable to route", "no valid route", "nexthop",
+    ),
+    "system_full": ("mail system full", "mail action aborted: exceeded storage", "system storage", "not enough free space"),
+    "domain_closed": (
+        "nullmx", "null mx", "domain does not accept mail", "host does not accept mail", "does not accept any mail",
+        "mail receiving disabled", "name server: .: host not found", "no mx record found for domain",
+        "no route for current request", "smtp protocol returned a permanent error", "indicated no smtp service",
+        "account inbounds disabled", "no mail-enabled subscriptions", "accepts no mail",
+    ),
+    "expired": (
+        "connection timed out", "timed out", "delivery expired", "delivery time expired", "message expired", "envelope expired",
+        "retry timeout exceeded", "retry time not reached", "delivery timeout", "giving up on", "failing for a long time",
+        "has been delayed", "attempts will continue to be", "failed to deliver to domain", "in the queue too long",
+        "it has not been collected after", "message timed out", "server did not respond", "after multiple retries",
+        "within the allowed queue period", "could not be delivered for", "could not find a gateway for",
+        "cannot send message for", "could not be delivered within", "not delivered within", "unable to deliver this message after",
+        "could not deliver for the last", "queue expired", "past expiration",
+    ),
+    "auth_failed": (
+        "authentication required", "authentication failure", "authentication failed", "authentication credentials",
+        "authentication turned on", "authentication is required", "authentication mechanism", "smtp authentication",
+        "starttls is required", "must issue a starttls", "tls required", "requires encryption", "requires tls",
+        "verification failure", "unauthenticated senders", "username and password not accepted", "incorrect authentication",
+        "don't authenticate", "authentification invalide", "authentification requise", "not subscribed to ses",
+        "not authorized to perform ses", "executable files are not allowed", "is a dead domain",
+        "insecure mail relay", "client was not authenticated", "high-strength ciphers", "starttls-not-supported",
+    ),
+    "program_failed": (
+        "x-unix;", "procmail", "maildrop", "command died with status", "command failed:", "command output:", "mailer error",
+        "pipe to |", " || exit ", "can't create transcript", "exit code", "child status",
+    ),
+}  # fmt: skip
+
+#: What looks like a refused sender and is not.
+NOT_THE_SENDER: Final = ("recipient address rejected", "5.1.0 address rejected", "sender ip address rejected")
+ABSENT: Final = (
+    "i am away on vacation",
+    "i am away until",
+    "i am out of the office",
+    "i will be traveling for work",
+)
+
+
+def says(words: str, reason: str) -> bool:
+    """Whether words (lower case) hold a phrase of this reason."""
+    return any(_holds(words, phrase) for phrase in PHRASES.get(reason, ()))
+
+
+def _holds(words: str, phrase: str) -> bool:
+    if "*" not in phrase:
+        return phrase in words
+    start = 0
+    for piece in phrase.split("*"):
+        found = words.find(piece, start)
+        if found < 0:
+            return False
+        start = found + len(piece)
+    return True

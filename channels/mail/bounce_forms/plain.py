@@ -1,0 +1,81 @@
+"""Reports of a form that nobody described: a daemon wrote, and near the words of regret stands an address."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses
+from channels.mail.bounce_forms.form import pattern, spread
+from channels.mail.bounce_forms.notice import Notice
+
+_DAEMON: Final = pattern(
+    r"mailer-?daemon|postmaster@|^\"?(?:mail delivery|mail administrator|system administrator|postmaster)|^root@|"
+    r"mail delivery (?:sub)?system|mail delivery service"
+)
+_SUBJECT: Final = pattern(
+    r"deliver(?:y|ed)? (?:fail|status|report|error|problem|has failed|incomplete|notification)|failure notice|failure delivery|"
+    r"mail (?:delivery|failed|failure|error|system error)|message (?:delivery|status)|non-?delivery|returned mail|returned to sender|undeliver|"
+    r"non_?remis|onbestelbaar|não[ _]entregue|non recapitabile|unzustellbar|nicht zustellbar|niet bezorgd|"
+    r"no se ha (?:podido )?entregad|nie dostarczono|kunde inte levereras|delayed mail|could not (?:be )?(?:sent|deliver)|"
+    r"^warning: .*(?:delay|deliver|message)|bounce|there was an error sending your mail|delivery has (?:failed|been delayed)"
+)
+_NEAR: Final = pattern(
+    r"address(?:es)?:|addressed to|delivered to|did not reach|error-for:|recipients?:|failed to deliver to|mailbox is full:|"
+    r"rcpt to:|smtp server <|permanent errors|the following message to|\bto: |unknown user:|unable to deliver|"
+    r"undeliverable (?:to|address)|you sent mail to|delivery problems|was automatically rejected|rejected due to|not delivered|"
+    r"could not be (?:sent|delivered)|delivery failed|intended recipient|following address|following recipient"
+)
+_ENDS: Final = pattern(
+    r"a copy of the original message|for further assistance, please contact|^received-from-mta:|^reporting-mta:|"
+    r"^the (?:non-delivered message|attachment contains)|attachment is a copy|unsent message below|^the first "
+)
+_SKIP: Final = pattern(
+    r"^(?: {0,4}-----|--|\|--|\*|<?mailto:)|mail from:|message-id:|^ {1,8}from: |please contact|contact |postmaster@"
+)
+
+
+def looks_returned(notice: Notice) -> bool:
+    """Whether a daemon seems to report a failure: by its subject and one more sign."""
+    subject = bool(_SUBJECT.search(notice.header("subject")))
+    sender = bool(_DAEMON.search(notice.header("from"))) or notice.header("from").strip() in ("<>", "")
+    null = notice.header("return-path").strip() == "<>"
+    report = "delivery-status" in notice.header("content-type").lower()
+    return (subject and (sender or null or report)) or (sender and null) or report
+
+
+def read_plain(notice: Notice) -> list[Failure]:
+    """The addresses that stand at the start of lines, or in and below lines that speak of a recipient."""
+    failures: list[Failure] = []
+    ours = set(find_addresses(notice.header("to"))) | set(find_addresses(notice.header("from")))
+    shared: list[str] = []
+    near = False
+    for line in notice.lines():
+        stripped = line.strip()
+        if not stripped:
+            continue
+        if _ENDS.search(line):
+            break
+        close = bool(_NEAR.search(line))
+        address = "" if _SKIP.search(line) else find_address(line)
+        begins = line[0] in ' "<\t' or stripped.startswith(address)
+        known = any(one.address == address for one in failures)
+        if address and (close or near or begins) and not known and len(failures) < FAILURES_LIMIT:
+            failures.append(Failure(address))
+        if failures:
+            failures[-1].say(stripped)
+        elif len(shared) < 30:
+            shared.append(stripped)
+        near = close
+    others = [failure for failure in failures if failure.address not in ours]
+    for failure in others or failures:
+        failure.words = f"{' '.join(shared)[:500]} {failure.words}".strip()
+    return spread(others or failures[:1])
+
+
+def read_returned(notice: Notice) -> list[Failure]:
+    """At least to whom the returned mail went: the header that some servers add, else the mail's own."""
+    words = " ".join(notice.text.split())[:1_500]
+    failed = list(find_addresses(notice.header("x-failed-recipients")))[:FAILURES_LIMIT]
+    if not failed:
+        failed = list(find_addresses(notice.original.get("to", [""])[0]))[:1]
+    return [Failure(address, words=words) for address in failed]
