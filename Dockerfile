@@ -22,6 +22,6 @@ ENV PATH=/opt/clytie/bin:$PATH \
 USER clytie
 WORKDIR /var/lib/clytie
 VOLUME /var/lib/clytie
-EXPOSE 8025 8026
+EXPOSE 8025 8026 8027
 ENTRYPOINT ["clytie"]
 CMD ["serve", "--role", "web"]

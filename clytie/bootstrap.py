@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from channels.base import Channel
+from channels.base import Channel, Received
+from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
 from channels.sandbox.door import SandboxDoor
 from clytie.keys import load_token_keys
@@ -19,6 +20,8 @@ from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
 from domain.errors import ConfigurationError
+from inbox.intake import Intake
+from inbox.own_addresses import OwnAddresses
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen
 from outbox.letter_composing import LetterComposer
@@ -118,17 +121,44 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         )
 
 
+@dataclass(slots=True)
+class Doors:
+    """What mail comes in by: the test mailbox, and the doors of the house by name; those that are enabled."""
+
+    sandbox: SandboxDoor | None
+    mail: dict[str, MailDoor]
+
+
 @asynccontextmanager
-async def open_door(settings: Settings) -> AsyncIterator[SandboxDoor]:
-    """The test mailbox's SMTP door, open."""
+async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
+    """The doors that the settings enable, open."""
     async with AsyncExitStack() as stack:
-        core = await stack.enter_async_context(open_core(settings, connections=4))
-        door = SandboxDoor(
-            SandboxMailbox(core.pool, core.announcer), host=settings.sandbox.host, port=settings.sandbox.port
-        )
-        await door.start()
-        stack.push_async_callback(door.stop)
-        yield door
+        core = await stack.enter_async_context(open_core(settings, connections=8))
+        intake = Intake(core.pool, open_blobs(settings), core.announcer, settings.inbox.intake)
+        stack.push_async_callback(intake.close)
+        tokens = load_token_keys(settings.token_keys, settings.var)
+        ours = OwnAddresses(core.pool, tokens, settings.inbox.domains)
+        doors = Doors(None, {})
+
+        async def keep(received: Received) -> str:
+            return str((await intake.take(received)).raw_id)
+
+        if settings.inbox.smtp.enabled:
+            doors.mail["smtp"] = MailDoor("smtp", keep, ours, settings.inbox.smtp)
+        if settings.inbox.lmtp.enabled:
+            doors.mail["lmtp"] = MailDoor("lmtp", keep, ours, settings.inbox.lmtp)
+        if settings.sandbox.enabled:
+            doors.sandbox = SandboxDoor(
+                SandboxMailbox(core.pool, core.announcer),
+                host=settings.sandbox.host,
+                port=settings.sandbox.port,
+            )
+            await doors.sandbox.start()
+            stack.push_async_callback(doors.sandbox.stop)
+        for door in doors.mail.values():
+            await door.start()
+            stack.push_async_callback(door.stop)
+        yield doors
 
 
 def open_channel(settings: Settings) -> Channel:

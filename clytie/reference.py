@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -54,8 +55,10 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined:
         return "required"
-    if value is None or value in ("", [], {}):
+    if value is None or value in ("", [], (), {}):
         return ""
+    if isinstance(value, (list, tuple)):
+        return f"`{json.dumps([str(one) for one in value])}`"
     return f"`{getattr(value, 'value', value)}`"
 
 

@@ -8,8 +8,9 @@ import logging
 import structlog
 import uvloop
 from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client import start_http_server
 
-from clytie.bootstrap import open_door, open_web, open_worker
+from clytie.bootstrap import open_doors, open_web, open_worker
 from clytie.processes import stop_on_signals
 from clytie.settings import Settings, load_settings
 from domain.errors import InvalidInput
@@ -30,7 +31,7 @@ def configure_logs() -> None:
     """Lines on standard error, one per event: time, level, logger, words."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("arq").setLevel(logging.WARNING)
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # what strangers do wrong is their affair
     logging.getLogger("aiohttp.server").addFilter(_is_our_fault)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory())
 
@@ -54,7 +55,9 @@ async def _run_worker(settings: Settings) -> None:
 
 async def _run_mail(settings: Settings) -> None:
     stop = _stop_event()
-    async with open_door(settings):
+    if settings.inbox.metrics_port is not None:
+        start_http_server(settings.inbox.metrics_port)
+    async with open_doors(settings):
         await stop.wait()
 
 

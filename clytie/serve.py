@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from channels.mail.door.settings import DoorSettings
 from clytie.processes import ProcessGroup, RoleProcess, stop_on_signals
 from clytie.running import remove_note, write_note
 from clytie.services.supervisor import Services, ServiceUrls
@@ -39,12 +40,16 @@ def plan_processes(
 ) -> list[RoleProcess]:
     """Which processes to start: `processes` web processes that share the port, the set number of workers, one mail."""
     counts = {"web": processes, "worker": settings.worker_processes, "mail": 1}
-    wanted = [role for role in roles if role != "mail" or settings.sandbox.enabled]
+    wanted = [role for role in roles if role != "mail" or _has_doors(settings)]
     return [
         RoleProcess(f"{role}-{number}", (role,), environment)
         for role in wanted
         for number in range(1, counts[role] + 1)
     ]
+
+
+def _has_doors(settings: Settings) -> bool:
+    return settings.sandbox.enabled or settings.inbox.smtp.enabled or settings.inbox.lmtp.enabled
 
 
 def open_services(settings: Settings) -> Services:
@@ -73,6 +78,16 @@ def settle_ports(settings: Settings, roles: Sequence[str]) -> Settings:
     if "mail" in roles and settings.sandbox.enabled:
         port = claim_port(settings.sandbox.host, settings.sandbox.port, "CLYTIE_SANDBOX__PORT")
         changes["sandbox"] = settings.sandbox.model_copy(update={"port": port})
+    if "mail" in roles:
+        doors: dict[str, DoorSettings] = {"smtp": settings.inbox.smtp, "lmtp": settings.inbox.lmtp}
+        settled = {
+            name: door.model_copy(
+                update={"port": claim_port(door.host, door.port, f"CLYTIE_INBOX__{name.upper()}__PORT")}
+            )
+            for name, door in doors.items()
+            if door.enabled
+        }
+        changes["inbox"] = settings.inbox.model_copy(update=settled)
     return settings.model_copy(update=changes)
 
 
@@ -101,6 +116,8 @@ async def keep_house(
             "CLYTIE_HOST": settings.host,
             "CLYTIE_PORT": str(settings.port),
             "CLYTIE_SANDBOX__PORT": str(settings.sandbox.port),
+            "CLYTIE_INBOX__SMTP__PORT": str(settings.inbox.smtp.port),
+            "CLYTIE_INBOX__LMTP__PORT": str(settings.inbox.lmtp.port),
             "CLYTIE_DATABASE_URL": urls.database_url,
             "CLYTIE_REDIS_URL": urls.redis_url,
         }

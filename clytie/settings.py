@@ -20,6 +20,7 @@ from pydantic_settings import (
 from channels.mail.settings import Encryption, MailSettings
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
+from inbox.settings import InboxSettings
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from tracking.settings import TrackingSettings
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
         description="The server that takes outgoing mail; when unset, all mail goes to the test mailbox.",
     )
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     router: RouterSettings = Field(default_factory=RouterSettings)

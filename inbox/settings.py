@@ -17,7 +17,13 @@ class InboxSettings(BaseModel):
 
     domains: tuple[str, ...] = Field(
         default=(),
-        description="Mail domains whose every address is taken in, also those that no queue has: [“help.example”].",
+        description='Mail domains whose every address is taken in, also those that no queue has: ["help.example"].',
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which the mail process answers /metrics; unset for none.",
     )
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)

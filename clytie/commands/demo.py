@@ -25,6 +25,7 @@ from storage.pool import open_pool
 #: Times that fit a demo: people read within minutes, so verdicts come within seconds.
 _DEMO: Final[Mapping[str, str]] = {
     "CLYTIE_DEMO": "true",
+    "CLYTIE_INBOX__DOMAINS": '["helianthe.example"]',
     "CLYTIE_OUTBOX__ORGANISATION": "Hélianthe Énergie",
     "CLYTIE_OUTBOX__POSTAL_ADDRESS": "12 rue des Tournesols, 69007 Lyon",
     "CLYTIE_OUTBOX__WEBSITE": "https://helianthe.example",
@@ -43,21 +44,26 @@ def run_demo(*, check: bool, port: int) -> int:
     """Run the demo until it is stopped, or once with `check`; gives the exit code."""
     if check:
         with tempfile.TemporaryDirectory(prefix="clytie-demo-", ignore_cleanup_errors=True) as folder:
-            return asyncio.run(_check(_settings(Path(folder) / "var", 0, 0)))
-    settings = _settings(load_settings().var / "demo", port, 8026 if port else 0)
+            return asyncio.run(_check(_settings(Path(folder) / "var", 0)))
+    settings = _settings(load_settings().var / "demo", port)
     say("Clytie's demo is starting …")
     asyncio.run(_watch(settings))
     say(f"Stopped. The demo's data stays in {settings.var}; delete that folder to begin anew.")
     return 0
 
 
-def _settings(var: Path, port: int, mailbox_port: int) -> Settings:
-    """The demo's own settings: always embedded servers, always the test mailbox, whatever else is configured."""
+def _settings(var: Path, port: int) -> Settings:
+    """The demo's own settings: always embedded servers, always the test mailbox, whatever else is configured.
+
+    With `port` 0 the mail doors take free ports too.
+    """
     for name in [name for name in os.environ if name.startswith("CLYTIE_")]:
         del os.environ[name]
     os.environ.update(_DEMO)
     os.environ["CLYTIE_VAR"] = str(var)
-    return load_settings(port=port, sandbox={"port": mailbox_port})
+    if port == 0:
+        return load_settings(port=0, sandbox={"port": 0}, inbox={"smtp": {"port": 0}})
+    return load_settings(port=port)
 
 
 async def _watch(settings: Settings) -> None:
@@ -67,7 +73,7 @@ async def _watch(settings: Settings) -> None:
         if "cannot listen" not in str(error):
             raise
         say(f"{error} The demo takes free ports instead.")
-        await keep_house(_settings(settings.var, 0, 0), ROLES, story=_show)
+        await keep_house(_settings(settings.var, 0), ROLES, story=_show)
 
 
 async def _show(house: House) -> None:

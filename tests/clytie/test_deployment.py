@@ -101,11 +101,13 @@ def test_every_role_has_its_service() -> None:
 
 def test_every_published_port_is_one_that_is_listened_on_and_only_for_this_machine() -> None:
     defaults = Settings()
-    listened = {"web": defaults.port, "mail": defaults.sandbox.port}
+    listened = {"web": [defaults.port], "mail": [defaults.sandbox.port, defaults.inbox.smtp.port]}
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in listened.items()}
+    assert published == {
+        name: [f"127.0.0.1:{port}:{port}" for port in ports] for name, ports in listened.items()
+    }
     (exposed,) = [text for name, text in INSTRUCTIONS if name == "EXPOSE"]
-    assert exposed.split() == [str(port) for port in listened.values()]
+    assert exposed.split() == [str(port) for ports in listened.values() for port in ports]
 
 
 def test_health_is_asked_for_where_it_is_answered() -> None:
