@@ -33,11 +33,16 @@ _TOKEN = re.compile(
 _BRACKET = re.compile(r"[()]|\\.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SPACED_AT = re.compile(r"\s*+@\s*+")
+_SPACED_DOT = re.compile(r"\s*+([.@])\s*+")
 _ADDRESS = re.compile(
     r'("(?:[^"\\]++|\\.)*+"|[^\s@"<>(),;:\\\[\]]++)@([^\s@"<>(),;:\\\[\]]++|\[[^\[\]\s]{1,100}\])'
 )
 _ROUTE = re.compile(r"@[^:<>]*+:")
-_MAXIMUM = 320
+_LONGEST = 1_000  #: characters, with comments and routes
+_MAXIMUM = 320  #: characters of an address
+_CONVERSIONS = (
+    100  #: domains beyond ASCII that are converted in one header: each takes a tenth of a millisecond
+)
 
 
 @dataclass(slots=True)
@@ -59,10 +64,13 @@ def mailboxes(value: str, defects: set[str]) -> tuple[Mailbox, ...]:
         return (Mailbox(_name(simple[1] or simple[2] or ""), address),)
     if _PLAIN.fullmatch(value) and (address := _checked(value)):
         return (Mailbox("", address),)
-    found = _read(value, defects)
+    problems: set[str] = set()
+    found = _read(value, problems)
     if not found and "=?" in value and "@" in (decoded := decode_words(value, set())):
-        found = _read(decoded, defects)
-    return tuple(found)
+        problems = set()
+        found = _read(decoded, problems)
+    defects |= problems
+    return tuple(_with_ascii_domains(found))
 
 
 def _read(value: str, defects: set[str]) -> list[Mailbox]:
@@ -152,7 +160,8 @@ def _boxes(draft: _Draft, left_over: list[str]) -> list[Mailbox]:
         name = " ".join(draft.words)
         if left_over:
             name = " ".join(left_over) + ", " + name
-        return [Mailbox(_name(name or " ".join(draft.comments)), address)]
+        shown = _name(name or " ".join(draft.comments))
+        return [Mailbox("" if shown.lower() == address.lower() else shown, address)]
     text = _SPACED_AT.sub("@", " ".join(draft.words)) if any("@" in word for word in draft.words) else ""
     names: list[str] = []
     boxes: list[Mailbox] = []
@@ -170,18 +179,21 @@ def _boxes(draft: _Draft, left_over: list[str]) -> list[Mailbox]:
 
 def _checked(text: str) -> str:
     """The address in its form for everybody else, or "" when it is none."""
-    text = text.strip(" \t'<>[]`").removeprefix("mailto:")
+    text = text.strip(" \t'<>`").removeprefix("mailto:")
+    if len(text) > _LONGEST:
+        return ""
+    if text.startswith("["):
+        text = text.strip("[]")
     if text.startswith("@"):
-        text = _ROUTE.sub("", text, count=1)
+        route = _ROUTE.match(text)
+        text = text[route.end() :] if route else text
     if "(" in text:
         text = re.sub(r"\([^()]*+\)", "", text)
     if " " in text and not text.startswith('"'):
-        text = _SPACED_AT.sub("@", text).strip()
+        text = _SPACED_DOT.sub(r"\1", " ".join(text.split()))
     if len(text) > _MAXIMUM or (match := _ADDRESS.fullmatch(text)) is None:
         return ""
     local, domain = match[1].strip("'"), match[2].rstrip(".")
-    if not domain.isascii():
-        domain = _ascii_domain(domain)
     if not local or not domain or domain.startswith(".") or not (local + domain).isprintable():
         return ""
     if "=?" in local and "?=" in domain + local:
@@ -189,12 +201,19 @@ def _checked(text: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
-def _ascii_domain(domain: str) -> str:
-    """The domain as DNS knows it, which is how contacts keep it; as written when IDNA does not allow it."""
-    try:
-        return idna.encode(domain, uts46=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        return domain
+def _with_ascii_domains(found: list[Mailbox]) -> list[Mailbox]:
+    """Domains as DNS knows them, which is how contacts keep them; as written where IDNA does not allow them."""
+    left = _CONVERSIONS
+    for index, box in enumerate(found):
+        local, _, domain = box.address.rpartition("@")
+        if domain.isascii() or not left:
+            continue
+        left -= 1
+        try:
+            found[index] = Mailbox(box.name, f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}")
+        except (idna.IDNAError, UnicodeError):
+            pass
+    return found
 
 
 def _name(text: str) -> str:

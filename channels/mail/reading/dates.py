@@ -9,22 +9,23 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from channels.mail.reading.defects import Defect
 
-_EARLIEST, _LATEST = 1971, 2099
+_EARLIEST, _LATEST = 1900, 2099
 _TIME = r"(?P<hour>\d{1,2})[:.h](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
 _ZONE = r"(?P<zone>(?:[a-z]{1,5}|utc|gmt)?\s?[+-]\s?\d{1,2}:?\d{0,2}|[a-z]{1,5})"
-_WEEKDAY = r"(?:[^\W\d]{2,12}[.,]{0,2}\s?)?,?\s?"
+_WEEKDAY = r"(?:[^\W\d]{2,12}+[.,]{0,2}\s?)?,?\s?"
+_AT = r"(?:(?:at|à|um|a las|alle|om|às|o|kl)\.?\s)?"
 _MONTH = r"(?P<month>[^\W\d]{3,12})\.?"
 _FORMS = tuple(
     re.compile(form, re.VERBOSE)
     for form in (
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]?(?:de\s)?{_MONTH},?[\s-]?(?:de\s)?(?P<year>\d{{2,4}})"
-        rf"(?:,?\s?(?:at\s)?{_TIME})?(?:\s?{_ZONE})?",
+        rf"(?:,?\s?{_AT}{_TIME})?(?:\s?{_ZONE})?",
         rf"{_WEEKDAY}{_MONTH}\s?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?:{_TIME}\s(?:{_ZONE}\s)?)(?P<year>\d{{4}})"
         r"(?:\s(?P<later>[+-]\d{4}|[a-z]{1,5}))?",
-        rf"{_WEEKDAY}{_MONTH}\s?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>\d{{4}})(?:,?\s(?:at\s)?{_TIME})?(?:\s?{_ZONE})?",
-        rf"{_WEEKDAY}(?P<year>\d{{4}})[-/.](?P<number>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:[t\s]\s?{_TIME})?(?:\s?{_ZONE})?",
-        rf"{_WEEKDAY}(?P<day>\d{{1,2}})\.\s?(?P<number>\d{{1,2}})\.\s?(?P<year>\d{{2,4}}),?(?:\s{_TIME})?(?:\s?{_ZONE})?",
-        rf"{_WEEKDAY}(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-](?P<year>\d{{4}}),?(?:\s{_TIME})?(?:\s?{_ZONE})?",
+        rf"{_WEEKDAY}{_MONTH}\s?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>\d{{4}})(?:,?\s{_AT}{_TIME})?(?:\s?{_ZONE})?",
+        rf"{_WEEKDAY}(?P<year>\d{{4}})[-/.](?P<number>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:[t\s]\s?{_AT}{_TIME})?(?:\s?{_ZONE})?",
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})\.\s?(?P<number>\d{{1,2}})\.\s?(?P<year>\d{{2,4}}),?(?:\s{_AT}{_TIME})?(?:\s?{_ZONE})?",
+        rf"{_WEEKDAY}(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-](?P<year>\d{{4}}),?(?:\s{_AT}{_TIME})?(?:\s?{_ZONE})?",
     )
 )
 _RFC = re.compile(
@@ -58,6 +59,8 @@ _ZONES = {
     "hkt": 8, "sgt": 8, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13, "brt": -3,
 }  # fmt: skip
 _OFFSET = re.compile(r"([+-])\s?(\d{1,2}):?(\d{2})?$")
+_LEFT_OVER = re.compile(r"\d:\d|(?<=[ :\d])[\d:]")
+_SPACED_COLON = re.compile(r" ?: ?")
 _COMMENT = re.compile(r"\([^()]*+\)?")
 
 
@@ -77,13 +80,14 @@ def read_date(value: str, defects: set[str]) -> datetime | None:
 
 def _read_other(value: str) -> datetime | None:
     text = " ".join(_COMMENT.sub(" ", value[:200]).lower().replace('"', " ").split())
+    text = _SPACED_COLON.sub(":", text)
     if re.fullmatch(r"\d{9,10}", text):
         return _moment(1970, 1, 1, 0, 0, 0, 0, since=int(text))
     for form in _FORMS:
         # Words after the date (a zone's long name, a second zone) say nothing that is needed.
         if match := form.match(text):
-            if re.match(r"[\d:]", text[match.end() :].lstrip()):
-                continue  # digits are left over: half of a time, say
+            if _LEFT_OVER.search(text, match.end()):
+                continue  # half of a time is left over, say
             return _from_match(match.groupdict())
     return None
 

@@ -15,7 +15,7 @@ from channels.mail.reading.limits import HEADER_BYTES, HEADER_LINES, HEADERS
 
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]++)[ \t]*+:")
 _BLANK = re.compile(rb"\n\r*+\n")
-_FOLD = re.compile(rb"\r*+\n")
+_FOLD = re.compile(rb"(?<!\r)\r*+\n")
 _MAIL_STARTS = re.compile(
     rb"\s{1,64}(?:Received|Return-Path|Delivered-To|From|To|Date|Subject|Message-ID|MIME-Version|Content-Type|X-[!-9;-~]+):",
     re.IGNORECASE,

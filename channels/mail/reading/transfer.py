@@ -11,9 +11,10 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET) - {0x3D})
 _WHITE = b" \t\r\n\x00"
 _BASE64_LINES = re.compile(rb"^[A-Za-z0-9+/ \t]++=*+[ \t\r]*+$", re.MULTILINE)
-_TRAILING_SPACE = re.compile(rb"[ \t]++(?=\r*+\n)|[ \t]++\Z")
+_TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r*+\n|\Z)")
+_MANY_CR = re.compile(rb"(?<!\r)\r++\n")
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
-_UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,6} ([^\r\n]{1,400}?)[ \t]*\r*$", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,6} ([^\r\n]{1,400})\r*+$", re.MULTILINE)
 
 
 def encoding_of(value: str) -> str:
@@ -80,7 +81,7 @@ def decode_quoted(data: bytes, defects: set[str]) -> bytes:
     if b" \n" in data or b" \r" in data or b"\t\n" in data or b"\t\r" in data or data[-1:] in b" \t":
         data = _TRAILING_SPACE.sub(b"", data)
     if b"\r\r" in data:
-        data = re.sub(rb"\r++\n", b"\r\n", data)
+        data = _MANY_CR.sub(b"\r\n", data)
     if _BROKEN_ESCAPE.search(data):
         defects.add(Defect.BAD_CONTENT)
         data = _BROKEN_ESCAPE.sub(b"=3D", data)

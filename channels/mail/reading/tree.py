@@ -19,7 +19,7 @@ from channels.mail.reading.parameters import decoded, disposition_type, media_ty
 
 _MAILS = frozenset({"message/rfc822", "message/global", "message/news"})
 _LIKELY_BOUNDARY = re.compile(
-    rb"^--(\S[^\r\n]{0,200}?)[ \t]*+\r*+\n(?:Content-|\r*+\n)", re.MULTILINE | re.IGNORECASE
+    rb"^--(\S[^\r\n]{0,200})\r*+\n(?:Content-|\r*+\n)", re.MULTILINE | re.IGNORECASE
 )
 
 
@@ -190,7 +190,7 @@ def _find_delimiters(reading: _Reading, part: Part) -> list[_Delimiter]:
         return _find_delimiters(reading, part)
     reading.defects.add(Defect.NO_PARTS if boundary else Defect.NO_BOUNDARY)
     guess = _LIKELY_BOUNDARY.search(part.buffer, part.start, part.end)
-    return _take(reading, part, guess[1]) if guess else []
+    return _take(reading, part, guess[1].rstrip()) if guess else []
 
 
 def _read_multipart(reading: _Reading, part: Part, depth: int) -> None:
