@@ -27,7 +27,7 @@ from channels.mail.bounce_forms.families import find_form
 from channels.mail.bounce_forms.form import Form
 from channels.mail.bounce_forms.judging import judge
 from channels.mail.bounce_forms.notice import Notice, read_notice
-from channels.mail.bounce_forms.plain import looks_returned, read_plain, read_returned
+from channels.mail.bounce_forms.plain import is_by_machine, looks_returned, read_plain, read_returned
 from channels.mail.bounce_forms.sendmail import spread_transcript
 from channels.mail.bounce_forms.standard import StatusReport, read_complaint, read_receipt, read_status
 from channels.mail.reasons import is_hard
@@ -101,7 +101,12 @@ def classify(
     the token (any domain when none is given). Never raises.
     """
     notice = read_notice(raw)
-    return _classify(notice, _find_token(notice, recipients, local, domains))
+    token = _find_token(notice, recipients, local, domains)
+    report = _classify(notice, token)
+    if report.kind is Kind.NONE and notice.returned and is_by_machine(notice):
+        inner = _classify(read_notice(notice.returned), token)  # a report that some gateway wrapped
+        return inner if inner.kind in (Kind.BOUNCE, Kind.COMPLAINT) else report
+    return report
 
 
 def _classify(notice: Notice, token: str) -> Report:

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from channels.mail.bounce_forms.codes import find_reply, find_status
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
 
@@ -135,10 +135,8 @@ def _read_new(notice: Notice) -> list[Failure]:
         stripped = line.strip()
         if "@" in stripped and " " not in stripped and not stripped.startswith("#"):
             address = find_address(stripped)
-            if address and all(one.address != address for one in failures):
-                if len(failures) >= FAILURES_LIMIT:
-                    break
-                failures.append(Failure(address))
+            if address:
+                take(failures, address)
         elif failures and stripped:
             failures[-1].say(stripped)
     if not failures:
@@ -158,8 +156,8 @@ def _read_listed(notice: Notice) -> list[Failure]:
     for line in lines:
         if re.match(r"\s*(?:\S.{0,100}<mailto:\S+@|[^\s<>()]+@[^\s<>()]+(?:\s*\(\S+@\S+\))?\s*$)", line):
             address = find_address(line.partition("<mailto:")[2] or line)
-            if address and all(one.address != address for one in failures) and len(failures) < FAILURES_LIMIT:
-                failures.append(Failure(address))
+            if address:
+                take(failures, address)
         elif failures:
             failures[-1].say(line.strip())
     return failures

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from channels.mail.bounce_forms.failure import Failure, find_address, find_addresses
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses, take
 from channels.mail.bounce_forms.form import Form, Hints, pattern, spread
 from channels.mail.bounce_forms.notice import Notice
 
@@ -67,10 +67,12 @@ def _read(notice: Notice) -> list[Failure]:
         match = _RECIPIENT.search(line)
         address = find_address(match[1]) if match else ""
         if match and address and "SMTP error" not in line:
-            failures.append(Failure(address))
-            failures[-1].say((match["words"] or "").strip())
-        elif line.startswith("  ") and (
-            "an undisclosed address" in line or line.strip().startswith("pipe to |")
+            if take(failures, address):
+                failures[-1].say((match["words"] or "").strip())
+        elif (
+            len(failures) < FAILURES_LIMIT
+            and line.startswith("  ")
+            and ("an undisclosed address" in line or line.strip().startswith("pipe to |"))
         ):
             failures.append(Failure(""))
             failures[-1].say(line.strip())
@@ -82,7 +84,7 @@ def _read(notice: Notice) -> list[Failure]:
     if not failures:
         failures = [
             Failure(address, words=" ".join(notice.text.split())[:1_500])
-            for address in find_addresses(notice.header("x-failed-recipients"))
+            for address in list(find_addresses(notice.header("x-failed-recipients")))[:FAILURES_LIMIT]
         ]
     return failures
 

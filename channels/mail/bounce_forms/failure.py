@@ -49,3 +49,11 @@ def find_addresses(text: str) -> Iterator[str]:
 def find_address(text: str) -> str:
     """The first address in a line, or the empty string."""
     return next(find_addresses(text), "")
+
+
+def take(failures: list[Failure], address: str) -> bool:
+    """Add a recipient, unless it stands there already or there are too many. Tells whether it was added."""
+    if len(failures) >= FAILURES_LIMIT or any(failure.address == address for failure in failures):
+        return False
+    failures.append(Failure(address))
+    return True

@@ -16,6 +16,7 @@ from channels.mail.bounce_forms import (
 )
 from channels.mail.bounce_forms.form import Form
 from channels.mail.bounce_forms.notice import Notice
+from channels.mail.bounce_forms.plain import is_by_machine
 
 FORMS: Final[tuple[Form, ...]] = (
     *providers.FORMS,
@@ -31,4 +32,5 @@ FORMS: Final[tuple[Form, ...]] = (
 
 def find_form(notice: Notice) -> Form | None:
     """The form that a report has, or None."""
-    return next((form for form in FORMS if form.fits(notice)), None)
+    by_machine = is_by_machine(notice)
+    return next((form for form in FORMS if form.fits(notice, by_machine=by_machine)), None)

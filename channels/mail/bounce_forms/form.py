@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, WORDS_LIMIT, Failure, find_address
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, WORDS_LIMIT, Failure, find_address, take
 from channels.mail.bounce_forms.notice import Notice
 
 #: What a form is known by: the name of a header (lower case; `text` is what is written for people), and a pattern.
@@ -49,10 +49,13 @@ class Form:
     def _named(self) -> bool:
         return bool(self.recipient and "who" in self.recipient.groupindex)
 
-    def fits(self, notice: Notice) -> bool:
-        """Whether a report is of this form."""
+    def fits(self, notice: Notice, *, by_machine: bool = True) -> bool:
+        """Whether a report is of this form. In what a person seems to have written, only headers count as marks:
+        people paste reports into their mails."""
         found = 0
         for place, mark in self.marks:
+            if not by_machine and place in ("text", "subject"):
+                continue
             values = [notice.text[:_MARKS_LIMIT]] if place == "text" else notice.headers.get(place, [])
             found += any(mark.search(value) for value in values)
             if found >= self.needs:
@@ -88,12 +91,9 @@ class Form:
             match = self.recipient.search(line)
             address = find_address(match["who"] if self._named else match[1]) if match else ""
             if match and address:
-                if len(failures) >= FAILURES_LIMIT:
+                if not take(failures, address) and len(failures) >= FAILURES_LIMIT:
                     break
-                failure = next((one for one in failures if one.address == address), None)
-                if failure is None:
-                    failure = Failure(address)
-                    failures.append(failure)
+                failure = next(one for one in failures if one.address == address)
                 if "words" in self.recipient.groupindex and match["words"]:
                     failure.say(match["words"].strip())
             elif failures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from channels.mail.bounce_forms.failure import Failure, find_address, find_addresses
+from channels.mail.bounce_forms.failure import Failure, find_address, find_addresses, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
 
@@ -16,10 +16,12 @@ def _read_interscan(notice: Notice) -> list[Failure]:
     for line in notice.lines():
         stripped = line.strip()
         if "Unable to deliver" in line and (address := find_address(line)):
-            if all(one.address != address for one in failures):
-                failures.append(Failure(address, words=stripped, hint="mailbox_unknown"))
+            if take(failures, address):
+                failures[-1].say(stripped)
+                failures[-1].hint = "mailbox_unknown"
         elif re.search(r"(?:Sent <<<|>>>) ?RCPT TO", line) and (address := find_address(line)):
-            failures.append(Failure(address, command="RCPT"))
+            if take(failures, address):
+                failures[-1].command = "RCPT"
         elif match := re.match(r"(?:Received >>>|.{0,200} <<<) ?(\d\d\d.*)", stripped):
             if failures and not failures[-1].words:
                 failures[-1].say(match[1])
@@ -37,7 +39,7 @@ def _read_m_filter(notice: Notice) -> list[Failure]:
         if stripped.startswith("-------"):
             section = stripped.lstrip("-").strip().lower()
         elif section == "" and re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", stripped):
-            failures.append(Failure(stripped))
+            take(failures, stripped)
         elif failures and section == "server message" and stripped:
             failures[-1].say(stripped)
         elif failures and section == "smtp command" and re.fullmatch(r"[A-Z]{4}", stripped):
@@ -51,7 +53,9 @@ def _read_x6(notice: Notice) -> list[Failure]:
         if re.match(r"\s*(?:The following recipients returned permanent errors: |SMTP Server <)", line):
             addresses = list(find_addresses(line.split(" Reason:")[0]))
             addresses = addresses or list(find_addresses(line))[-1:]
-            failures += [Failure(address, words=line.strip()[:2_000]) for address in addresses[:50]]
+            for address in addresses[:50]:
+                if take(failures, address):
+                    failures[-1].say(line.strip())
     return failures
 
 

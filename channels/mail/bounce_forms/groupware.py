@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from channels.mail.bounce_forms.failure import Failure, find_address
+from channels.mail.bounce_forms.failure import Failure, find_address, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
 
@@ -18,7 +18,7 @@ def _read_messaging_server(notice: Notice) -> list[Failure]:
         if not colon:
             continue
         if name == "recipient address" and (address := find_address(value)):
-            failures.append(Failure(address))
+            take(failures, address)
         elif not failures:
             continue
         elif name == "original address" and (address := find_address(value)):

@@ -13,7 +13,6 @@ import quopri
 import re
 from dataclasses import dataclass, field
 from email.header import decode_header
-from functools import cached_property
 from typing import Final
 
 _RAW_LIMIT: Final = 4_000_000  #: bytes that are looked at
@@ -42,7 +41,7 @@ _KNOWN_CHARSET: Final = re.compile(
 _TAGS: Final = re.compile(
     r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^>]{0,500}>|(<[!/a-z][^>]{0,2000}>)", re.IGNORECASE
 )
-_HIDDEN: Final = re.compile(r"<(style|script|title)\b.{0,20000}?</\1", re.IGNORECASE | re.DOTALL)
+_HIDDEN: Final = re.compile(r"<(/?)(?:style|script|title)\b", re.IGNORECASE)
 
 STATUS_TYPES: Final = (
     "message/delivery-status",
@@ -114,21 +113,14 @@ class _Part:
         return value.split(";", 1)[0].strip().lower() or "text/plain"
 
 
-class _Parts(list[_Part]):
-    """The leaves of a mail, and whether it declares a report."""
-
-    @cached_property
-    def plain(self) -> bool:
-        return any(part.kind == "text/plain" for part in self)
-
-
 def read_notice(raw: bytes) -> Notice:
     """Take a mail apart. Never raises; work and result are bounded whatever the bytes are."""
     raw = raw[:_RAW_LIMIT].lstrip(b"\r\n \t")
     headers, body = split_head(raw)
     notice = Notice(headers=headers)
-    leaves = _Parts()
+    leaves: list[_Part] = []
     _collect(_Part(headers, body), 0, leaves)
+    plain = any(part.kind == "text/plain" for part in leaves)
     texts: list[str] = []
     for part in leaves:
         kind = part.kind
@@ -141,7 +133,7 @@ def read_notice(raw: bytes) -> Notice:
             notice.feedback += _text(part)
         elif kind == "message/disposition-notification":
             notice.receipt += _text(part)
-        elif kind == "text/html" and not leaves.plain:
+        elif kind == "text/html" and not plain:
             texts.append(_show_html(_text(part)))
         elif kind.startswith("text/") and kind != "text/html":
             texts.append(_text(part))
@@ -171,7 +163,7 @@ def split_head(raw: bytes) -> tuple[Headers, bytes]:
     return headers, body
 
 
-def _collect(part: _Part, depth: int, leaves: _Parts) -> None:
+def _collect(part: _Part, depth: int, leaves: list[_Part]) -> None:
     value = part.headers.get("content-type", [""])[0]
     declared = part.kind.startswith("multipart/")
     if depth < _DEPTH_LIMIT and (declared or b"\nContent-Type: message/delivery-status" in part.body):
@@ -280,8 +272,18 @@ def _decode_words(value: str) -> str:
 
 
 def _show_html(text: str) -> str:
-    text = _HIDDEN.sub("", text)
-    return html.unescape(_TAGS.sub(lambda match: "" if match[1] else "\n", text))
+    """The words of HTML, roughly: what stands in hidden elements is left out, blocks become lines."""
+    shown: list[str] = []
+    start = 0
+    for tag in _HIDDEN.finditer(text):
+        if not tag[1] and start >= 0:
+            shown.append(text[start : tag.start()])
+            start = -1
+        elif tag[1]:
+            start = tag.start()
+    if start >= 0:
+        shown.append(text[start:])
+    return html.unescape(_TAGS.sub(lambda match: "" if match[1] else "\n", "".join(shown)))
 
 
 def _after_separator(rest: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses, take
 from channels.mail.bounce_forms.form import pattern, spread
 from channels.mail.bounce_forms.notice import Notice
 
@@ -19,6 +19,7 @@ _SUBJECT: Final = pattern(
     r"no se ha (?:podido )?entregad|nie dostarczono|kunde inte levereras|delayed mail|could not (?:be )?(?:sent|deliver)|"
     r"^warning: .*(?:delay|deliver|message)|bounce|there was an error sending your mail|delivery has (?:failed|been delayed)"
 )
+_ANSWERED: Final = pattern(r"^(?:re|aw|sv|fwd?|wg|tr|rv|odp|antw|ref|enc|rif|i|vb|vs)\s?:")
 _NEAR: Final = pattern(
     r"address(?:es)?:|addressed to|delivered to|did not reach|error-for:|recipients?:|failed to deliver to|mailbox is full:|"
     r"rcpt to:|smtp server <|permanent errors|the following message to|\bto: |unknown user:|unable to deliver|"
@@ -32,6 +33,20 @@ _ENDS: Final = pattern(
 _SKIP: Final = pattern(
     r"^(?: {0,4}-----|--|\|--|\*|<?mailto:)|mail from:|message-id:|^ {1,8}from: |please contact|contact |postmaster@"
 )
+
+
+def is_by_machine(notice: Notice) -> bool:
+    """Whether a mail seems to come from a machine: by its sender, its headers, or a subject that only daemons write."""
+    submitted = notice.header("auto-submitted").strip().lower()
+    subject = notice.header("subject")
+    return bool(
+        notice.status
+        or notice.header("x-failed-recipients")
+        or submitted not in ("", "no")
+        or notice.header("return-path").strip() == "<>"
+        or _DAEMON.search(notice.header("from"))
+        or (_SUBJECT.search(subject) and not _ANSWERED.search(subject))
+    )
 
 
 def looks_returned(notice: Notice) -> bool:
@@ -58,9 +73,8 @@ def read_plain(notice: Notice) -> list[Failure]:
         close = bool(_NEAR.search(line))
         address = "" if _SKIP.search(line) else find_address(line)
         begins = line[0] in ' "<\t' or stripped.startswith(address)
-        known = any(one.address == address for one in failures)
-        if address and (close or near or begins) and not known and len(failures) < FAILURES_LIMIT:
-            failures.append(Failure(address))
+        if address and (close or near or begins):
+            take(failures, address)
         if failures:
             failures[-1].say(stripped)
         elif len(shared) < 30:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address
+from channels.mail.bounce_forms.failure import Failure, find_address, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
 
@@ -23,8 +23,8 @@ def _read_transcript(notice: Notice) -> list[Failure]:
             continue
         if match[1] == "In":
             command = match[2][:4].upper()
-            if command == "RCPT" and (address := find_address(match[2])) and len(failures) < FAILURES_LIMIT:
-                failures.append(Failure(address))
+            if command == "RCPT" and (address := find_address(match[2])):
+                take(failures, address)
         elif re.match(r"[45]\d\d[ -]", match[2]) and not words:
             words, refused = match[2], command
         elif words and refused == command and re.match(r"[45]\d\d[ -]", match[2]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
 
@@ -89,9 +89,7 @@ def _read_ezweb(notice: Notice) -> list[Failure]:
         stripped = line.strip()
         match = re.search(r"(?:Recipient: |^)(<[^<>\s]+@[^<>\s]+>)", stripped)
         if match and ">>>" not in stripped and "<<<" not in stripped:
-            address = find_address(match[1])
-            if all(one.address != address for one in failures):
-                failures.append(Failure(address))
+            take(failures, find_address(match[1]))
             failures[-1].say(stripped[match.end() :].lstrip(": "))
         elif failures and (command := re.match(r">>> ?(MAIL|RCPT|DATA|EHLO|HELO)", stripped, re.IGNORECASE)):
             failures[-1].command = command[1].upper()

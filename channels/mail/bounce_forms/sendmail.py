@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address
+from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, take
 from channels.mail.bounce_forms.form import Form, pattern, spread
 from channels.mail.bounce_forms.notice import Notice
 
@@ -65,11 +65,10 @@ def _read_old(notice: Notice) -> list[Failure]:
         elif match := _ANSWER.match(line):
             address = find_address(match[2] or match[3] or "")
             if address and match[1][0] in "45":
-                if any(one.address == address for one in failures):
+                if not take(failures, address):
                     continue
-                failure = Failure(address, command=command)
-                failure.say(f"{match[1]} {match[4]}" if not answer else f"{match[4]}: {answer}")
-                failures.append(failure)
+                failures[-1].command = command
+                failures[-1].say(f"{match[1]} {match[4]}" if not answer else f"{match[4]}: {answer}")
                 command = answer = ""
             elif match[1][0] in "45" and not note:
                 note = f"{match[1]} {match[4]}"
