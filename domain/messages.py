@@ -112,6 +112,7 @@ class Outbound(NamedTuple):
     content: bytes
     utf8: bool = False  #: an address or header needs SMTPUTF8 (RFC 6531)
     eightbit: bool = False  #: the body needs 8BITMIME (RFC 6152)
+    #: `from`: the author's address, `relay`: the server that it is meant for, where there are several (mail)
     options: Mapping[str, str] = _NO_OPTIONS
 
 
@@ -132,3 +133,5 @@ class Outcome(NamedTuple):
     state: DeliveryState  #: SENT, DEFERRED, REJECTED or UNCERTAIN
     reply: str = ""
     reason: str = ""  #: a word of our vocabulary, e.g. `mailbox_unknown`, `connection_lost`
+    relay: str = ""  #: the server of ours that it went to, or would have gone to
+    unreached: bool = False  #: no connection could be had: says nothing about this message

@@ -14,7 +14,7 @@ from typing import cast
 
 from channels.mail.outcomes import Phase, judge_refusal
 from channels.mail.session import Session
-from channels.mail.settings import Encryption, MailSettings
+from channels.mail.settings import Encryption, RelaySettings
 from channels.mail.wire import Features, Reply, reply_text
 from domain.errors import ConfigurationError
 
@@ -28,7 +28,7 @@ class OpeningFailed(Exception):
         super().__init__(words)
 
 
-def make_tls(settings: MailSettings) -> ssl.SSLContext:
+def make_tls(settings: RelaySettings) -> ssl.SSLContext:
     """The TLS context for these settings. Raises ConfigurationError when ca_file cannot be read."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
@@ -43,7 +43,7 @@ def make_tls(settings: MailSettings) -> ssl.SSLContext:
 
 
 async def open_session(
-    settings: MailSettings, tls: ssl.SSLContext | None, make: Callable[[], Session]
+    settings: RelaySettings, tls: ssl.SSLContext | None, make: Callable[[], Session]
 ) -> tuple[Session, Features]:
     """Connect, greet, encrypt and log in. Raises OpeningFailed; the connection is closed then."""
     session: Session | None = None
@@ -66,7 +66,7 @@ async def open_session(
 
 
 async def _connect(
-    settings: MailSettings, tls: ssl.SSLContext | None, make: Callable[[], Session]
+    settings: RelaySettings, tls: ssl.SSLContext | None, make: Callable[[], Session]
 ) -> Session:
     implicit = settings.encryption is Encryption.IMPLICIT
     async with asyncio.timeout(settings.timeouts.connect):
@@ -80,7 +80,7 @@ async def _connect(
     return session
 
 
-async def _introduce(session: Session, settings: MailSettings, tls: ssl.SSLContext | None) -> Features:
+async def _introduce(session: Session, settings: RelaySettings, tls: ssl.SSLContext | None) -> Features:
     timeouts = settings.timeouts
     async with asyncio.timeout(timeouts.greeting):
         _demand(220, await session.read_reply())
@@ -101,7 +101,7 @@ async def _introduce(session: Session, settings: MailSettings, tls: ssl.SSLConte
     return features if settings.pipelining else replace(features, pipelining=False)
 
 
-async def _greet(session: Session, settings: MailSettings) -> Features:
+async def _greet(session: Session, settings: RelaySettings) -> Features:
     name = (settings.client_name or _own_address(session)).encode("idna" if settings.client_name else "ascii")
     async with asyncio.timeout(settings.timeouts.command):
         code, text = await session.ask(b"EHLO " + name + b"\r\n")
@@ -121,7 +121,7 @@ def _own_address(session: Session) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-async def _encrypt(session: Session, settings: MailSettings, tls: ssl.SSLContext | None) -> bool:
+async def _encrypt(session: Session, settings: RelaySettings, tls: ssl.SSLContext | None) -> bool:
     """STARTTLS. False when the server will not now; raises OpeningFailed when the handshake is unsound."""
     async with asyncio.timeout(settings.timeouts.command):
         code, text = await session.ask(b"STARTTLS\r\n")
@@ -142,7 +142,7 @@ async def _encrypt(session: Session, settings: MailSettings, tls: ssl.SSLContext
     return True
 
 
-async def _log_in(session: Session, settings: MailSettings, features: Features) -> None:
+async def _log_in(session: Session, settings: RelaySettings, features: Features) -> None:
     """AUTH PLAIN, else AUTH LOGIN. Raises OpeningFailed."""
     user, password = settings.username.encode(), settings.password.get_secret_value().encode()
     if "PLAIN" in features.auth:

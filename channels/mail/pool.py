@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from channels.mail.opening import OpeningFailed, make_tls, open_session
 from channels.mail.queue import Batch, Job
 from channels.mail.session import Session
-from channels.mail.settings import Encryption, MailSettings
+from channels.mail.settings import Encryption, RelaySettings
 from domain.messages import DeliveryState, Outbound, Outcome
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _PATIENCE = 3
 class Pool:
     """Sends messages over at most `settings.connections` connections. Belongs to one event loop."""
 
-    def __init__(self, settings: MailSettings) -> None:
+    def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
         self._tls = None if settings.encryption is Encryption.NEVER else make_tls(settings)
         self._queue: deque[Job] = deque()
@@ -44,7 +44,7 @@ class Pool:
         """
         if not messages:
             return
-        batch = Batch(len(messages), settle)
+        batch = Batch(len(messages), settle, self._settings.called)
         self._batches.add(batch)
         try:
             self._queue.extend([(message, batch) for message in messages])
@@ -169,7 +169,7 @@ class Pool:
     def _defer_waiting(self, reason: str, words: str) -> None:
         while self._queue:
             message, batch = self._queue.popleft()
-            batch.settle(message, DeliveryState.DEFERRED, words[:500], reason)
+            batch.settle(message, DeliveryState.DEFERRED, words[:500], reason, unreached=True)
 
     def _withdraw(self, batch: Batch) -> None:
         """Settle what is not fully written of a batch."""

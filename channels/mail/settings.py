@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 _Token = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]*$", max_length=255)]
 _Seconds = Annotated[float, Field(gt=0)]
+_Limit = Annotated[int, Field(ge=1)] | None
 
 
 class Encryption(StrEnum):
@@ -42,8 +44,27 @@ class Timeouts(BaseModel):
     )
 
 
-class MailSettings(BaseModel):
-    """The server that takes outgoing mail (a relay, or the organisation's own mail server)."""
+class WarmUp(BaseModel):
+    """How a server that nobody knows yet is brought to its volume: so many messages on its first day, and so on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: date = Field(description="the first day (UTC)")
+    days: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        min_length=1,
+        description="messages within 24 hours on each day; after the last one there is no such limit",
+    )
+
+    def limit(self, today: date) -> int | None:
+        """Messages that may go out today; None when the plan is over. Before it begins, nothing does."""
+        day = (today - self.start).days
+        if day >= len(self.days):
+            return None
+        return self.days[day] if day >= 0 else 0
+
+
+class RelaySettings(BaseModel):
+    """A server that takes outgoing mail (a relay, or the organisation's own mail server)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,8 +96,34 @@ class MailSettings(BaseModel):
     pipelining: bool = Field(default=True, description="use PIPELINING where the server offers it")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="seconds to wait in each phase")
 
+    name: str = Field(default="", description="what it is called here; empty for its host", max_length=80)
+    priority: int = Field(
+        default=10,
+        description="where several could take a message: the lowest number first, the others when it fails",
+    )
+    serves: tuple[str, ...] = Field(
+        default=(), description="authors whose mail it takes: addresses or domains; empty for everybody"
+    )
+    per_minute: _Limit = Field(default=None, description="messages in any 60 seconds, over all processes")
+    per_hour: _Limit = Field(default=None, description="messages in any 60 minutes, over all processes")
+    per_day: _Limit = Field(default=None, description="messages in any 24 hours, over all processes")
+    warm_up: WarmUp | None = Field(
+        default=None, description='slow beginning, e.g. {"start": "2026-11-02", "days": [50, 100, 200, 400]}'
+    )
+
+    @property
+    def called(self) -> str:
+        """The name in journals and limits."""
+        return self.name or self.host
+
+    def takes(self, author: str) -> bool:
+        """Whether it takes mail of this author (an address; empty: not known)."""
+        author = author.lower()
+        domain = author.rpartition("@")[2]
+        return not self.serves or any(one.lower() in (author, domain) for one in self.serves)
+
     @model_validator(mode="after")
-    def _check_login(self) -> MailSettings:
+    def _check_login(self) -> Self:
         if "\0" in self.username or "\0" in self.password.get_secret_value():
             raise ValueError("username and password: a NUL cannot be sent; remove it")
         if self.username and self.encryption is Encryption.NEVER and not self.plain_login:
@@ -84,4 +131,25 @@ class MailSettings(BaseModel):
                 "encryption is `never`, so the password would travel in the clear: choose `required` or "
                 "`implicit`, or set plain_login if the way to the server is private"
             )
+        return self
+
+
+class MailSettings(RelaySettings):
+    """The server that takes outgoing mail, or several of them."""
+
+    relays: tuple[RelaySettings, ...] = Field(
+        default=(),
+        description="several servers, each with the settings above; when set, the single server above is not used",
+    )
+
+    @property
+    def servers(self) -> tuple[RelaySettings, ...]:
+        """The servers, in the order in which they are tried."""
+        return tuple(sorted(self.relays, key=lambda one: one.priority)) or (self,)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        names = [one.called for one in self.relays]
+        if len(set(names)) < len(names):
+            raise ValueError("relays: two have the same name; give each a `name` of its own")
         return self

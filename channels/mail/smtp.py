@@ -1,4 +1,4 @@
-"""Mail over SMTP: the channel itself. The dialogue is in session.py, the connections in pool.py."""
+"""Mail over SMTP: the channel itself. The dialogue is in session.py, connections in pool.py, servers in relays.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from channels.base import CallbackRequest, Capability, Received
 from channels.mail.envelope import read_envelope
 from channels.mail.outcomes import REASONS
-from channels.mail.pool import Pool
+from channels.mail.relays import Relays
 from channels.mail.settings import MailSettings
 from domain.errors import DeliveryError, UnsupportedFeature
 from domain.events import NewEvent
@@ -18,7 +18,7 @@ from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome, Recei
 
 
 class MailChannel:
-    """Mail to the world through one SMTP server. Belongs to the event loop that first delivers."""
+    """Mail to the world through SMTP servers. Belongs to the event loop that first delivers."""
 
     name: ClassVar[str] = "mail"
     kind: ClassVar[ChannelKind] = ChannelKind.MAIL
@@ -29,12 +29,12 @@ class MailChannel:
 
     def __init__(self, settings: MailSettings) -> None:
         self.settings = settings
-        self._pool = Pool(settings)
+        self.relays = Relays(settings.servers)
 
     async def send(self, message: Outbound) -> Receipt:
         """Deliver one message. Raises DeliveryError, or UnsupportedFeature when the server lacks one."""
         outcomes: list[Outcome] = []
-        await self._pool.deliver([message], outcomes.append)
+        await self.relays.deliver([message], outcomes.append)
         (outcome,) = outcomes
         if outcome.state is DeliveryState.SENT:
             return Receipt(message.key, message.attempt, outcome.reply)
@@ -48,12 +48,12 @@ class MailChannel:
         )
 
     async def deliver(self, batch: Sequence[Outbound], settle: Callable[[Outcome], None]) -> None:
-        """Deliver many; see Pool.deliver for cancellation and for errors in `settle`."""
-        await self._pool.deliver(batch, settle)
+        """Deliver many; see Relays.deliver for cancellation and for errors in `settle`."""
+        await self.relays.deliver(batch, settle)
 
     async def close(self) -> None:
         """Finish or interrupt what is under way, say QUIT, close every connection."""
-        await self._pool.close()
+        await self.relays.close()
 
     def parse_callback(self, request: CallbackRequest) -> list[NewEvent]:
         """SMTP servers do not call back; what they have to say later arrives as mail."""
