@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from channels.base import Channel, Received
+from channels.mail.dkim.signing import make_signer
 from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
 from channels.sandbox.door import SandboxDoor
@@ -23,7 +24,7 @@ from domain.errors import ConfigurationError
 from inbox.intake import Intake
 from inbox.own_addresses import OwnAddresses
 from inbox.sandbox import SandboxMailbox
-from outbox.composing import MailKitchen
+from outbox.composing import MailKitchen, Sign
 from outbox.letter_composing import LetterComposer
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
@@ -116,7 +117,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             outbox=settings.outbox,
             tracking=settings.tracking,
             router=settings.router,
-            letters=LetterComposer(open_blobs(settings)),
+            letters=LetterComposer(open_blobs(settings), open_signing(settings)),
             extra=[Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False)],
         )
 
@@ -169,8 +170,17 @@ def open_channel(settings: Settings) -> Channel:
 def open_kitchen(settings: Settings) -> MailKitchen:
     """What composing mail takes: keys, the public address, the organisation."""
     return MailKitchen(
-        load_token_keys(settings.token_keys, settings.var), settings.public_url, settings.outbox
+        load_token_keys(settings.token_keys, settings.var),
+        settings.public_url,
+        settings.outbox,
+        open_signing(settings),
     )
+
+
+def open_signing(settings: Settings) -> Sign | None:
+    """What signs finished mails, with the keys of the settings read once; None without any."""
+    signer = make_signer(settings.dkim)
+    return signer.sign_payload if signer else None
 
 
 def open_blobs(settings: Settings) -> BlobStore:

@@ -38,6 +38,10 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]
             yield from _rows(nested, f"{prefix}{name.upper()}__")
         else:
             yield prefix + name.upper(), _default(field), (field.description or "").replace("|", "\\|")
+            item = _item_model_of(field.annotation)
+            if item is not None:  # a list of objects: in JSON, or in the file as [[tables]]
+                for key, default, meaning in _rows(item, ""):
+                    yield f"{prefix}{name.upper()}[].{key.lower().replace('__', '.')}", default, meaning
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
@@ -51,11 +55,18 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return models[0] if models else None
 
 
+def _item_model_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of which a field holds several."""
+    if typing.get_origin(annotation) not in (list, tuple):
+        return None
+    return next((_model_of(part) for part in typing.get_args(annotation) if part is not ...), None)
+
+
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined:
         return "required"
-    if value is None or value in ("", [], (), {}):
+    if value is None or value in ("", [], (), {}) or str(value) == "":
         return ""
     if isinstance(value, (list, tuple)):
         return f"`{json.dumps([str(one) for one in value])}`"

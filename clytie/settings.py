@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from channels.mail.dkim.keys import DkimKeySettings
 from channels.mail.settings import Encryption, MailSettings
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
@@ -65,6 +66,11 @@ class Settings(BaseSettings):
     mail: MailSettings | None = Field(
         None,
         description="The server that takes outgoing mail; when unset, all mail goes to the test mailbox.",
+    )
+    dkim: tuple[DkimKeySettings, ...] = Field(
+        (),
+        description="Keys that sign outgoing mail by the domain of From; `clytie doctor mail` shows the records to "
+        'publish: [{"domain": "firm.example", "selector": "s1", "file": "/etc/clytie/dkim.pem"}].',
     )
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
