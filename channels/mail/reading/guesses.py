@@ -28,7 +28,7 @@ def guess(data: bytes) -> str:
     letters = sum(1 for byte in sample if byte > 0x40)
     if high * 3 < letters:  # scattered accents: a Latin script
         return "cp1252"
-    scored = [(score, name) for name, score in _scores(sample).items() if score > 0]
+    scored = [(score, name) for name, score in _scores(sample, high, letters).items() if score > 0]
     return max(scored)[1] if scored else "cp1252"
 
 
@@ -40,10 +40,11 @@ def _around_high_bytes(data: bytes) -> bytes:
     return data[start : start + _SAMPLE]
 
 
-def _scores(sample: bytes) -> dict[str, float]:
+def _scores(sample: bytes, high: int, letters: int) -> dict[str, float]:
     """For each candidate, the share of its characters beyond ASCII that are everyday ones of its script."""
     scores: dict[str, float] = {}
-    for name in ("cp1251", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949"):
+    one_byte = ("cp1251", "koi8_r") if high * 10 > letters * 7 else ()
+    for name in (*one_byte, "cp932", "euc_jp", "gb18030", "big5", "cp949"):
         text = sample.decode(name, "ignore")
         beyond = [char for char in text if ord(char) > 127]
         lost = len(sample.decode(name, "replace")) - len(text)
@@ -58,7 +59,7 @@ def _score(name: str, beyond: list[str]) -> float:
         return sum(1.0 - _CYRILLIC.index(char) / 100 for char in beyond if char in _CYRILLIC)
     if name in ("cp932", "euc_jp"):
         kana = sum(1 for char in beyond if "\u3040" <= char <= "\u30ff")
-        return (kana + sum(1 for char in beyond if "\u4e00" <= char <= "\u9fff") * 0.5) if kana else 0.0
+        return len(beyond) * 1.2 if kana * 4 > len(beyond) else kana * 1.0
     if name == "cp949":
         return sum(1.1 for char in beyond if "\uac00" <= char <= "\ud7a3")
     common = sum(1 for char in beyond if char in _HANZI)

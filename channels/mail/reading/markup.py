@@ -52,6 +52,7 @@ class _Writer:
         self.space = False
         self.blank = False  # a blank line is due before the next text
         self.quotes = 0
+        self.last_quotes = 0  # of the last line written
         self.link: tuple[str, int, int] | None = None  # address, lines and words before it
 
     def text(self, text: str) -> None:
@@ -82,9 +83,10 @@ class _Writer:
         self.space = False
         prefix = ">" * min(self.quotes, _QUOTES_AT_MOST)
         if self.blank and self.lines and content:
-            self.lines.append(prefix)
+            self.lines.append(prefix[: self.last_quotes])
         if content:
             self.blank = False
+            self.last_quotes = len(prefix)
         self.lines.append(f"{prefix} {content}" if prefix and content else prefix or content)
 
     def paragraph(self) -> None:

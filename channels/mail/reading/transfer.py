@@ -10,7 +10,7 @@ from channels.mail.reading.defects import Defect
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET) - {0x3D})
 _WHITE = b" \t\r\n\x00"
-_BASE64_LINES = re.compile(rb"^[A-Za-z0-9+/ \t]++=*+[ \t\r]*+$", re.MULTILINE)
+_BASE64_LINES = re.compile(rb"^[ \t]*+([A-Za-z0-9+/]++=*+)[ \t\r]*+$", re.MULTILINE)
 _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r*+\n|\Z)")
 _MANY_CR = re.compile(rb"(?<!\r)\r++\n")
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
@@ -57,10 +57,11 @@ def decode_base64(data: bytes, defects: set[str]) -> bytes:
         compact = data.translate(None, _NOT_BASE64)
         if len(compact) * 10 < len(data) * 9 or b"=" in compact[:-2]:
             # Not only stray bytes: text around the base64 (a footer of a mailing list), or text all along.
-            lines = b"".join(_BASE64_LINES.findall(data)).translate(None, _WHITE)
-            if len(lines) * 2 < len(data.translate(None, _WHITE)):
+            lines: list[bytes] = _BASE64_LINES.findall(data)
+            compact = b"".join(lines)
+            starts = data.lstrip(_WHITE).startswith(compact[:16]) and len(compact) >= 16 and len(lines[0]) % 4 == 0
+            if not starts and len(compact) * 2 < len(data.translate(None, _WHITE)):
                 return data
-            compact = lines
     body = compact.rstrip(b"=")
     if b"=" not in body:
         return _quads(body, defects)

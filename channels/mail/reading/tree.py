@@ -109,7 +109,7 @@ def _read_types(reading: _Reading, part: Part) -> None:
     part.encoding = transfer.encoding_of(_text(part.block.first("content-transfer-encoding")))
     values = [_text(value) for value in part.block.every("content-type")]
     if values:
-        value = next((value for value in values if media_type(value)), "")
+        value = _best_type(part, [value for value in values if media_type(value)])
         if value:
             part.media_type = media_type(value)
             part.parameters = parameters(value)
@@ -122,6 +122,16 @@ def _read_types(reading: _Reading, part: Part) -> None:
         text = decoded(_text(disposition))
         part.disposition = disposition_type(text)
         part.disposition_parameters = parameters(_text(disposition))
+
+
+def _best_type(part: Part, values: list[str]) -> str:
+    """The first of several Content-Types, unless a later one is a multipart whose boundary is there."""
+    for value in values[1:4]:
+        if media_type(value).startswith("multipart/") and not media_type(values[0]).startswith("multipart/"):
+            boundary = parameters(value).get("boundary", "").encode("utf-8", "replace")
+            if boundary and part.buffer.find(b"--" + boundary, part.start, part.end) >= 0:
+                return value
+    return values[0] if values else ""
 
 
 def _text(value: bytes | None) -> str:
