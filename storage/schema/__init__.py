@@ -37,7 +37,7 @@ from storage.schema.events import event_keys, event_texts, events, events_id, hi
 from storage.schema.exchanges import case_contacts, cases, messages
 from storage.schema.intake import arrivals, imap_positions, raw_mails
 from storage.schema.letters import api_requests, delivery_attempts, letters
-from storage.schema.outbox import deliveries, delivery_ranges
+from storage.schema.outbox import deliveries, delivery_ranges, send_windows
 from storage.schema.people import api_tokens, house, sessions, signin_links, team_members, teams, users
 from storage.schema.routing import (
     pending_events,
@@ -102,6 +102,7 @@ __all__ = [
     "rules",
     "sandbox_mails",
     "segments",
+    "send_windows",
     "sessions",
     "signin_links",
     "soft_bounces",

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from storage.schema.base import metadata
 
@@ -60,4 +61,13 @@ delivery_ranges = (
         Index("ix_delivery_ranges_leased", "lease_until"),
         postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
     )
+)
+
+send_windows = Table(  # how much of what is limited went out lately: a relay, or a domain of recipients
+    "send_windows",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("seconds", Integer, primary_key=True, autoincrement=False),  # the length of the window
+    Column("newest", BigInteger, nullable=False, server_default="0"),  # number of the newest part of it
+    Column("counts", ARRAY(Integer), nullable=False, server_default=text("'{}'::integer[]")),  # newest first
 )

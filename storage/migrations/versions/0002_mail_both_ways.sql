@@ -269,3 +269,11 @@ ALTER TABLE suppressions
 ALTER TABLE deliveries
     ALTER COLUMN contact_id DROP NOT NULL,
     ADD COLUMN relay TEXT;
+
+CREATE TABLE send_windows (
+    key TEXT NOT NULL,
+    seconds INTEGER NOT NULL,
+    newest BIGINT DEFAULT '0' NOT NULL,
+    counts INTEGER[] DEFAULT '{}'::integer[] NOT NULL,
+    CONSTRAINT pk_send_windows PRIMARY KEY (key, seconds)
+);
