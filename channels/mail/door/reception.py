@@ -89,7 +89,7 @@ class Reception(SMTP):
 
     async def push(self, status: Any) -> None:
         """Answer; a peer that has been told of too many errors is sent away."""
-        text = str(status)
+        text = status.decode("utf-8", "replace") if isinstance(status, bytes) else str(status)
         text = _UNFIT.sub("?", text)
         await super().push(text.encode())
         if text[:1] == "5":
