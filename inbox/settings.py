@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from channels.mail.authentication.settings import AuthenticationSettings
 from channels.mail.door.settings import LmtpSettings, SmtpSettings
+from channels.mail.imap.settings import ImapAccount
 from channels.mail.junk.settings import JunkSettings
 from inbox.intake_settings import IntakeSettings
 
@@ -28,5 +29,9 @@ class InboxSettings(BaseModel):
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     smtp: SmtpSettings = Field(default_factory=SmtpSettings)
     lmtp: LmtpSettings = Field(default_factory=LmtpSettings)
+    imap: tuple[ImapAccount, ...] = Field(
+        default=(),
+        description="Mailboxes that are read by IMAP: a table [[inbox.imap]] each, or a JSON list.",
+    )
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
     junk: JunkSettings = Field(default_factory=JunkSettings)

@@ -14,6 +14,7 @@ import redis
 from clytie.services.supervisor import ServiceUrls
 from storage.migrations import upgrade
 from storage.pool import Pool, open_pool
+from tests.dovecot import Dovecot, run_dovecot
 from tests.servers import Databases, start_servers
 
 hypothesis.settings.register_profile("clytie", deadline=None, print_blob=True)
@@ -48,6 +49,13 @@ def databases(service_urls: ServiceUrls) -> Iterator[Databases]:
     upgrade(maker.create_template())
     yield maker
     maker.close()
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """An IMAP server for the whole run; each test uses users of its own."""
+    with run_dovecot() as server:
+        yield server
 
 
 @pytest.fixture

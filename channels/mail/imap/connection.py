@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -166,4 +167,4 @@ def _keep_alive(connection: socket.socket) -> None:
 
 def _bare(words: str) -> str:
     """The server's words without the library's."""
-    return words.removeprefix("b'").removesuffix("'").strip()[:500]
+    return re.sub(r"^(\w+ failed: |b')+|'$", "", words).strip()[:500]

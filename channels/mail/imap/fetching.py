@@ -110,7 +110,9 @@ def fetch_batch(client: IMAPClient, entries: Sequence[Entry], size_limit: int) -
     One mail that the server cannot give does not keep the others from coming. Raises IMAPClientError when the
     connection is broken, OSError.
     """
-    together = _fetch_together(client, [entry.uid for entry in entries if entry.size <= PIECE])
+    together = _fetch_together(
+        client, [entry.uid for entry in entries if entry.size <= min(PIECE, size_limit)]
+    )
     found = []
     for entry in entries:
         raw = together.pop(entry.uid, None)
