@@ -16,16 +16,23 @@ class ReadingSettings(BaseModel):
 
     batch: int = Field(default=50, ge=1, le=500, description="Mails that are read and committed together.")
     batch_bytes: int = Field(
-        default=16_777_216, ge=1, description="Bytes of mails that are read together; a larger one is read alone."
+        default=16_777_216,
+        ge=1,
+        description="Bytes of mails that are read together; a larger one is read alone.",
     )
     seconds: float = Field(
         default=10, gt=0, description="A mail that takes longer to read goes to the quarantine."
     )
     megabytes: int = Field(
-        default=2048, ge=256, description="Memory of the process that reads; what takes more goes to the quarantine."
+        default=2048,
+        ge=256,
+        description="Memory of the process that reads; what takes more goes to the quarantine.",
     )
     attempts: int = Field(
-        default=3, ge=1, le=20, description="After so many attempts that came to nothing a mail goes to the quarantine."
+        default=3,
+        ge=1,
+        le=20,
+        description="After so many attempts that came to nothing a mail goes to the quarantine.",
     )
     lease: float = Field(
         default=120, gt=1, description="Seconds after which a mail whose reader died is read by another one."
@@ -34,10 +41,13 @@ class ReadingSettings(BaseModel):
         default=30, gt=0, description="Seconds until a mail is read again after an error on our side."
     )
     queue: str = Field(
-        default="Inbox", min_length=1, description="The queue for mail to addresses that no queue has; made if missing."
+        default="Inbox",
+        min_length=1,
+        description="The queue for mail to addresses that no queue has; made if missing.",
     )
     copy_local: _Local = Field(
-        default="bcc", description="Local part of personal Bcc addresses; a token is added behind a plus sign."
+        default="bcc",
+        description="Local part of personal Bcc addresses; a token is added behind a plus sign.",
     )
 
 
@@ -47,10 +57,15 @@ class BounceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     soft_limit: int = Field(
-        default=5, ge=1, le=1000, description="Soft bounces in a row after which an address is written to no more."
+        default=5,
+        ge=1,
+        le=1000,
+        description="Soft bounces in a row after which an address is written to no more.",
     )
     soft_days: float = Field(
-        default=30, gt=0, description="A soft bounce counts as one of a row for so many days after the first of it."
+        default=30,
+        gt=0,
+        description="A soft bounce counts as one of a row for so many days after the first of it.",
     )
 
 
@@ -59,8 +74,10 @@ class AutoAnswerSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    per_hour: int = Field(default=1, ge=0, le=100, description="Automatic answers to one address within an hour.")
-    per_day: int = Field(default=3, ge=0, le=1000, description="Automatic answers to one address within a day.")
-    house_per_hour: int = Field(
-        default=1000, ge=0, description="Automatic answers to everybody together within an hour."
+    per_correspondent: int = Field(
+        default=1, ge=0, le=100, description="Automatic answers to one address within `hours`."
+    )
+    hours: float = Field(default=24, gt=0, le=8760, description="How long an automatic answer is remembered.")
+    per_hour: int = Field(
+        default=500, ge=0, description="Automatic answers to everybody together in an hour."
     )

@@ -1,0 +1,207 @@
+"""The process that understands mails beside the one that stores them: it may be killed, and a core is its own.
+
+Speaks over its standard streams, in frames: the length of a JSON head (4 bytes, big endian), the head, and behind it
+a body of the length that the head names as `size`. In: a mail's envelope, with its bytes as the body. Out: for each,
+in order, `ok` with what was understood as the body, or `problem` in words. The process ends when its input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO, Final
+
+from inbox.reading_settings import ReadingSettings
+from inbox.understanding import Understood, from_json, to_json, understand
+from storage.blobs import BlobStore
+
+log = logging.getLogger("clytie.inbox")
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_START_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Enveloped:
+    """A mail to understand, in the envelope it came in."""
+
+    raw: bytes
+    sender: str | None
+    recipients: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a mail could not be understood."""
+
+    words: str
+    certain: bool = True  #: trying again would not help
+
+
+class ReadingProcess:
+    """Hands mails to the process, and starts another one when it hangs or dies. Not for two callers at a time."""
+
+    def __init__(self, blobs: Path, settings: ReadingSettings, our_domains: Collection[str] = ()) -> None:
+        self._blobs = blobs
+        self._our_domains = sorted(our_domains)
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def understand(self, mails: Sequence[Enveloped]) -> list[Understood | Problem]:
+        """One answer for each mail. Never raises for a mail's sake: what hangs or kills the process is a Problem."""
+        answers: list[Understood | Problem] = []
+        while len(answers) < len(mails):
+            process = await self._started()
+            writing = asyncio.ensure_future(_write(process, mails[len(answers) :]))
+            try:
+                while len(answers) < len(mails):
+                    answers.append(await asyncio.wait_for(_read(process), self._patience))
+            except TimeoutError:
+                await self.close()
+                answers.append(Problem(f"Reading it took longer than {self._settings.seconds:g} s."))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                status = await self._end()
+                words = f"The process that read it ended ({_name_status(status)})."
+                answers.append(Problem(words, certain=False))
+            except asyncio.CancelledError:
+                await (
+                    self.close()
+                )  # answers that nobody waits for must not be taken for those of the next mails
+                raise
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        return answers
+
+    @property
+    def _patience(self) -> float:
+        """The process ends a long reading by itself; this is for what does not listen, and for a busy machine."""
+        return self._settings.seconds * 3
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        order = {
+            "blobs": str(self._blobs),
+            "seconds": self._settings.seconds,
+            "megabytes": self._settings.megabytes,
+            "our_domains": self._our_domains,
+        }
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "inbox.reading_process",
+            json.dumps(order),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+            start_new_session=True,  # a Ctrl-C is for the one that started it
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert self._process.stdout is not None
+        await asyncio.wait_for(self._process.stdout.readexactly(1), _START_SECONDS)
+        return self._process
+
+    async def _end(self) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._end()
+
+
+async def _write(process: asyncio.subprocess.Process, mails: Sequence[Enveloped]) -> None:
+    assert process.stdin is not None
+    for mail in mails:
+        head = {"sender": mail.sender, "recipients": list(mail.recipients), "size": len(mail.raw)}
+        process.stdin.write(_frame(head) + mail.raw)
+        await process.stdin.drain()
+
+
+async def _read(process: asyncio.subprocess.Process) -> Understood | Problem:
+    assert process.stdout is not None
+    size = int.from_bytes(await process.stdout.readexactly(4), "big")
+    head = json.loads(await process.stdout.readexactly(size))
+    if "problem" in head:
+        return Problem(head["problem"])
+    return from_json(await process.stdout.readexactly(head["size"]))
+
+
+def _frame(head: dict[str, Any]) -> bytes:
+    text = json.dumps(head).encode("ascii")
+    return len(text).to_bytes(4, "big") + text
+
+
+def _name_status(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"status {status}"
+
+
+class _TooLong(BaseException):
+    """The alarm rang. No Exception, so that no part of the reading takes it for one of its own."""
+
+
+def _ring(number: int, frame: FrameType | None) -> None:
+    raise _TooLong
+
+
+def serve(
+    source: BinaryIO, sink: BinaryIO, blobs: BlobStore, seconds: float, our_domains: Collection[str]
+) -> None:
+    """Answer until the input ends. A mail has `seconds` of processor time."""
+    signal.signal(signal.SIGPROF, _ring)
+    sink.write(b"!")
+    sink.flush()
+    while size := source.read(4):
+        head = json.loads(source.read(int.from_bytes(size, "big")))
+        raw = source.read(head["size"])
+        body = b""
+        try:
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            body = to_json(understand(raw, head["sender"], head["recipients"], blobs.put, our_domains))
+            answer: dict[str, Any] = {"size": len(body)}
+        except _TooLong:
+            answer = {"problem": f"Reading it took longer than {seconds:g} s."}
+        except MemoryError:
+            answer = {"problem": "Reading it took more memory than a mail may take."}
+        except OSError as error:
+            # our own disk's fault, not the mail's: end, so that it is tried again
+            log.warning("a file of a mail could not be kept: %s", error)
+            raise
+        except Exception as error:
+            log.exception("a mail of %d bytes could not be read", len(raw))
+            answer = {"problem": f"{type(error).__name__}: {error}"[:500].replace("\0", "")}
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        sink.write(_frame(answer) + (b"" if "problem" in answer else body))
+        sink.flush()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _order = json.loads(sys.argv[1])
+    _bytes = _order["megabytes"] * 1_048_576
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (_bytes, _bytes))
+    serve(
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+        BlobStore(Path(_order["blobs"])),
+        _order["seconds"],
+        frozenset(_order["our_domains"]),
+    )
