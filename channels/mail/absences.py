@@ -20,7 +20,7 @@ _SUBJECTS: Final = re.compile(
       |automatische\ (?:antwort|abwesenheits\w*)|abwesenheits\w*|auto(?:matisk)?\ ?svar|automatiskt\ svar|respuesta\ automatica
       |contestador\ automatico|risposta\ automatica|automatisch\ antwoord|automatische\ beantwoording|resposta\ automatica
       |automatyczna\ odpowiedz|odpowiedz\ automatyczna|franvaro\w*|fuera\ de\ (?:la\ )?oficina|fuori\ (?:sede|ufficio)
-      |out\ of\ (?:the\ )?office|vacation|absence)\b.{0,40}?(?::|$|-|\()
+      |out\ of\ (?:the\ )?office|vacation|absence)\b\s{0,3}(?::|$|-|\()
     # what people write
     |\bout\ of\ (?:the\ )?office\b|\bo\.?o\.?o\b|\baway\ (?:from\ (?:the\ |my\ )?(?:office|desk)|until|on\ vacation|till)\b
     |\bon\ (?:vacation|annual\ leave|parental\ leave|maternity\ leave|holiday|leave)\b|\bvacation\ (?:reply|response|message|notice)\b
@@ -76,8 +76,8 @@ _RETURN: Final = re.compile(
         |(?:regresso|volto|retorno|estarei\ de\ volta)\ (?:ao\ escritorio\ )?(?:em|a|no\ dia)?
         |(?:wracam|wroce|powrot|bede\ ponownie)\ (?:do\ (?:pracy|biura)\ )?(?:w\ dniu)?
         |(?:tillbaka|ater)\ (?:pa\ (?:kontoret|jobbet)\ )?(?:den)?)
-      |(?P<until>until|till|through|up\ to|thru|jusqu.?\ ?(?:au|a)|bis\ (?:zum|einschliesslich|inkl\.?)?|hasta\ el|fino\ (?:al|a)
-        |tot\ (?:en\ met)?|t/m|ate\ (?:o\ dia|ao?\ dia|ao?)?|do\ dnia|do|till\ och\ med|t\.?o\.?m\.?|tom)
+      |(?P<until>until|till\ och\ med|till|through|up\ to|thru|jusqu.?\ ?(?:au|a)|bis\ (?:zum|einschliesslich|inkl\.?)?|hasta\ el|fino\ (?:al|a)
+        |tot\ (?:en\ met)?|t/m|ate\ (?:o\ dia|ao?\ dia|ao?)?|do\ dnia|do|t\.?o\.?m\.?|tom)
     )\W{0,3}(?:(?:the|dem|den|el|il|le|dia|dnia)\W{1,2})?(?:[a-z]{2,12}[.,]?\W{1,2}(?:the\ |den\ |dem\ )?)??
     (?P<day>\d{4}-\d{2}-\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}[./]\d{1,2}\b\.?
       |\d{1,2}(?:st|nd|rd|th|er|o|\.|:e)?\W{1,2}(?:of\W|de\W|di\W)?[a-z]{3,12}\.?(?:,?\W(?:de\W)?\d{4})?
