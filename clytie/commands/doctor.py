@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import smtplib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,38 +12,34 @@ import asyncpg
 import redis.asyncio
 import redis.exceptions
 
-from channels.mail.settings import Encryption, MailSettings
 from clytie.attach import reach_servers
+from clytie.commands.doctor_mail import examine_mail
+from clytie.commands.doctor_relay import examine_relay
 from clytie.commands.output import out
 from clytie.keys import load_token_keys
 from clytie.services.supervisor import ServiceUrls
 from clytie.settings import Settings, load_settings
 from domain.errors import ClytieError
+from domain.findings import Finding
 
 _LEAST_POSTGRESQL: Final = 180000
 _LEAST_DISK: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, what was found, and what to do when that is not good."""
-
-    subject: str
-    good: bool
-    says: str
-    remedy: str = ""
+_MARKS: Final = {True: ("ok ", "green"), False: ("!! ", "bold red"), None: ("?? ", "yellow")}
 
 
-async def run_doctor() -> int:
-    """Print the findings; 1 when one of them is not good."""
+async def run_doctor(part: str) -> int:
+    """Print the findings on `house`, or on `mail`; 1 when one of them is not good."""
+    settings = load_settings()
     ill = False
-    async for finding in examine(load_settings()):
-        mark, style = ("ok ", "green") if finding.good else ("!! ", "bold red")
+    async for finding in examine_mail(settings) if part == "mail" else examine(settings):
+        mark, style = _MARKS[finding.good]
         out().print(mark, style=style, end="")
-        out().print(f"{finding.subject}: {finding.says}", markup=False)
+        out().print(f"{finding.subject}: {finding.says}", markup=False, soft_wrap=True)
+        ill |= finding.good is False
         if not finding.good:
-            ill = True
-            out().print(f"   {finding.remedy}", markup=False)
+            out().print(f"   {finding.remedy}", markup=False, soft_wrap=True)
     return int(ill)
 
 
@@ -67,8 +61,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         )
     if settings.mail is None:
         yield Finding("Mail", True, "no server is set; every mail goes to the test mailbox")
-    else:
-        yield await asyncio.to_thread(_mail, settings.mail)
+    for relay in settings.mail.servers if settings.mail else ():
+        for finding in await asyncio.to_thread(list, examine_relay(relay)):
+            yield finding
 
 
 def _disk(settings: Settings) -> Finding:
@@ -136,30 +131,3 @@ async def _redis(urls: ServiceUrls) -> Finding:
     finally:
         await client.aclose()
     return Finding("Redis", True, f"version {version}")
-
-
-def _mail(mail: MailSettings) -> Finding:
-    """Connect, greet, encrypt and log in as the sender would; nothing is sent."""
-    place = f"{mail.host} port {mail.port}"
-    kind = smtplib.SMTP_SSL if mail.encryption is Encryption.IMPLICIT else smtplib.SMTP
-    try:
-        with kind(mail.host, mail.port, timeout=15) as client:
-            client.ehlo()
-            if mail.encryption is not Encryption.IMPLICIT and client.has_extn("starttls"):
-                client.starttls()
-                client.ehlo()
-            elif mail.encryption is Encryption.REQUIRED:
-                return Finding(
-                    "Mail",
-                    False,
-                    f"{place} offers no STARTTLS",
-                    "Use another port (587), or implicit on 465.",
-                )
-            if mail.username:
-                client.login(mail.username, mail.password.get_secret_value())
-            offered = ", ".join(sorted(client.esmtp_features))
-    except (OSError, smtplib.SMTPException) as error:
-        return Finding(
-            "Mail", False, f"{place}: {error}", "Check CLYTIE_MAIL__HOST, __PORT, __ENCRYPTION and the login."
-        )
-    return Finding("Mail", True, f"{place} answers and offers {offered}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -23,6 +24,13 @@ app = typer.Typer(
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(rules.app, name="rules")
 app.add_typer(campaigns.app, name="campaign")
+
+
+class DoctorPart(StrEnum):
+    """What the doctor looks at."""
+
+    HOUSE = "house"
+    MAIL = "mail"
 
 
 def _show_version(wanted: bool) -> None:
@@ -86,11 +94,15 @@ def openapi() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    part: Annotated[
+        DoctorPart, typer.Argument(help="house: settings and servers; mail: relays, DNS of sending domains.")
+    ] = DoctorPart.HOUSE,
+) -> None:
     """Check the settings and every server they name; each finding comes with its remedy."""
     from clytie.commands.doctor import run_doctor
 
-    sys.exit(asyncio.run(run_doctor()))
+    sys.exit(asyncio.run(run_doctor(part.value)))
 
 
 @app.command(hidden=True)

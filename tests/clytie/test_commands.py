@@ -85,7 +85,7 @@ def test_the_doctor_finds_a_mail_server_that_does_not_answer_and_says_what_to_ch
     done = run("doctor", CLYTIE_MAIL__HOST="127.0.0.1", CLYTIE_MAIL__PORT="1")
     assert done.returncode == 1
     assert "ok PostgreSQL: version" in done.stdout
-    assert "!! Mail: 127.0.0.1 port 1" in done.stdout
+    assert "!! Mail 127.0.0.1: 127.0.0.1 port 1" in done.stdout
     assert "CLYTIE_MAIL__HOST" in done.stdout
 
 
