@@ -16,6 +16,8 @@ from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
 from channels.sandbox.door import SandboxDoor
 from clytie.keys import load_token_keys
+from clytie.mail_reading import open_reader
+from clytie.mailboxes import open_imap
 from clytie.settings import Settings
 from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
@@ -104,6 +106,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         uploads = settings.web_settings.upload_folder
         channel = open_channel(settings)
         stack.push_async_callback(channel.close)
+        reader = await stack.enter_async_context(
+            open_reader(settings, core.pool, core.announcer, core.clock)
+        )
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -118,7 +123,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             tracking=settings.tracking,
             router=settings.router,
             letters=LetterComposer(open_blobs(settings), open_signing(settings)),
-            extra=[Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False)],
+            extra=[
+                Loop("inbox", reader.read_due, settings.worker.poll),
+                Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
+            ],
         )
 
 
@@ -159,6 +167,7 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         for door in doors.mail.values():
             await door.start()
             stack.push_async_callback(door.stop)
+        await stack.enter_async_context(open_imap(settings, core.pool, core.announcer, intake.take))
         yield doors
 
 

@@ -49,7 +49,8 @@ def plan_processes(
 
 
 def _has_doors(settings: Settings) -> bool:
-    return settings.sandbox.enabled or settings.inbox.smtp.enabled or settings.inbox.lmtp.enabled
+    inbox = settings.inbox
+    return settings.sandbox.enabled or inbox.smtp.enabled or inbox.lmtp.enabled or bool(inbox.imap)
 
 
 def open_services(settings: Settings) -> Services:
