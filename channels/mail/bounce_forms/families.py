@@ -23,8 +23,8 @@ FORMS: Final[tuple[Form, ...]] = (
     *gateways.FORMS,
     *groupware.FORMS,
     *exchange.FORMS,
-    *postfix.FORMS,
     *exim.FORMS,
+    *postfix.FORMS,
     *sendmail.FORMS,
     *qmail.FORMS,
 )

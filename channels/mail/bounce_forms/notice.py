@@ -64,7 +64,7 @@ _RETURNED: Final = re.compile(
       -{2,12}[ ]?(?:Below\ this\ line\ is\ (?:a\ copy|the\ original) | This\ is\ a\ copy\ of\ (?:the|your)\ message
         | The\ (?:header\ of\ the\ )?original\ message\ is | Original\ message | Original\ message\ follows
         | Message\ headers?\ follow | Unsent\ message\ follows | No\ message\ was\ collected | Returned\ Message
-        | original\ m(?:essage|ail\ info) | Non-delivered\ information | Forwarded\ message | Undelivered\ message)
+        | original\ m(?:essage|ail\ info) | Forwarded\ message | Undelivered\ message)
       | (?:Original\ )?message\ (?:headers?\ )?follows?[.:]
       | Below\ is\ a\ copy\ of\ the\ original\ message
       | Included\ is\ a\ copy\ of\ the\ message\ header
