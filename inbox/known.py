@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from inbox.arrived import address_of
 from storage.pool import Connection
 
 #: Two workers may not decide about mails of the same thread or sender at a time. Sorted, so that nobody waits in a ring.
@@ -146,6 +147,9 @@ async def load_known(connection: Connection, asked: Asked, default_queue: str) -
     )
     for row in await connection.fetch(_QUEUES):
         known.queues[row["id"]] = Queue(**row)
+    for queue in known.queues.values():
+        if queue.from_address:
+            known.queue_addresses.setdefault(address_of(queue.from_address), queue.id)
     for row in await connection.fetch(_QUEUE_ADDRESSES, addresses):
         known.queue_addresses[row["address"]] = row["queue_id"]
     for row in await connection.fetch(_USERS, addresses, list(asked.user_ids)):

@@ -9,6 +9,7 @@ from channels.mail.door.settings import LmtpSettings, SmtpSettings
 from channels.mail.imap.settings import ImapAccount
 from channels.mail.junk.settings import JunkSettings
 from inbox.intake_settings import IntakeSettings
+from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings
 
 
 class InboxSettings(BaseModel):
@@ -35,3 +36,6 @@ class InboxSettings(BaseModel):
     )
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
     junk: JunkSettings = Field(default_factory=JunkSettings)
+    reading: ReadingSettings = Field(default_factory=ReadingSettings)
+    bounces: BounceSettings = Field(default_factory=BounceSettings)
+    auto_answers: AutoAnswerSettings = Field(default_factory=AutoAnswerSettings)
