@@ -81,6 +81,8 @@ def _read(value: str, defects: set[str]) -> list[Mailbox]:
             continue
         boxes = _boxes(draft, left_over)
         if boxes:
+            if left_over and draft.angle is None:
+                defects.add(Defect.BAD_ADDRESS)
             found.extend(boxes)
             left_over = []
         elif draft.words and draft.angle is None and in_list:

@@ -59,7 +59,9 @@ def decode_base64(data: bytes, defects: set[str]) -> bytes:
             # Not only stray bytes: text around the base64 (a footer of a mailing list), or text all along.
             lines: list[bytes] = _BASE64_LINES.findall(data)
             compact = b"".join(lines)
-            starts = data.lstrip(_WHITE).startswith(compact[:16]) and len(compact) >= 16 and len(lines[0]) % 4 == 0
+            starts = (
+                data.lstrip(_WHITE).startswith(compact[:16]) and len(compact) >= 16 and len(lines[0]) % 4 == 0
+            )
             if not starts and len(compact) * 2 < len(data.translate(None, _WHITE)):
                 return data
     body = compact.rstrip(b"=")
