@@ -228,7 +228,8 @@ def read_body(root: Part, defects: set[str]) -> Body:
     if cut:
         defects.add(Defect.TEXT_CUT)
     body = Body(text[:TEXT_CHARACTERS], html[:TEXT_CHARACTERS])
-    shown = {unquote(reference) for reference in _CID.findall(html)}
+    pictures = any(item.content_id for item, _ in collector.attachments)
+    shown = {unquote(reference) for reference in _CID.findall(html)} if pictures else set()
     for item, inline in collector.attachments:
         body.attachments.append(_placed(item, inline or item.content_id in shown))
     return body

@@ -39,6 +39,8 @@ class Field:
     def value(self) -> bytes:
         """The value as written, unfolded, without white space around it."""
         value = self.line[self.colon + 1 :]
+        if b"\r\n" in value and b"\r\r" not in value:
+            value = value.replace(b"\r\n", b"")
         if b"\n" in value or b"\r" in value:
             value = _FOLD.sub(b"", value).replace(b"\r", b" ")
         return value.strip(b" \t")
