@@ -34,7 +34,7 @@ def explain_challenge(challenge: bytes) -> str:
     text = challenge.strip()
     if not text.startswith(b"{"):
         try:
-            text = b64decode(text)
+            text = b64decode(text, validate=True)
         except ValueError:
             return challenge.decode("utf-8", "replace")[:300]
     try:
