@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_STATUS: Final = re.compile(r"(?<![\d.v/-])([245])\.([0-7])\.(\d{1,3})(?![\d.]?\d)", re.IGNORECASE)
-_REPLY: Final = re.compile(r"(?<![\d./-])([245][0-5]\d)(?![\d./]|-\d)")
+_STATUS: Final = re.compile(r"(?<![\d.v/])([245])\.([0-7])\.(\d{1,3})(?![\d.]?\d)", re.IGNORECASE)
+_REPLY: Final = re.compile(r"(?<![\d./])([245][0-5]\d)(?![\d./]|-\d(?!\.\d))")
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 #: The reply codes that servers use (RFC 5321, 4954, 7504, 7505 and the registry of enhanced codes).

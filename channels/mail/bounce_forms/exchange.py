@@ -36,6 +36,7 @@ _RESOLVER: Final = {
     "smtpsend.dns.mxloopback": "routing_failed",
     "resolver.adr.badprimary": "system_failed",
     "resolver.adr.recipnotfound": "mailbox_unknown",
+    "resolver.adr.recipientnotfound": "mailbox_unknown",
     "resolver.adr.exrecipnotfound": "mailbox_unknown",
     "resolver.adr.reciplimit": "throttled",
     "resolver.adr.invalidinsmtp": "system_failed",

@@ -157,7 +157,7 @@ def _applies(
                 return False
             if by_status == "mailbox_unknown":
                 return not any(_says_rather(words, other) for other in _RATHER)
-            return command == "RCPT" and says(words, reason)
+            return (command == "RCPT" or status.startswith("5.1.")) and says(words, reason)
         case "recipient_refuses":
             if by_status == "mailbox_disabled":
                 return False
