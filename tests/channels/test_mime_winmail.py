@@ -94,6 +94,12 @@ def test_what_is_no_container_stays_an_attachment_and_is_told(content: bytes) ->
     assert read.defects == ("winmail.dat not understood",)
 
 
+def test_a_container_with_nothing_to_take_out_stays_an_attachment() -> None:
+    read = parse(around(winmail(attribute(1, 0x9003, properties(prop(0x1E, 0x0C1A, b"Ann\x00")))), "see"))
+    assert [item.name for item in read.attachments] == ["winmail.dat"]
+    assert read.defects == ()
+
+
 def test_a_container_cut_anywhere_gives_what_came_before() -> None:
     whole = winmail(
         file(b"a.txt", b"first"), file(b"b.txt", b"second", prop(0x1E, mapi.LONG_NAME, b"b.txt\x00"))
@@ -121,6 +127,10 @@ def test_html_hidden_in_rich_text_is_found() -> None:
         rb"{\*\htmltag92 </b>}\htmlrtf }\htmlrtf0 \htmlrtf\par}\htmlrtf0{\*\htmltag72 </p>}{\*\htmltag27 </html>}}"
     )
     assert rtf_to_text(rich) == ("", "<html><p>Hello é<b>World</b></p></html>")
+
+
+def test_rich_text_with_nul_gives_text_without() -> None:
+    assert rtf_to_text(b"{\\rtf1 a\x00b\\u0?\\u-10240?}")[0] == "ab"
 
 
 def test_rich_text_changes_charset_with_its_fonts() -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from channels.mail.reading.charsets import codec
+from channels.mail.reading.charsets import clean, codec
 from channels.mail.reading.limits import RTF_BYTES, TOKENS
 
 _TOKEN = re.compile(
@@ -165,7 +165,7 @@ def is_rtf(data: bytes) -> bool:
 def rtf_to_text(data: bytes) -> tuple[str, str]:
     """Text and HTML of rich text: one of the two, the other one empty."""
     reader = _Reader(data)
-    content = reader.read()
+    content = clean(reader.read())
     if reader.from_html:
         return "", content
     return content.strip(), ""

@@ -48,6 +48,7 @@ class Container:
     html: bytes = b""
     rtf: bytes = b""
     files: list[File] = field(default_factory=list)
+    whole: bool = True  #: False when it ends too early, or is too large
 
 
 def read_tnef(data: bytes, *, depth: int = 0) -> Container:
@@ -61,12 +62,11 @@ def read_tnef(data: bytes, *, depth: int = 0) -> Container:
         name = int.from_bytes(data[position + 1 : position + 3], "little")
         length = int.from_bytes(data[position + 5 : position + 9], "little")
         start = position + 9
-        if start + length > len(data):
+        left -= length
+        if start + length > len(data) or left < 0:
+            container.whole = False
             break
         position = start + length + 2  # a checksum follows, which nobody relies on
-        left -= length
-        if left < 0:
-            break
         value = data[start : start + length]
         if name == _OEM_CODEPAGE:
             number = int.from_bytes(value[:4], "little")
@@ -83,6 +83,7 @@ def read_tnef(data: bytes, *, depth: int = 0) -> Container:
             container.files[-1].content = value
         elif container.files and name == _ATTACHMENT_PROPERTIES:
             _take_file(container, value, codepage, depth)
+    container.whole = container.whole and position > 6
     container.files = [file for file in container.files if file.content]
     return container
 

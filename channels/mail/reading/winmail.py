@@ -30,7 +30,7 @@ def is_winmail(content: bytes) -> bool:
 
 
 def open_winmail(content: bytes, number: str, defects: set[str]) -> Opened | None:
-    """Open the container at `number` of the tree; None, with a defect, when there is nothing to be read in it."""
+    """Open the container at `number` of the tree; None when there is nothing to be taken out."""
     try:
         container = read_tnef(content)
     except BadTnef:
@@ -40,14 +40,15 @@ def open_winmail(content: bytes, number: str, defects: set[str]) -> Opened | Non
     if container.html:
         opened.html = decode_text(container.html, "", set())
     elif container.rtf:
-        text, opened.html = (clean(piece) for piece in rtf_to_text(container.rtf))
+        text, opened.html = rtf_to_text(container.rtf)
         opened.text = opened.text or text
     for index, file in enumerate(container.files, start=1):
         media_type = by_extension(file.name, file.media_type or "application/octet-stream")
         name = safe_name(clean(file.name), media_type)
         identifier = without_controls(clean(file.content_id))
         opened.attachments.append(Attachment(f"{number}.{index}", name, media_type, file.content, identifier))
-    if not (opened.text or opened.html or opened.attachments):
+    if not container.whole:
         defects.add(Defect.BAD_TNEF)
-        return None
+    if not (opened.text or opened.html or opened.attachments):
+        return None  # a report of Exchange, say: only properties; the attachment stays as it came
     return opened
