@@ -22,6 +22,7 @@ from domain.conversations import (
 )
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.events import EventType, NewEvent
+from inbox.not_junk import tell_received
 from storage.announce import Announcer
 from storage.event_store import record
 from storage.pool import Connection, Pool
@@ -201,6 +202,8 @@ async def judge_junk(desk: Desk, conversation_id: int, junk: bool, version: int 
             changed = replace(found, junk=False, waiting_since=since, closed_at=None)
         move = ConversationMove.JUNK if junk else ConversationMove.CLEAR
         await _make(desk, work, found, move, changed, {"junk": junk})
+        if not junk:
+            await tell_received(work, conversation_id, actor_id=desk.actor_id, now=desk.clock.now())
 
 
 async def _make(

@@ -51,6 +51,8 @@ class Problem:
 class ReadingProcess:
     """Hands mails to the process, and starts another one when it hangs or dies. Not for two callers at a time."""
 
+    command: Sequence[str] = (sys.executable, "-m", "inbox.reading_process")
+
     def __init__(self, blobs: Path, settings: ReadingSettings, our_domains: Collection[str] = ()) -> None:
         self._blobs = blobs
         self._our_domains = sorted(our_domains)
@@ -99,9 +101,7 @@ class ReadingProcess:
             "our_domains": self._our_domains,
         }
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "inbox.reading_process",
+            *self.command,
             json.dumps(order),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -192,16 +192,21 @@ def serve(
         sink.flush()
 
 
-if __name__ == "__main__":
+def main(order: str) -> None:
+    """Run the process as it was ordered."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _order = json.loads(sys.argv[1])
-    _bytes = _order["megabytes"] * 1_048_576
+    wanted = json.loads(order)
+    most = wanted["megabytes"] * 1_048_576
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_bytes, _bytes))
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     serve(
         sys.stdin.buffer,
         sys.stdout.buffer,
-        BlobStore(Path(_order["blobs"])),
-        _order["seconds"],
-        frozenset(_order["our_domains"]),
+        BlobStore(Path(wanted["blobs"])),
+        wanted["seconds"],
+        frozenset(wanted["our_domains"]),
     )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
