@@ -21,7 +21,7 @@ from typing import Final
 from channels.mail.absences import is_automatic_answer
 from channels.mail.bounce_forms.agents import agent_reason
 from channels.mail.bounce_forms.clouds import read_notification
-from channels.mail.bounce_forms.codes import find_command
+from channels.mail.bounce_forms.codes import find_command, find_reply, find_status
 from channels.mail.bounce_forms.failure import Failure, find_address
 from channels.mail.bounce_forms.families import find_form
 from channels.mail.bounce_forms.form import Form
@@ -197,7 +197,7 @@ def _merge(told: list[Failure], status: StatusReport, form: Form | None) -> list
     """Join what the text for people and the fields for machines say about the same recipients."""
     first, second = status.failures, told
     if told and (not first or (form and form.outranks_status)):
-        first, second = told, status.failures
+        first, second = told, status.failures or status.nameless
     by_address = {failure.address.lower(): failure for failure in reversed(second)}
     for position, failure in enumerate(first):
         twin = by_address.get(failure.address.lower())
@@ -234,7 +234,12 @@ def _judge(failures: Iterable[Failure], form: Form | None) -> tuple[Recipient, .
 
 def _name(failures: Iterable[Failure]) -> tuple[Recipient, ...]:
     return tuple(
-        Recipient(failure.address, failure.status, words=failure.words)
+        Recipient(
+            failure.address,
+            failure.status or find_status(failure.words, "2"),
+            find_reply(failure.words, "2"),
+            words=failure.words,
+        )
         for failure in {one.address.lower(): one for one in failures}.values()
     )
 

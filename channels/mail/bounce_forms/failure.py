@@ -40,7 +40,7 @@ def find_addresses(text: str) -> Iterator[str]:
         local = _LOCAL.search(text[max(0, at - 130) : at])
         domain = _DOMAIN.match(text, at + 1)
         if local and domain:
-            name = local[0].lstrip("'`{*|=") if local[0][0] != '"' else local[0]
+            name = local[0].lstrip("'`{*|") if local[0][0] != '"' else local[0]
             if name and not name.startswith("mailto"):
                 yield f"{name}@{domain[0].rstrip('.-_')}"
         at = text.find("@", at + 1)

@@ -58,6 +58,9 @@ ORIGINAL_TYPES: Final = (
     "message/global-headers",
 )
 
+#: What shows that a mail holds a report although its headers declare no parts.
+_UNDECLARED: Final = b"\nContent-Type: message/delivery-status"
+
 #: Lines after which a report without parts shows the mail that it returns.
 _RETURNED: Final = re.compile(
     r"""(?:^|\n)[ \t>]{0,8}(?:
@@ -166,7 +169,8 @@ def split_head(raw: bytes) -> tuple[Headers, bytes]:
 def _collect(part: _Part, depth: int, leaves: list[_Part]) -> None:
     value = part.headers.get("content-type", [""])[0]
     declared = part.kind.startswith("multipart/")
-    if depth < _DEPTH_LIMIT and (declared or b"\nContent-Type: message/delivery-status" in part.body):
+    undeclared = depth == 0 and part.kind == "text/plain" and _UNDECLARED in part.body
+    if depth < _DEPTH_LIMIT and (declared or undeclared):
         found = _BOUNDARY.search(value)
         boundary = (found[1] or found[2]).strip().encode("utf-8", "replace") if found and declared else b""
         pieces = _divide(part.body, boundary) if boundary else []

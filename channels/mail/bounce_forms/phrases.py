@@ -156,8 +156,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "unroutable address", "unrouteable address", "account or domain may not exist", "nonexistent domain",
         "non-existent domain", "non-existent hosts", "nxdomain", "illegal host/domain name", "553 * does not exist",
         "domain couldn't be found", "find the recipient domain", "couldn't find any host",
-        "host lookup did not complete", "host not found",
-    ),
+            ),
     "spam": (
         "spam detected", "detected as spam", "identified as spam", "considered spam", "considered as spam",
         "classified as spam", "rejected as spam", "marked as spam", "probably spam", "probable spam", "suspected spam",
@@ -235,7 +234,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "routing_failed": (
         "too many hops", "hop count", "routing loop", "mail loop", "message looping", "forwarding loop", "loop count exceeded",
         "exceeded 50 hops", "no route to host", "network is unreachable", "host is unreachable", "name server reply",
-        "host name lookup failure", "name lookup failure", "name service error", "host not found, try again", "could not be found: dns",
+        "host name lookup failure", "name lookup failure", "host lookup did not complete", "name service error", "host not found, try again", "could not be found: dns",
         "dns records for the destination computer", "dns lookup failed", "unable to resolve route",
         "unrouteable mail domain", "could not connect and send the mail", "unable to route", "no valid route", "nexthop",
     ),

@@ -127,6 +127,14 @@ def _docomo(words: str, status: str) -> str:
     return "mailbox_unknown" if status == "5.1.1" else ""
 
 
+def _yahoo(words: str, status: str) -> str:
+    if "yahoo" not in words:
+        return ""
+    if "this user doesn't have a " in words or "mailbox not found" in words:
+        return "mailbox_unknown"
+    return "mailbox_disabled" if "mailbox is disabled" in words or "is no longer valid." in words else ""
+
+
 _READERS: Final[tuple[Callable[[str, str], str], ...]] = (
     _orange,
     _godaddy,
@@ -134,6 +142,7 @@ _READERS: Final[tuple[Callable[[str, str], str], ...]] = (
     _iua,
     _microsoft,
     _docomo,
+    _yahoo,
 )
 
 

@@ -59,6 +59,9 @@ class StatusReport:
 
     message: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    nameless: list[Failure] = field(
+        default_factory=list
+    )  #: the recipient is a file, a program, an X.400 name
 
 
 def read_fields(text: str) -> list[list[tuple[str, str]]]:
@@ -107,7 +110,10 @@ def _finish(report: StatusReport, fields: dict[str, str]) -> None:
         return
     final, original = _recipient(fields, "final-recipient"), _recipient(fields, "original-recipient")
     if not final and not original:
-        if report.failures:  # a group that an empty line tore off
+        if "final-recipient" in fields or "original-recipient" in fields:
+            report.nameless.append(Failure(""))
+            _fill(report.nameless[-1], fields)
+        elif report.failures:  # a group that an empty line tore off
             _fill(report.failures[-1], fields)
         return
     failure = Failure(final or original)
