@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -63,6 +64,7 @@ class MailComposer:
         self._plan = plan
         self._tokens = tokens
         self._seal = sign
+        self._options = MappingProxyType({"from": source.from_address})
         self._campaign_token = tokens.sign(TokenUse.MEASURE, campaign_id)
         bounce_domain = settings.bounce_domain or domain
         sample = verp.encode(settings.bounce_local, bounce_domain, self._campaign_token)
@@ -111,7 +113,9 @@ class MailComposer:
         sender = (
             f"{self._bounce_head}{sign(TokenUse.REPLY, self._campaign_id, message_id)}{self._bounce_tail}"
         )
-        claimed.message = Outbound(message_id, claimed.attempt + 1, sender, address, content, utf8, eightbit)
+        claimed.message = Outbound(
+            message_id, claimed.attempt + 1, sender, address, content, utf8, eightbit, self._options
+        )
         return claimed
 
 

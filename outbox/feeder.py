@@ -150,9 +150,9 @@ class Feeder:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5)
 
-    async def give_back(self) -> None:
-        """Release everything that is held, after the loop has ended."""
-        held = [row for feed in self._feeds.values() for row, _ in feed.ready]
+    async def give_back(self, others: list[Claimed]) -> None:
+        """Release everything that is held, and these others, after the loop has ended."""
+        held = others + [row for feed in self._feeds.values() for row, _ in feed.ready]
         self._feeds.clear()
         with contextlib.suppress(*DATABASE_AWAY):
             async with self._pool.acquire(timeout=5) as connection:

@@ -45,7 +45,13 @@ class LetterComposer:
             return claimed
         payload = stuff(mail) if self._sign is None else self._sign(stuff(mail))
         claimed.message = Outbound(
-            claimed.message_id, claimed.attempt + 1, row["sender"], row["email"], payload, row["utf8"]
+            claimed.message_id,
+            claimed.attempt + 1,
+            row["sender"],
+            row["email"],
+            payload,
+            row["utf8"],
+            options={"from": row["author"] or ""},
         )
         return claimed
 

@@ -85,8 +85,9 @@ SELECT id, id, $10, coalesce($11, now()) FROM unnest($1::bigint[]) AS id
 
 #: Locks the deliveries of a letter, its copies' too, in the order of ids, as the sender does.
 _LOCK: Final = """
-SELECT d.message_id, d.state FROM deliveries AS d JOIN letters AS l USING (message_id)
-WHERE l.message_id = $1 OR l.copy_of = $1 ORDER BY d.message_id FOR NO KEY UPDATE OF d
+SELECT d.message_id, d.state FROM deliveries AS d
+WHERE d.message_id IN (SELECT message_id FROM letters WHERE message_id = $1 OR copy_of = $1)
+ORDER BY d.message_id FOR NO KEY UPDATE
 """
 _CANCEL: Final = """
 UPDATE deliveries

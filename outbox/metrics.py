@@ -11,6 +11,9 @@ REFUSED: Final = Counter(
     "clytie_outbox_refused_total", "Messages rejected before they were sent.", ["reason"]
 )
 LATE: Final = Counter("clytie_outbox_late_results_total", "Results that came after their lease was over.")
+HELD: Final = Counter(
+    "clytie_outbox_held_total", "Messages that went back to the queue to wait for a limit or a rest."
+)
 CLAIMED: Final = Counter("clytie_outbox_claimed_total", "Messages taken from the queue.")
 SWEPT: Final = Counter(
     "clytie_outbox_swept_total", "Messages whose lease ran out, by their new state.", ["state"]

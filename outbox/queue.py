@@ -160,6 +160,7 @@ async def settle_and_mark(
         _alike([row.claim for row in wanted]),
         repeated,
         _texts(["" if result.claim is None else str(result.claim) for result in results]),
+        _alike([outcome.relay for outcome in outcomes]),
     )
     step = Step(settled=int(rows.pop()[1]))
     for message_id, reason in rows:
@@ -215,6 +216,24 @@ async def release(connection: Connection, worker: str, rows: Sequence[Claimed]) 
     """Give claimed rows back to the queue; those whose claim is over stay as they are."""
     if rows:
         await connection.execute(statements.RELEASE, worker, *_claims(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claimed row that has to wait for so many seconds, for a reason of outbox.limits."""
+
+    row: Claimed
+    seconds: float
+    reason: str
+
+
+async def hold(connection: Connection, worker: str, held: Sequence[Held]) -> None:
+    """Give claimed rows back to the queue until their time has come."""
+    held = sorted(held, key=lambda one: one.row.message_id)
+    ids, claims = _claims([one.row for one in held])
+    await connection.execute(
+        statements.HOLD, worker, ids, claims, [one.seconds for one in held], [one.reason for one in held]
+    )
 
 
 async def renew(connection: Connection, worker: str, rows: Sequence[Claimed], lease: float) -> set[int]:

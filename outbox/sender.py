@@ -28,8 +28,9 @@ from outbox import metrics
 from outbox.backoff import INTERRUPTED, Breaker, is_given_up, retry_delay
 from outbox.composing import Composer
 from outbox.feeder import DATABASE_AWAY, Feeder, MakeComposer
-from outbox.queue import Claimed, Result, Step, monotonic, prepare, release, settle_and_mark
+from outbox.queue import Claimed, Result, Step, hold, monotonic, prepare, release, settle_and_mark
 from outbox.settings import OutboxSettings
+from outbox.traffic import Traffic
 from outbox.window import Window
 from storage.announce import Announcer
 from storage.pool import Connection, Pool
@@ -61,6 +62,7 @@ class Sender:
         *,
         kind: ChannelKind = ChannelKind.MAIL,
         letters: Composer | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.worker = worker_name()
         self._pool = pool
@@ -69,6 +71,7 @@ class Sender:
         self._clock = clock
         self._announcer = announcer
         self._breaker = Breaker(settings.rest_limit)
+        self._traffic = Traffic(settings) if traffic is None else traffic
         self._window = Window(settings.window)
         self._feeder = Feeder(
             pool,
@@ -139,7 +142,7 @@ class Sender:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left(grace + _ENDING)):
                 await self._settle_rest()
-                await self._feeder.give_back()
+                await self._feeder.give_back(self._traffic.drain())
 
     async def _settle_rest(self) -> None:
         """Settle what no stepper settled; what cannot be settled now becomes uncertain when its lease is over."""
@@ -214,8 +217,10 @@ class Sender:
         """Settle what has come in, mark what there is room for, hand it to the channel."""
         window = self._window
         wanted, late = self._choose()
-        portion = window.begin(wanted)
         self._feeder.forget(late)
+        if wanted and self._traffic.active:
+            wanted = await self._sift(connection, wanted)
+        portion = window.begin(wanted)
         if not portion:
             self._schedule()
             return
@@ -242,6 +247,8 @@ class Sender:
             self._feeder.finish(lot)
         self._count(results, step)
         group = [row.message for row in portion.wanted if row.message_id in step.marked and row.message]
+        if len(group) < len(portion.wanted):
+            self._traffic.drop(row for row in portion.wanted if row.message_id not in step.marked)
         if group:
             self._hand_over(group, began + lease - self._settings.lease_margin)
         self._announcer.touch()
@@ -258,7 +265,31 @@ class Sender:
             window.disown(doubtful, counted=True)
         if self._stopping or window.doubtful:
             return [], []
-        return self._feeder.take(window.room(self._breaker.room(monotonic())))
+        room = window.room(self._breaker.room(monotonic()))
+        recalled = self._traffic.recall(room) if self._traffic.active else []
+        wanted, late = self._feeder.take(room - len(recalled))
+        return recalled + wanted, late
+
+    async def _sift(self, connection: Connection, rows: list[Claimed]) -> list[Claimed]:
+        """Keep what may go now; what is over a limit, or goes to somebody who rests, goes back to the queue."""
+        window = self._window
+        window.choosing += len(rows)
+        try:
+            going, held = await self._traffic.sift(connection, rows)
+            if held:
+                await hold(connection, self.worker, held)
+                self._feeder.forget([one.row for one in held])
+                metrics.HELD.inc(len(held))
+        except BaseException:
+            self._feeder.forget(rows)  # the sweeper finds them
+            raise
+        finally:
+            window.choosing -= len(rows)
+        if self._stopping or window.doubtful:  # since we looked
+            self._traffic.drop(going)
+            await self._feeder.release(connection, going)
+            return []
+        return going
 
     async def _let_go(self, connection: Connection, rows: list[Claimed], *, doubtful: bool) -> None:
         """Rows that were not marked, because their claim ran out or their campaign does not run."""
@@ -312,7 +343,10 @@ class Sender:
         owed = {message.key: message for message in group}
 
         def settle(outcome: Outcome) -> None:
-            if owed.pop(outcome.key, None) is not None:
+            message = owed.pop(outcome.key, None)
+            if message is not None:
+                if outcome.state is DeliveryState.DEFERRED or self._traffic.watching:
+                    self._traffic.note(message, outcome)
                 self._note(outcome)
 
         left = deadline - monotonic()

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from outbox.limits import DomainLimits
+
 _Seconds = Annotated[float, Field(gt=0)]
 _Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,30}$")]
 
@@ -84,6 +86,23 @@ class OutboxSettings(BaseModel):
     )
     message_id_domain: str = Field(
         default="", description="domain in Message-IDs; empty for the domain of the message's sender"
+    )
+    domains: dict[str, DomainLimits] = Field(
+        default_factory=dict,
+        description='limits by domain of the recipients, e.g. {"gmail.com": {"per_minute": 200, "at_once": 5}}; "*" is '
+        "for each domain that is not named",
+    )
+    providers: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description='domains that share limits and rests, because one provider takes their mail, e.g. {"outlook.com": '
+        '["hotmail.com", "live.com"]}',
+    )
+    domain_rest_limit: _Seconds = Field(
+        default=1800,
+        description="longest rest in seconds for a domain whose servers put us off again and again",
+    )
+    hold_limit: _Seconds = Field(
+        default=900, description="seconds after which a message that waits for a limit is looked at again"
     )
     letter_limit: int = Field(
         default=25 * 2**20,

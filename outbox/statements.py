@@ -83,11 +83,12 @@ WITH ranges AS MATERIALIZED (
     RETURNING r.low
 )
 SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, t.contact_id, own.sender, own.utf8,
-       coalesce(own.content, first.content) AS content, coalesce(own.blob, first.blob) AS blob
+       coalesce(own.content, first.content) AS content, coalesce(own.blob, first.blob) AS blob, p.address AS author
 FROM noted AS n
   LEFT JOIN taken AS t ON t.message_id = n.low
   LEFT JOIN letters AS own ON own.message_id = t.message_id
   LEFT JOIN letters AS first ON first.message_id = own.copy_of
+  LEFT JOIN message_parties AS p ON p.message_id = coalesce(own.copy_of, own.message_id) AND p.part = 'from' AND p.no = 0
 """
 
 #: Settles the results of the last batch (sending → sent, deferred, rejected, uncertain) and marks the next rows
@@ -97,7 +98,7 @@ FROM noted AS n
 #: attempt, $8 event types (none: no event). To mark: $9 message ids, $10 attempts so far, $11 campaign ids,
 #: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
 #: was). $16 lease in seconds, $17 the business time, $18 the numbers of the claims, $19 whether these rows repeat a
-#: statement that got no answer, $20 for results that count under one claim only: its number.
+#: statement that got no answer, $20 for results that count under one claim only: its number, $21 relays.
 #:
 #: A list is one text, joined by U+001F; an empty part is null. That is less work for both sides than arrays, most of
 #: all because a list whose parts are all alike is given as one part (attempts, states, campaigns, kinds), and a list
@@ -116,19 +117,24 @@ FROM noted AS n
 _SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({3}::smallint[])[1]) AS attempt, coalesce(state, ({4})[1]) AS state,
-           reason, reply, delay, coalesce(event, ({8})[1]) AS event, claim
-    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8}, {20}::int[])
-      AS r(message_id, attempt, state, reason, reply, delay, event, claim)
+           reason, reply, delay, coalesce(event, ({8})[1]) AS event, claim, coalesce(relay, ({21})[1]) AS relay
+    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8}, {20}::int[], {21})
+      AS r(message_id, attempt, state, reason, reply, delay, event, claim, relay)
 ), settled AS (
     UPDATE deliveries AS d
-    SET state = r.state, reason = r.reason, reply = r.reply, worker = NULL, lease_until = NULL,
+    SET state = r.state, reason = r.reason, reply = r.reply, relay = r.relay, worker = NULL, lease_until = NULL,
         not_before = now() + make_interval(secs => r.delay),
         settled_at = CASE WHEN r.state <> 'deferred' THEN now() END
     FROM results AS r
     WHERE d.message_id = r.message_id AND d.worker = $1 AND d.attempt = r.attempt
       AND (d.state = 'sending' OR d.state = 'uncertain' AND r.state IN ('sent', 'rejected'))
       AND (r.claim IS NULL OR r.claim = d.claim)
-    RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt
+    RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt, r.state, r.reply, r.relay
+), journal AS (
+    INSERT INTO delivery_attempts (message_id, attempt, state, reason, reply, relay)
+    SELECT message_id, attempt, state, reason, coalesce(reply, ''), coalesce(relay, '') FROM settled
+    WHERE state = 'uncertain' OR state = 'deferred' AND reason <> 'interrupted'
+    ON CONFLICT DO NOTHING
 ), wanted AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({10}::smallint[])[1]) AS attempt,
            coalesce(campaign_id, ({11}::int[])[1]) AS campaign_id, contact_id, address,
@@ -185,13 +191,22 @@ SELECT NULL, (SELECT count(*) FROM settled)::text
 
 SEPARATOR: Final = "\x1f"
 SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(
-    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(21)]
+    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(22)]
 )
 
 #: claimed → queued, for rows of worker $1 that it will not send after all: $2 message ids in order, $3 claims.
 RELEASE: Final = """
 UPDATE deliveries AS d SET state = 'queued', worker = NULL, lease_until = NULL
 FROM unnest($2::bigint[], $3::int[]) AS held(message_id, claim)
+WHERE d.message_id = held.message_id AND d.claim = held.claim AND d.state = 'claimed' AND d.worker = $1
+"""
+
+#: claimed → queued, not to be looked at before a while: $2 message ids in order, $3 claims, $4 seconds, $5 reasons.
+HOLD: Final = """
+UPDATE deliveries AS d
+SET state = 'queued', worker = NULL, lease_until = NULL, not_before = now() + make_interval(secs => held.seconds),
+    reason = held.reason
+FROM unnest($2::bigint[], $3::int[], $4::float8[], $5::text[]) AS held(message_id, claim, seconds, reason)
 WHERE d.message_id = held.message_id AND d.claim = held.claim AND d.state = 'claimed' AND d.worker = $1
 """
 
@@ -293,4 +308,21 @@ VALUES ($1, now() + make_interval(secs => $2::float8 / $3::float8))
 ON CONFLICT (campaign_id) DO UPDATE
 SET next_at = greatest(p.next_at, now() - interval '250 ms') + make_interval(secs => $2::float8 / $3::float8)
 RETURNING extract(epoch FROM next_at - now())::float8 - $2::float8 / $3::float8
+"""
+
+#: Sliding windows of what is limited: $1 keys and $2 their lengths in seconds, sorted. The first makes those that are
+#: missing, the second locks them and gives what was sent, and the time that all machines agree on; the third writes.
+MAKE_WINDOWS: Final = """
+INSERT INTO send_windows (key, seconds) SELECT key, seconds FROM unnest($1::text[], $2::int[]) AS w(key, seconds)
+ON CONFLICT DO NOTHING
+"""
+LOCK_WINDOWS: Final = """
+SELECT w.key, w.seconds, w.newest, w.counts, extract(epoch FROM clock_timestamp())::float8 AS now
+FROM send_windows AS w JOIN unnest($1::text[], $2::int[]) AS asked(key, seconds) USING (key, seconds)
+ORDER BY w.key, w.seconds FOR NO KEY UPDATE OF w
+"""
+WRITE_WINDOWS: Final = """
+UPDATE send_windows AS w SET newest = n.newest, counts = string_to_array(n.counts, ',')::int[]
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) AS n(key, seconds, newest, counts)
+WHERE w.key = n.key AND w.seconds = n.seconds
 """

@@ -38,6 +38,7 @@ class Window:
 
     size: int
     marked: int = 0  #: rows that are marked, as far as we were told, and not settled
+    choosing: int = 0  #: rows that a step looks at, and may mark
     marking: int = 0  #: rows that a step under way is marking, or may have marked
     settling: int = 0  #: of the marked, those whose result a step under way is settling
     outcomes: deque[Outcome] = field(default_factory=deque)  #: results that no step has taken
@@ -65,7 +66,7 @@ class Window:
     def room(self, limit: int | None = None) -> int:
         """How many messages a step may mark that settles all outcomes; at most `limit` in the whole window."""
         size = self.size if limit is None else min(self.size, limit)
-        return max(0, size - self.marking - (self.marked - len(self.outcomes)))
+        return max(0, size - self.choosing - self.marking - (self.marked - len(self.outcomes)))
 
     def is_empty(self) -> bool:
         """Whether everything is settled that was ever marked."""

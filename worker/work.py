@@ -8,9 +8,11 @@ from typing import Final
 
 from campaigns.control import complete_finished
 from campaigns.launch import launch_due
+from channels.mail.smtp import MailChannel
 from outbox import metrics as outbox_metrics
 from outbox.ranges import sweep, withdraw_rest
 from outbox.sender import Sender
+from outbox.traffic import Traffic
 from router.loop import Router, run_router
 from router.timers import run_timers
 from storage.partitions import make_partitions
@@ -64,6 +66,7 @@ class SenderService:
             context.clock,
             context.announcer,
             letters=context.letters,
+            traffic=_traffic(context),
         )
         async with asyncio.TaskGroup() as group:
             ringing = group.create_task(self._listen())
@@ -83,6 +86,14 @@ class SenderService:
     def _wake(self) -> None:
         if self._sender is not None:
             self._sender.wake()
+
+
+def _traffic(context: WorkerContext) -> Traffic:
+    """The limits of the settings, and those of the channel's relays where it has some."""
+    channel = context.channel
+    if isinstance(channel, MailChannel):
+        return Traffic(context.outbox, channel.settings.servers, channel.relays)
+    return Traffic(context.outbox)
 
 
 async def sweep_leases(context: WorkerContext) -> bool:

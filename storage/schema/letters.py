@@ -29,6 +29,7 @@ letters = Table(  # what a letter's message consists of until it is composed for
     Column("utf8", Boolean, nullable=False, server_default=text("false")),
     Column("created_by", BigInteger),
     moment("created_at", default=True),
+    Index("ix_letters_copy_of", "copy_of", postgresql_where=text("copy_of IS NOT NULL")),
 )
 
 delivery_attempts = (

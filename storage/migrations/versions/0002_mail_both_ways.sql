@@ -220,6 +220,8 @@ CREATE TABLE letters (
     CONSTRAINT pk_letters PRIMARY KEY (message_id)
 );
 
+CREATE INDEX ix_letters_copy_of ON letters (copy_of) WHERE copy_of IS NOT NULL;
+
 CREATE TABLE delivery_attempts (
     message_id BIGINT NOT NULL,
     attempt SMALLINT NOT NULL,

@@ -1,0 +1,381 @@
+"""What may go now, and what has to wait: limits of recipients' domains and of relays, rests, relays that are away.
+
+Asked for messages that were claimed and not yet marked. Whatever is over a limit goes back to the queue with a time
+and a reason, so that it holds up nobody else. Nothing is asked while nothing is limited and nobody is in trouble.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Final, Protocol
+
+from channels.mail.settings import RelaySettings
+from domain.messages import DeliveryState, Outbound, Outcome
+from outbox.addresses import LETTERS
+from outbox.backoff import Breaker
+from outbox.limits import DomainLimits, Grant, windows
+from outbox.queue import Claimed, Held, monotonic
+from outbox.settings import OutboxSettings
+from outbox.windows import Ask, reserve_places
+from storage.pool import Connection
+
+#: Why a queued message waits, and the sentence for people.
+HOLD_REASONS: Final[Mapping[str, str]] = {
+    "domain_limited": "As many messages as the limit allows are going to the recipient's domain.",
+    "domain_resting": "The servers of the recipient's domain put us off; we leave them in peace for a while.",
+    "relay_limited": "The mail server has taken as many messages as its limit allows.",
+    "warming_up": "The mail server has taken as many messages as its warm-up plan allows for today.",
+    "relay_away": "No mail server for this author can be reached.",
+}
+
+#: Replies that speak of our traffic and not of one recipient: 421, 451, 4.7.x (RFC 3463: security and policy).
+_PUT_OFF: Final = re.compile(r"(421|451)\b|4\d\d[ -]4\.7\.\d")
+#: Such replies in a row before a domain gets a rest, and its first rest in seconds.
+_PATIENCE: Final = 3
+_FIRST_REST: Final = 30.0
+#: Messages to a domain that wait in memory for others to settle, for each that may be under way.
+_QUEUE: Final = 4
+
+
+class Routes(Protocol):
+    """The ways out, as channels.mail.relays.Relays knows them."""
+
+    @property
+    def some_are_away(self) -> bool:
+        """Whether a relay of several cannot be reached."""
+        ...
+
+    def candidates(self, message: Outbound) -> tuple[list[str], float]:
+        """Relays that would be tried now, and without any the seconds until one may be."""
+        ...
+
+
+@dataclass(slots=True)
+class _Sifting:
+    """The messages of one step on their way through the questions."""
+
+    going: list[Claimed] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+
+
+class Traffic:
+    """The limits of one worker process and what it knows of servers in trouble. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        settings: OutboxSettings,
+        relays: Sequence[RelaySettings] = (),
+        routes: Routes | None = None,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+    ) -> None:
+        self._settings = settings
+        self._routes = routes
+        self._today = today
+        self._groups = {
+            domain.lower(): group.lower()
+            for group, domains in settings.providers.items()
+            for domain in domains
+        }
+        self._limits = {domain.lower(): limits for domain, limits in settings.domains.items()}
+        self._default = self._limits.pop("*", DomainLimits())
+        every = [*self._limits.values(), self._default]
+        self._counts = any(limits.at_once for limits in every)
+        self._relays = {
+            relay.called: relay
+            for relay in relays
+            if relay.per_minute or relay.per_hour or relay.per_day or relay.warm_up
+        }
+        self._only = relays[0].called if len(relays) == 1 else None
+        self._limited = bool(self._relays or self._counts or any(limits.windows() for limits in every))
+        self._flying: dict[str, dict[int, float]] = {}  # by domain, where that is limited: since when
+        self._waiting: dict[str, deque[Claimed]] = {}
+        self._rests: dict[str, Breaker] = {}
+        self._parked: dict[
+            str, float
+        ] = {}  # when the next message that has to wait for this key is looked at
+
+    # --- what the sender tells and asks -----------------------------------------------------------------
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to ask for."""
+        return self._limited or bool(self._rests) or (self._routes is not None and self._routes.some_are_away)
+
+    @property
+    def watching(self) -> bool:
+        """Whether every outcome has to be noted, not only those that are deferred."""
+        return self._counts or bool(self._rests)
+
+    def recall(self, room: int) -> list[Claimed]:
+        """Messages that waited in memory for others to settle, up to `room`."""
+        recalled: list[Claimed] = []
+        for key, rows in list(self._waiting.items()):
+            free = self._free(key)
+            while rows and free > 0 and len(recalled) < room:
+                recalled.append(rows.popleft())
+                free -= 1
+            if not rows:
+                del self._waiting[key]
+        return recalled
+
+    def drain(self) -> list[Claimed]:
+        """Give up all that waits in memory."""
+        rows = [row for waiting in self._waiting.values() for row in waiting]
+        self._waiting.clear()
+        return rows
+
+    def drop(self, rows: Iterable[Claimed]) -> None:
+        """These were let through, and not marked after all."""
+        if self._counts:
+            for row in rows:
+                self._flying.get(self._key(row.address), {}).pop(row.message_id, None)
+
+    def note(self, message: Outbound, outcome: Outcome) -> None:
+        """What became of one."""
+        key = self._key(message.recipient)
+        if self._counts:
+            self._flying.get(key, {}).pop(message.key, None)
+        if puts_off(outcome):
+            rest = self._rests.setdefault(
+                key, Breaker(self._settings.domain_rest_limit, patience=_PATIENCE, first=_FIRST_REST)
+            )
+            rest.fail(monotonic())
+        elif key in self._rests and not outcome.unreached and outcome.state is not DeliveryState.UNCERTAIN:
+            del self._rests[key]
+
+    async def sift(self, connection: Connection, rows: Sequence[Claimed]) -> tuple[list[Claimed], list[Held]]:
+        """Which of these messages may be marked, and which go back to the queue. Some may stay here (`recall`)."""
+        step = _Sifting()
+        routed = self._ask_relays(self._ask_domains(rows, step), step)
+        allowed = await self._within_domains(connection, routed, step)
+        await self._within_relays(connection, allowed, step)
+        self.drop(one.row for one in step.held)
+        return step.going, step.held
+
+    # --- questions ------------------------------------------------------------------------------------
+
+    def _ask_domains(self, rows: Sequence[Claimed], step: _Sifting) -> list[Claimed]:
+        """Rests, and how many are under way."""
+        now = monotonic()
+        passed: list[Claimed] = []
+        begun: Counter[str] = Counter()
+        for row in rows:
+            if row.message is None:
+                step.going.append(row)
+                continue
+            key = self._key(row.address)
+            rest = self._rests.get(key)
+            room = rest.room(now) if rest else None
+            if rest is not None and room is not None and begun[key] >= room:
+                self._hold(step, row, key, "domain_resting", max(1.0, rest.until - now), 0.02)
+            elif self._counts and self._free(key) <= 0:
+                waiting = self._waiting.setdefault(key, deque())
+                if len(waiting) < self._at_once(key) * _QUEUE:
+                    waiting.append(row)
+                else:
+                    self._hold(step, row, key, "domain_limited", 1.0, 0.05)
+            else:
+                begun[key] += 1
+                if self._counts and self._limits_of(key).at_once:
+                    self._flying.setdefault(key, {})[row.message_id] = now
+                passed.append(row)
+        return passed
+
+    def _ask_relays(self, rows: Sequence[Claimed], step: _Sifting) -> list[tuple[Claimed, list[str]]]:
+        """Relays that can be reached, for each message."""
+        if self._routes is None or not (self._relays or self._routes.some_are_away):
+            return [(row, []) for row in rows]
+        if self._only is not None:
+            return [(row, [self._only]) for row in rows]
+        routed = []
+        for row in rows:
+            assert row.message is not None
+            names, wait = self._routes.candidates(row.message)
+            if not names and wait:
+                self._hold(step, row, "relays", "relay_away", wait, 0.01)
+            else:
+                routed.append((row, names))
+        return routed
+
+    async def _within_domains(
+        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: _Sifting
+    ) -> list[tuple[Claimed, list[str]]]:
+        """The limits of recipients' domains."""
+        asked: dict[str, list[tuple[Claimed, list[str]]]] = {}
+        allowed = []
+        for row, names in rows:
+            key = self._key(row.address)
+            if self._limits_of(key).windows():
+                asked.setdefault(key, []).append((row, names))
+            else:
+                allowed.append((row, names))
+        grants = await _reserve(
+            connection,
+            {
+                f"domain:{key}": (self._limits_of(key).windows(), [row for row, _ in some])
+                for key, some in asked.items()
+            },
+        )
+        for key, some in asked.items():
+            granted = grants[f"domain:{key}"]
+            may_go = _chosen([row for row, _ in some], granted)
+            for row, names in some:
+                if row.message_id in may_go:
+                    allowed.append((row, names))
+                else:
+                    self._hold(step, row, key, "domain_limited", _wait(row, granted), granted.pace)
+            if len(may_go) == len(some):
+                self._parked.pop(key, None)
+        return allowed
+
+    async def _within_relays(
+        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: _Sifting
+    ) -> None:
+        """The limits of relays: a message goes to the first of its relays that has room for it."""
+        refused: list[Claimed] = []
+        waits: dict[int, tuple[str, Grant]] = {}
+        left = list(rows)
+        while left:
+            asked: dict[str, list[tuple[Claimed, list[str]]]] = {}
+            for row, names in left:
+                if not names and row.message_id in waits:
+                    refused.append(row)
+                elif not names or names[0] not in self._relays:
+                    step.going.append(_meant_for(row, names))
+                else:
+                    asked.setdefault(names[0], []).append((row, names))
+            grants = await _reserve(
+                connection,
+                {
+                    f"relay:{name}": (self._relay_windows(name), [row for row, _ in some])
+                    for name, some in asked.items()
+                },
+            )
+            left = []
+            for name, some in asked.items():
+                granted = grants.get(f"relay:{name}")
+                may_go = (
+                    _chosen([row for row, _ in some], granted) if granted else {r.message_id for r, _ in some}
+                )
+                for row, names in some:
+                    if granted is None or row.message_id in may_go:
+                        step.going.append(_meant_for(row, names))
+                    else:
+                        waits.setdefault(row.message_id, (name, granted))
+                        left.append((row, names[1:]))
+        for row in refused:
+            name, granted = waits[row.message_id]
+            self._hold(
+                step, row, f"relay:{name}", self._relay_reason(name), _wait(row, granted), granted.pace
+            )
+        await self._give_back(connection, refused)
+
+    async def _give_back(self, connection: Connection, rows: Sequence[Claimed]) -> None:
+        """Places in the limits of domains that were taken, and no relay has room."""
+        taken: dict[str, list[Claimed]] = {}
+        for row in rows:
+            key = self._key(row.address)
+            if self._limits_of(key).windows():
+                taken.setdefault(key, []).append(row)
+        if taken:
+            await reserve_places(
+                connection,
+                [
+                    Ask(f"domain:{key}", self._limits_of(key).windows(), *(-count for count in _kinds(some)))
+                    for key, some in taken.items()
+                ],
+            )
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _key(self, address: str) -> str:
+        domain = address.rpartition("@")[2].lower()
+        return self._groups.get(domain, domain)
+
+    def _limits_of(self, key: str) -> DomainLimits:
+        return self._limits.get(key, self._default)
+
+    def _at_once(self, key: str) -> int:
+        return self._limits_of(key).at_once or 1_000_000
+
+    def _free(self, key: str) -> int:
+        """How many more may be under way. What is older than its lease is not."""
+        flying = self._flying.get(key)
+        if not flying:
+            return self._at_once(key)
+        if len(flying) >= self._at_once(key):
+            oldest = monotonic() - self._settings.sending_lease
+            for message_id in [one for one, since in flying.items() if since < oldest]:
+                del flying[message_id]
+        return self._at_once(key) - len(flying)
+
+    def _relay_windows(self, name: str) -> tuple[tuple[int, int], ...]:
+        relay = self._relays[name]
+        daily = [limit for limit in (relay.per_day, self._warm_up(relay)) if limit is not None]
+        return windows(relay.per_minute, relay.per_hour, min(daily, default=None))
+
+    def _warm_up(self, relay: RelaySettings) -> int | None:
+        return relay.warm_up.limit(self._today()) if relay.warm_up else None
+
+    def _relay_reason(self, name: str) -> str:
+        return "relay_limited" if self._warm_up(self._relays[name]) is None else "warming_up"
+
+    def _hold(self, step: _Sifting, row: Claimed, key: str, reason: str, wait: float, pace: float) -> None:
+        """Back to the queue; the more wait for the same, the later each is looked at again."""
+        now = monotonic()
+        due = max(now + wait, self._parked.get(key, 0.0))
+        if due - now > self._settings.hold_limit:
+            due = now + self._settings.hold_limit
+        else:
+            self._parked[key] = due + pace
+        step.held.append(Held(row, due - now, reason))
+
+
+def puts_off(outcome: Outcome) -> bool:
+    """Whether a server put this message off for our traffic's sake, so that others to the same domain had better wait."""
+    return (
+        outcome.state is DeliveryState.DEFERRED
+        and not outcome.unreached
+        and outcome.reason != "greylisted"
+        and (outcome.reason == "throttled" or _PUT_OFF.match(outcome.reply) is not None)
+    )
+
+
+async def _reserve(
+    connection: Connection, wanted: Mapping[str, tuple[tuple[tuple[int, int], ...], Collection[Claimed]]]
+) -> Mapping[str, Grant]:
+    asks = [Ask(key, limits, *_kinds(rows)) for key, (limits, rows) in wanted.items() if limits]
+    return await reserve_places(connection, asks) if asks else {}
+
+
+def _kinds(rows: Collection[Claimed]) -> tuple[int, int]:
+    """How many are letters, how many belong to campaigns."""
+    letters = sum(row.campaign_id == LETTERS for row in rows)
+    return letters, len(rows) - letters
+
+
+def _chosen(rows: Iterable[Claimed], granted: Grant) -> set[int]:
+    """The first of each kind, as many as were granted."""
+    left = {True: granted.letters, False: granted.others}
+    chosen = set()
+    for row in rows:
+        kind = row.campaign_id == LETTERS
+        if left[kind] > 0:
+            left[kind] -= 1
+            chosen.add(row.message_id)
+    return chosen
+
+
+def _wait(row: Claimed, granted: Grant) -> float:
+    return max(0.1, granted.letters_wait if row.campaign_id == LETTERS else granted.others_wait)
+
+
+def _meant_for(row: Claimed, names: Sequence[str]) -> Claimed:
+    """The message, addressed to the relay that has room for it."""
+    if names and row.message is not None:
+        row.message = row.message._replace(options={**row.message.options, "relay": names[0]})
+    return row
