@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from channels.mail.reading.charsets import decode_header, decode_known
+from channels.mail.reading.charsets import codec, decode_header, decode_text
 from channels.mail.reading.limits import PARAMETERS
 from channels.mail.reading.words import decode_words
 
@@ -93,11 +93,7 @@ def _join(numbered: dict[int, tuple[str, bool]]) -> str:
             charset, _, content = content.split("'", 2)
         raw.append(unquote_to_bytes(content) if encoded else content.encode("utf-8", "replace"))
     joined = b"".join(raw)
-    if charset:
-        known = decode_known(joined, charset)
-        if known is not None:
-            return known
-    return decode_header(joined, set())
+    return decode_text(joined, charset, set()) if codec(charset) else decode_header(joined, set())
 
 
 def decoded(value: str) -> str:
