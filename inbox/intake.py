@@ -30,6 +30,7 @@ from storage.pool import DATABASE_AWAY, Connection, Pool
 _log = logging.getLogger(__name__)
 _INLINE: Final = 1_048_576  # bytes that are hashed without a thread
 _TEXT_LIMIT: Final = 2000  # characters of an address, a cursor or a fact about the connection
+_CURSOR_LIMIT: Final = 500
 _PAUSE: Final = 0.05  # seconds after a failure; doubles with each further one
 _LONGEST_PAUSE: Final = 0.5
 _AWAY: Final = "The mail could not be stored now. Hand it in again later."
@@ -121,7 +122,7 @@ class Intake:
             sender=_text(received.sender),
             door=_text(received.door),
             # A door without cursors is known by what it brought and for whom.
-            cursor=_text(received.cursor) or _fingerprint(digest, recipients),
+            cursor=_cursor(received.cursor) or _fingerprint(digest, recipients),
             recipients=recipients,
             meta=json.dumps({_text(name): _text(value) for name, value in received.meta.items()}),
         )
@@ -206,6 +207,14 @@ class Intake:
 def _fingerprint(digest: bytes, recipients: str) -> str:
     lines = sorted(recipients.casefold().split("\n"))
     return hashlib.sha256(digest + "\n".join(lines).encode()).hexdigest()
+
+
+def _cursor(value: str) -> str:
+    """A cursor as the index takes it, which has a limit."""
+    text = _text(value)
+    return (
+        text if len(text) <= _CURSOR_LIMIT else hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def _text(value: str) -> str:

@@ -22,7 +22,7 @@ def judge_error(error: BaseException) -> Fate:
         state = error.sqlstate or ""
         if state[:2] == "40":
             return Fate.AGAIN
-        if state[:2] in ("22", "23"):
+        if state[:2] in ("22", "23", "54"):  # 54: larger than the server can take, of an index for instance
             return Fate.BAD_ROW
         return Fate.UNKNOWN if state[:2] in ("", "08", "57", "XX") else Fate.REFUSED
     return Fate.BAD_ROW if isinstance(error, (ValueError, TypeError)) else Fate.UNKNOWN

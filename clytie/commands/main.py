@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clytie import __version__
-from clytie.commands import campaigns, contacts, rules
+from clytie.commands import campaigns, contacts, mail, rules
 from clytie.commands.output import complain, say
 from domain.errors import ClytieError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(mail.app, name="mail")
 app.add_typer(rules.app, name="rules")
 app.add_typer(campaigns.app, name="campaign")
 

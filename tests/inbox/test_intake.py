@@ -106,6 +106,13 @@ async def test_a_cursor_is_taken_once_even_when_its_server_writes_the_mail_anew(
     ]
 
 
+async def test_cursors_of_any_length_are_told_apart(pool: Pool, tmp_path: Path) -> None:
+    async with open_intake(pool, tmp_path) as intake:
+        for number in (1, 2, 1):
+            await intake.take(mail(b"%d" % number, cursor="é" * 5000 + str(number)))
+    assert await pool.fetchval("SELECT count(*) FROM arrivals") == 2
+
+
 async def test_any_bytes_and_any_words_are_taken(pool: Pool, tmp_path: Path) -> None:
     raw = bytes(range(256)) * 4
     received = Received(
@@ -139,6 +146,8 @@ async def test_mails_that_come_together_are_committed_together(pool: Pool, tmp_p
     assert len({one.raw_id for one in taken}) == 40
     assert await pool.fetchval("SELECT count(*) FROM arrivals") == 120
     assert await pool.fetchval("SELECT count(DISTINCT xmin::text) FROM arrivals") < 6
+    rows = await pool.fetch("SELECT content FROM raw_mails ORDER BY id")
+    assert [int(row[0]) for row in rows] == list(range(40))  # in the order of arrival
 
 
 async def test_processes_that_take_the_same_mails_agree(pool: Pool, tmp_path: Path) -> None:
