@@ -132,6 +132,28 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "channel_broke": N_("Something broke on our side while sending."),
         "suppressed": N_("The address is on the do-not-contact list."),
     },
+    "conversation_state": {
+        "open": N_("open"),
+        "waiting": N_("waiting for the contact"),
+        "closed": N_("closed"),
+    },
+    "automatic": {
+        "bounce": N_("report of a failed delivery"),
+        "complaint": N_("complaint"),
+        "delivered": N_("report of delivery"),
+        "auto_reply": N_("automatic answer"),
+        "auto-replied": N_("automatic answer"),
+        "auto-generated": N_("automatic"),
+        "list": N_("mailing list"),
+        "bulk": N_("mass mail"),
+    },
+    "mail_defect": {},
+    "suppression": {
+        "bounced": N_("mail to it came back for good"),
+        "soft_bounces": N_("mail to it came back again and again"),
+        "complained": N_("reported our mail as unwanted"),
+        "by_hand": N_("added by hand"),
+    },
     "verdict": {
         "human": N_("human"),
         "machine": N_("automatic"),

@@ -17,6 +17,7 @@ from playwright.async_api import Browser, async_playwright
 from storage.migrations import upgrade
 from storage.pool import open_pool
 from tests.servers import Databases, start_servers
+from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import PASSWORD, open_house
 from tests.web.world import World, build_world
 
@@ -35,7 +36,7 @@ FOLDER = Path("build/screenshots")
 WIDTHS = (1280, 390)
 
 
-def pages(world: World) -> dict[str, tuple[str, str]]:
+def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
     """Name → who looks at it, and its path."""
     return {
         "sign-in": ("", "/sign-in"),
@@ -61,6 +62,26 @@ def pages(world: World) -> dict[str, tuple[str, str]]:
         "mailbox": ("marketer", "/mailbox"),
         "mail": ("marketer", f"/mailbox/{world.mail}"),
         "mail-headers": ("marketer", f"/mailbox/{world.mail}?view=headers"),
+        "conversations": ("agent", "/conversations"),
+        "conversations-unassigned": ("manager", "/conversations?box=unassigned"),
+        "conversations-waiting": ("agent", "/conversations?box=waiting"),
+        "conversations-junk": ("agent", "/conversations?box=junk"),
+        "conversations-search": ("agent", "/conversations?q=panels"),
+        "conversations-empty": ("rep", "/conversations?box=waiting"),
+        "conversation": ("agent", f"/conversations/{post.conversations['order']}"),
+        "conversation-html": ("agent", f"/conversations/{post.conversations['offer']}"),
+        "conversation-forged": ("agent", f"/conversations/{post.conversations['forged']}"),
+        "conversation-away": ("agent", f"/conversations/{post.conversations['away']}"),
+        "conversation-stranger": ("agent", f"/conversations/{post.conversations['stranger']}"),
+        "conversation-junk": ("agent", f"/conversations/{post.conversations['junk']}"),
+        "message": (
+            "agent",
+            f"/conversations/{post.conversations['order']}/messages/{post.messages['answer']}",
+        ),
+        "message-in": (
+            "agent",
+            f"/conversations/{post.conversations['order']}/messages/{post.messages['thanks']}",
+        ),
         "rules": ("manager", "/rules"),
         "rule": ("manager", f"/rules/{world.rule}"),
         "people": ("administrator", "/people"),
@@ -85,6 +106,7 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
         pool = await open_pool(database_url)
         async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
             world = await build_world(pool)
+            post = await build_correspondence(pool, house.context.blobs, world.users, world.contacts)
             house.context.settings.upload_limit = 2 * 1024**3
             await pool.execute(
                 "INSERT INTO users (email, name, role) VALUES ('lea@helianthe.example', 'Léa Faure', 'marketer')"
@@ -93,7 +115,7 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
             for language in ("en", "fr"):
                 await pool.execute("UPDATE users SET language = $1", language)
                 for width in WIDTHS:
-                    await _photograph(browser, house.url, world, language, width, wanted, scheme)
+                    await _photograph(browser, house.url, pages(world, post), language, width, wanted, scheme)
             await browser.close()
         pool.terminate()
     finally:
@@ -105,13 +127,19 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
 
 
 async def _photograph(
-    browser: Browser, url: str, world: World, language: str, width: int, wanted: list[str], scheme: str
+    browser: Browser,
+    url: str,
+    all_pages: dict[str, tuple[str, str]],
+    language: str,
+    width: int,
+    wanted: list[str],
+    scheme: str,
 ) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for role in ("", "rep", "marketer", "manager", "agent", "administrator"):
         chosen = {
             name: path
-            for name, (who, path) in pages(world).items()
+            for name, (who, path) in all_pages.items()
             if who == role and (not wanted or name in wanted)
         }
         if not chosen:

@@ -103,6 +103,8 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         verdict = label("verdict", data["new"])
         told = _("What led to the task “%(task)s” is now judged %(verdict)s")
         return EventLine("alert", "", told % {"task": row["task_title"] or "", "verdict": verdict})
+    if kind is EventType.CHANGED and data.get("field") == "conversation.contact":
+        sentence = N_("%(actor)s said whose conversation it is")
     words = {
         "campaign": row["campaign_name"] or _("a message"),
         "thing": name_link(row["link_label"], row["link_url"])

@@ -34,6 +34,7 @@ from web.words import label
 
 #: {{ contact.given_name|default('…') }}: shown to marketers as [given name]
 _EXPRESSION: Final = re.compile(r"\{\{-?\s*(?:\w+\.)*(\w+)[^}]*\}\}")
+_ANSWERED: Final = re.compile(r"^(?:\s*\w{1,5}(?:\[\d+\])?\s*:)+")
 FOLDER: Final = Path(__file__).parents[2] / "templates" / "console"
 
 
@@ -54,6 +55,18 @@ def write_phone(number: str | None) -> str:
         )
     except phonenumbers.NumberParseException:
         return number or ""
+
+
+def write_size(size: int) -> str:
+    """A file's size in the unit that makes it readable: "312 KB"."""
+    if size < 1_000_000:
+        return _("%(n)s KB") % {"n": format_decimal(max(1, round(size / 1000)), locale=current_language())}
+    return _("%(n)s MB") % {"n": format_decimal(round(size / 1_000_000, 1), locale=current_language())}
+
+
+def bare_subject(subject: str | None) -> str:
+    """A subject without what mail programs put before it when they answer or forward."""
+    return _ANSWERED.sub("", subject or "").strip().lower()
 
 
 def current_locale() -> Locale:
@@ -86,6 +99,8 @@ def environment() -> Environment:
         subject=lambda text: _EXPRESSION.sub(lambda found: f"[{found[1].replace('_', ' ')}]", text or ""),
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
+        size=write_size,
+        bare=bare_subject,
         count=lambda number: format_decimal(number, locale=current_language()),
         percent=lambda part, whole: (
             format_percent(
