@@ -51,6 +51,16 @@ rules:
     once: contact
     then:
       - note: Opened {campaign.name}, and followed no link within a day
+
+  - name: set-forged-mail-apart
+    description: Mail to sales whose sender's domain does not stand behind it
+    when: Received
+    where:
+      all:
+        - {field: event.mailbox, is: sales@example.org}
+        - {field: event.dmarc, is: fail}
+    then:
+      - route: Suspicious
 """
 
 #: how the page calls the models and types of Python
@@ -125,7 +135,7 @@ def _sections() -> Iterator[str]:
         yield f"### {key}\n"
         yield (model.__doc__ or "").strip() + "\n"
         yield from _table(model)
-    yield "`note: words` is short for `note: {text: words}`.\n"
+    yield "`note: words` is short for `note: {text: words}`, `route: name` for `route: {queue: name}`.\n"
     yield "### assign\n"
     yield (Assign.__doc__ or "").strip() + "\n"
     yield from _table(Assign)

@@ -17,7 +17,7 @@ from domain.fields import Place, check_condition
 from domain.folding import fold
 from domain.messages import ChannelKind, Direction, TrackingLevel
 from router.rule_files import InvalidRules, RuleProblem, Source, Step, WrittenRule, read_place
-from router.rules import NoteAction, OpenTaskAction, Rule
+from router.rules import NoteAction, OpenTaskAction, RouteAction, Rule
 from router.templates import check_template
 from storage.pool import Pool
 
@@ -34,26 +34,32 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
         "message.tracking_level": TrackingLevel,
         "campaign.channel": ChannelKind,
     }.items()
-}
+} | dict.fromkeys(
+    ("event.spf", "event.dkim", "event.dmarc"),
+    ("pass", "fail", "softfail", "neutral", "policy", "none", "temperror", "permerror"),  # RFC 8601, 2.7
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What rules may name: campaigns by name or number, teams by their exact name."""
+    """What rules may name: campaigns by name or number, teams and queues by their exact name."""
 
     campaigns: frozenset[str]
     campaign_ids: frozenset[int]
     teams: frozenset[str]
+    queues: frozenset[str] = frozenset()
 
 
 async def load_names(pool: Pool) -> KnownNames:
     """The names in the database now."""
     campaigns = await pool.fetch("SELECT id, name FROM campaigns")
     teams = await pool.fetch("SELECT name FROM teams")
+    queues = await pool.fetch("SELECT name FROM queues")
     return KnownNames(
         frozenset(row["name"] for row in campaigns),
         frozenset(row["id"] for row in campaigns),
         frozenset(row["name"] for row in teams),
+        frozenset(row["name"] for row in queues),
     )
 
 
@@ -102,6 +108,10 @@ def check_rule(written: WrittenRule, names: KnownNames | None = None) -> list[Ru
                 problems.append(
                     source.problem(rule.name, steps, f"there is no team {team!r}.", _offer(team, names.teams))
                 )
+        for steps, queue in _queues(rule):
+            if queue not in names.queues:
+                words = f"there is no queue {queue!r}."
+                problems.append(source.problem(rule.name, steps, words, _offer(queue, names.queues)))
     return problems
 
 
@@ -175,7 +185,7 @@ def _templates(rule: Rule) -> Iterator[tuple[str, str]]:
             yield f"then[{number}].open_task.title", action.open_task.title
             if action.open_task.description is not None:
                 yield f"then[{number}].open_task.description", action.open_task.description
-        else:
+        elif isinstance(action, NoteAction):
             yield f"then[{number}].note", action.note.text
 
 
@@ -187,10 +197,17 @@ def _teams(rule: Rule) -> Iterator[tuple[list[Step], str]]:
             yield ["then", number, "open_task", "assign", key], assign.team_name
 
 
+def _queues(rule: Rule) -> Iterator[tuple[list[Step], str]]:
+    for number, action in enumerate(rule.then):
+        if isinstance(action, RouteAction):
+            yield ["then", number, "route"], action.route.queue
+
+
 #: the events that an action causes by itself, at once
 CAUSED: Final[Mapping[type[BaseModel], frozenset[EventType]]] = {
     OpenTaskAction: frozenset({EventType.TASK_OPENED}),
     NoteAction: frozenset({EventType.NOTED}),
+    RouteAction: frozenset({EventType.CONVERSATION_MOVED}),
 }
 
 

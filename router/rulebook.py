@@ -27,7 +27,7 @@ from domain.predicates import (
     longest_within,
     needs_history,
 )
-from router.rules import LONGEST_NOTE, LONGEST_TITLE, Action, OpenTaskAction, Rule
+from router.rules import LONGEST_NOTE, LONGEST_TITLE, Action, NoteAction, OpenTaskAction, Rule
 from router.templates import Fill, compile_template, field_names_of
 from storage.pool import Connection
 
@@ -76,11 +76,10 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
     conditions = [part for part in (rule.where, rule.unless) if part is not None]
     texts = [rule.once.key] if rule.once is not None and rule.once.key is not None else []
     for action in rule.then:
-        texts += (
-            [action.open_task.title, action.open_task.description or ""]
-            if isinstance(action, OpenTaskAction)
-            else [action.note.text]
-        )
+        if isinstance(action, OpenTaskAction):
+            texts += [action.open_task.title, action.open_task.description or ""]
+        elif isinstance(action, NoteAction):
+            texts.append(action.note.text)
     compared = frozenset[str]().union(*(field_names(part) for part in conditions))
     asked = compared.union(*(field_names_of(text) for text in texts))
     reaches = [longest_within(part) for part in conditions]
@@ -115,7 +114,9 @@ def _compile_action(action: Action) -> CompiledAction:
             compile_template(task.title, longest=LONGEST_TITLE),
             compile_template(task.description or "", longest=LONGEST_NOTE, one_line=False),
         )
-    text = compile_template(action.note.text, longest=LONGEST_NOTE, one_line=False)
+    text = compile_template(
+        action.note.text if isinstance(action, NoteAction) else "", longest=LONGEST_NOTE, one_line=False
+    )
     return CompiledAction(action, text, text)
 
 

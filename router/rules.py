@@ -141,8 +141,26 @@ class NoteAction(_Model):
     note: Annotated[Note, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)]
 
 
+class Route(_Model):
+    """Put the event's conversation into a queue, and take it from whoever had it. Events without one stay as they are."""
+
+    queue: str = Field(min_length=1, max_length=200, description="the queue, by its exact name")
+
+
+class RouteAction(_Model):
+    """The action `route`; a plain name will do."""
+
+    route: Annotated[
+        Route, BeforeValidator(lambda value: {"queue": value} if isinstance(value, str) else value)
+    ]
+
+
 #: every action by the key it is written with; a new one is a model here and an executor in router/actions/
-ACTIONS: Final[dict[str, type[BaseModel]]] = {"open_task": OpenTaskAction, "note": NoteAction}
+ACTIONS: Final[dict[str, type[BaseModel]]] = {
+    "open_task": OpenTaskAction,
+    "note": NoteAction,
+    "route": RouteAction,
+}
 
 
 def _action(value: Any) -> str | None:
@@ -151,7 +169,9 @@ def _action(value: Any) -> str | None:
 
 
 Action = Annotated[
-    Annotated[OpenTaskAction, Tag("open_task")] | Annotated[NoteAction, Tag("note")],
+    Annotated[OpenTaskAction, Tag("open_task")]
+    | Annotated[NoteAction, Tag("note")]
+    | Annotated[RouteAction, Tag("route")],
     Discriminator(
         _action,
         custom_error_type="action",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from router.actions import note, open_task
+from router.actions import note, open_task, route
 from router.actions.work import Planned, Work
 from router.decide import Decision
-from router.rules import NoteAction, OpenTaskAction
+from router.rules import NoteAction, OpenTaskAction, RouteAction
 
 
 class Executor(Protocol):
@@ -25,4 +25,8 @@ class Executor(Protocol):
         ...
 
 
-EXECUTORS: Final[Mapping[type, Executor]] = {OpenTaskAction: open_task, NoteAction: note}
+EXECUTORS: Final[Mapping[type, Executor]] = {
+    OpenTaskAction: open_task,
+    NoteAction: note,
+    RouteAction: route,
+}

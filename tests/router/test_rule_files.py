@@ -92,7 +92,7 @@ def problems_of(text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + "  then:\n    - notes: x\n",
-            "r.yaml:4: rule some-rule then[0]: an action has one of the keys open_task, note.",
+            "r.yaml:4: rule some-rule then[0]: an action has one of the keys open_task, note, route.",
             id="action",
         ),
         pytest.param(
