@@ -17,7 +17,7 @@ from channels.mail.smtp import MailChannel
 from channels.sandbox.door import SandboxDoor
 from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
-from clytie.mailboxes import open_imap
+from clytie.mailboxes import open_imap, open_tokens
 from clytie.settings import Settings
 from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
@@ -104,7 +104,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         if settings.demo:
             await stack.enter_async_context(_beside(follow_clock(core.pool, core.clock)))
         uploads = settings.web_settings.upload_folder
-        channel = open_channel(settings)
+        channel = open_channel(settings, core.pool)
         stack.push_async_callback(channel.close)
         reader = await stack.enter_async_context(
             open_reader(settings, core.pool, core.announcer, core.clock)
@@ -171,9 +171,9 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         yield doors
 
 
-def open_channel(settings: Settings) -> Channel:
-    """The channel that takes outgoing mail: the configured server, or the test mailbox."""
-    return MailChannel(settings.relay)
+def open_channel(settings: Settings, pool: Pool) -> Channel:
+    """The channel that takes outgoing mail: the configured servers, or the test mailbox."""
+    return MailChannel(settings.relay, partial(open_tokens, settings, pool))
 
 
 def open_kitchen(settings: Settings) -> MailKitchen:

@@ -1,6 +1,6 @@
 """Opening an SMTP connection: TCP, greeting, EHLO, STARTTLS, login. One coroutine that reads top to bottom.
 
-Sources: RFC 5321 3.1 and 4.1.1.1, RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 4954 and 4616 (AUTH).
+Sources: RFC 5321 3.1 and 4.1.1.1, RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 4954 and 4616 (AUTH), XOAUTH2.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+from channels.mail.oauth.tokens import TokenSource
+from channels.mail.oauth.xoauth2 import explain_challenge, initial_response
 from channels.mail.outcomes import Phase, judge_refusal
 from channels.mail.session import Session
 from channels.mail.settings import Encryption, RelaySettings
 from channels.mail.wire import Features, Reply, reply_text
-from domain.errors import ConfigurationError
+from domain.errors import ClytieError, ConfigurationError
 
 
 class OpeningFailed(Exception):
@@ -43,13 +45,16 @@ def make_tls(settings: RelaySettings) -> ssl.SSLContext:
 
 
 async def open_session(
-    settings: RelaySettings, tls: ssl.SSLContext | None, make: Callable[[], Session]
+    settings: RelaySettings,
+    tls: ssl.SSLContext | None,
+    make: Callable[[], Session],
+    tokens: TokenSource | None = None,
 ) -> tuple[Session, Features]:
     """Connect, greet, encrypt and log in. Raises OpeningFailed; the connection is closed then."""
     session: Session | None = None
     try:
         session = await _connect(settings, tls, make)
-        return session, await _introduce(session, settings, tls)
+        return session, await _introduce(session, settings, tls, tokens)
     except OpeningFailed:
         raise
     except ssl.SSLError as error:
@@ -80,7 +85,9 @@ async def _connect(
     return session
 
 
-async def _introduce(session: Session, settings: RelaySettings, tls: ssl.SSLContext | None) -> Features:
+async def _introduce(
+    session: Session, settings: RelaySettings, tls: ssl.SSLContext | None, tokens: TokenSource | None
+) -> Features:
     timeouts = settings.timeouts
     async with asyncio.timeout(timeouts.greeting):
         _demand(220, await session.read_reply())
@@ -94,9 +101,12 @@ async def _introduce(session: Session, settings: RelaySettings, tls: ssl.SSLCont
             raise OpeningFailed("tls_failed", f"{settings.host} does not offer STARTTLS, which is required")
     if settings.username:
         if not encrypted and not settings.plain_login:
-            raise OpeningFailed("auth_failed", f"no TLS with {settings.host}, so the password is not sent")
-        async with asyncio.timeout(timeouts.command):
-            await _log_in(session, settings, features)
+            raise OpeningFailed("auth_failed", f"no TLS with {settings.host}, so the login is not sent")
+        if tokens is not None:
+            await _log_in_by_token(session, settings, features, tokens)
+        else:
+            async with asyncio.timeout(timeouts.command):
+                await _log_in(session, settings, features)
     session.ready = True
     return features if settings.pipelining else replace(features, pipelining=False)
 
@@ -159,6 +169,30 @@ async def _log_in(session: Session, settings: RelaySettings, features: Features)
         reply = await session.ask(answer + b"\r\n")
     if reply[0] != 235:
         raise OpeningFailed("auth_failed", reply_text(*reply))
+
+
+async def _log_in_by_token(
+    session: Session, settings: RelaySettings, features: Features, tokens: TokenSource
+) -> None:
+    """AUTH XOAUTH2; a token that is refused is replaced once, as it may have been withdrawn. Raises OpeningFailed."""
+    if "XOAUTH2" not in features.auth:
+        raise OpeningFailed("auth_failed", f"{settings.host} offers no login by XOAUTH2")
+    refused = words = ""
+    for _ in range(2):
+        try:
+            token = await tokens.access_token(not_this=refused)
+        except (ClytieError, OSError) as error:
+            raise OpeningFailed("auth_failed", f"no access token for {settings.username}: {error}") from error
+        async with asyncio.timeout(settings.timeouts.command):
+            first = b64encode(initial_response(settings.username, token))
+            code, text = await session.ask(b"AUTH XOAUTH2 " + first + b"\r\n")
+            said = explain_challenge(text) if code == 334 else ""
+            if code == 334:  # the refusal in JSON, which is answered with nothing
+                code, text = await session.ask(b"\r\n")
+        if code == 235:
+            return
+        refused, words = token, "; ".join(part for part in (said, reply_text(code, text)) if part)
+    raise OpeningFailed("auth_failed", words)
 
 
 def _demand(code: int, reply: Reply) -> None:

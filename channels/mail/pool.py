@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from channels.mail.oauth.tokens import TokenSource
 from channels.mail.opening import OpeningFailed, make_tls, open_session
 from channels.mail.queue import Batch, Job
 from channels.mail.session import Session
@@ -22,8 +23,9 @@ _PATIENCE = 3
 class Pool:
     """Sends messages over at most `settings.connections` connections. Belongs to one event loop."""
 
-    def __init__(self, settings: RelaySettings) -> None:
+    def __init__(self, settings: RelaySettings, tokens: TokenSource | None = None) -> None:
         self._settings = settings
+        self._tokens = tokens
         self._tls = None if settings.encryption is Encryption.NEVER else make_tls(settings)
         self._queue: deque[Job] = deque()
         self._batches: set[Batch] = set()
@@ -146,6 +148,7 @@ class Pool:
                 settings,
                 self._tls,
                 lambda: Session(self, settings.timeouts, settings.messages_per_connection),
+                self._tokens,
             )
         except OpeningFailed as failure:
             self._note_failure(failure, task)

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from channels.mail.circuits import Circuit
+from channels.mail.oauth.tokens import TokenFactory, TokenSource
 from channels.mail.pool import Pool
 from channels.mail.settings import RelaySettings
+from domain.errors import ConfigurationError
 from domain.messages import DeliveryState, Outbound, Outcome
 
 Settle = Callable[[Outcome], None]
@@ -24,9 +26,9 @@ NO_RELAY: Final = "routing_failed"
 class Relays:
     """The relays of a deployment, in the order in which they are tried. Belongs to one event loop."""
 
-    def __init__(self, relays: Sequence[RelaySettings]) -> None:
+    def __init__(self, relays: Sequence[RelaySettings], tokens: TokenFactory | None = None) -> None:
         self._relays = {relay.called: relay for relay in relays}
-        self._pools = {relay.called: Pool(relay) for relay in relays}
+        self._pools = {relay.called: Pool(relay, _token_source(relay, tokens)) for relay in relays}
         self._circuits = {relay.called: Circuit() for relay in relays}
 
     @property
@@ -125,3 +127,11 @@ class Relays:
             if room != 0:
                 return name
         return min(names, key=lambda name: self._circuits[name].until) if names and not tried else None
+
+
+def _token_source(relay: RelaySettings, tokens: TokenFactory | None) -> TokenSource | None:
+    if relay.oauth is None:
+        return None
+    if tokens is None:
+        raise ConfigurationError(f"oauth: {relay.called} wants access tokens, and nothing here keeps any.")
+    return tokens(relay.oauth, relay.username)

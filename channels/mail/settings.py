@@ -9,6 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
+from channels.mail.oauth.settings import OAuthSettings
+
 _Token = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]*$", max_length=255)]
 _Seconds = Annotated[float, Field(gt=0)]
 _Limit = Annotated[int, Field(ge=1)] | None
@@ -85,6 +87,7 @@ class RelaySettings(BaseModel):
     )
     username: str = Field(default="", description="login at the server; empty for none")
     password: SecretStr = Field(default=SecretStr(""), description="password at the server")
+    oauth: OAuthSettings | None = Field(default=None, description="OAuth 2.0 instead of a password")
     plain_login: bool = Field(default=False, description="allow to log in over a connection without TLS")
     client_name: _Token = Field(
         default="", description="our name in EHLO; empty for the address of our side of the connection"
@@ -126,6 +129,8 @@ class RelaySettings(BaseModel):
     def _check_login(self) -> Self:
         if "\0" in self.username or "\0" in self.password.get_secret_value():
             raise ValueError("username and password: a NUL cannot be sent; remove it")
+        if self.oauth is not None and (not self.username or self.password.get_secret_value()):
+            raise ValueError("oauth takes the place of the password: set a username, and no password")
         if self.username and self.encryption is Encryption.NEVER and not self.plain_login:
             raise ValueError(
                 "encryption is `never`, so the password would travel in the clear: choose `required` or "

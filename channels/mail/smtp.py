@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from channels.base import CallbackRequest, Capability, Received
 from channels.mail.envelope import read_envelope
+from channels.mail.oauth.tokens import TokenFactory
 from channels.mail.outcomes import REASONS
 from channels.mail.relays import Relays
 from channels.mail.settings import MailSettings
@@ -27,9 +28,10 @@ class MailChannel:
     )
     settings_model: ClassVar[type[BaseModel]] = MailSettings
 
-    def __init__(self, settings: MailSettings) -> None:
+    def __init__(self, settings: MailSettings, tokens: TokenFactory | None = None) -> None:
+        """`tokens` gives access tokens to relays that log in by OAuth."""
         self.settings = settings
-        self.relays = Relays(settings.servers)
+        self.relays = Relays(settings.servers, tokens)
 
     async def send(self, message: Outbound) -> Receipt:
         """Deliver one message. Raises DeliveryError, or UnsupportedFeature when the server lacks one."""

@@ -56,6 +56,10 @@ class TokenSource(Protocol):
         ...
 
 
+#: Gives the token source of a login: its settings and its username.
+TokenFactory = Callable[[OAuthSettings, str], TokenSource]
+
+
 class Tokens:
     """The access tokens of one login at one provider."""
 
