@@ -533,3 +533,28 @@ def every(field: str) -> tuple[str, ...]:
     """All words of one field, from all languages, once each, the longest first (as regex alternatives want)."""
     words = {word for wording in WORDINGS.values() for word in getattr(wording, field)}
     return tuple(sorted(words, key=lambda word: (-len(word), word)))
+
+
+#: Parts of names, and words around the time, that stand in lower case beside the verb.
+PARTICLES = frozenset(
+    (
+        "a", "a.", "a.m.", "af", "al", "am", "at", "at.", "av", "da", "das", "de", "del", "den", "der",
+        "di", "dos", "du", "du:", "el", "h", "ibn", "kl", "klo", "la", "le", "m.", "o", "om", "on", "p.",
+        "p.m.", "pm", "ten", "ter", "uhr", "um", "van", "vom", "von", "zu", "à", "às", "г.", "р.",
+    )
+)  # fmt: skip
+#: "the following": what may stand between the verb and the colon.
+FOLLOWING = frozenset(
+    (
+        "(a)", "(a):", "----", "am", "ce", "den", "folgendes", "following:", "följande:", "følgende:",
+        "geschreven:", "geschrieben:", "het", "le", "lo", "message", "op", "op:", "på", "quanto", "qui",
+        "scritto:", "segue:", "seguente:", "siguiente:", "suit:", "suivant:", "the", "volgende", "vom",
+    )
+)  # fmt: skip
+#: Labels of a date that travellers and forms use too; "Sent" and its like are of mails alone.
+DATES = frozenset(
+    (
+        "data", "date", "date:", "dato", "datum", "dátum", "fecha", "pvm", "päivämäärä", "tarih", "дата",
+        "日時", "日期",
+    )
+)  # fmt: skip

@@ -13,8 +13,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from channels.mail.signatures import DEVICES, DISCLAIMERS, LIST_FOOTERS, REPLY_ABOVE, SENT_BY, SENT_FROM
-from channels.mail.splitters import RULE, Splitter, splitters
+from channels.mail.headerblocks import RULE
+from channels.mail.signatures import (
+    AMBIGUOUS_DEVICES,
+    DEVICES,
+    DISCLAIMERS,
+    FETCH,
+    FETCHED,
+    LIST_FOOTERS,
+    REPLY_ABOVE,
+    SENT_BY,
+    SENT_FROM,
+)
+from channels.mail.splitters import Splitter, splitters
 
 #: Kept whole; `written` gives it, 0 for nothing, or how many characters of the line stay.
 WHOLE = -1
@@ -23,8 +34,22 @@ _DEVICE = "|".join(re.escape(device) for device in sorted(DEVICES, key=lambda de
 _FROM = re.compile(r"[\W_]{0,6}(?:" + "|".join(SENT_FROM) + r")(?![^\W_])[\s:]{1,3}(.{2,90})$", re.IGNORECASE)
 _NAMES_DEVICE = re.compile(r"(?<![^\W_])(?:" + _DEVICE + r")(?![^\W_])", re.IGNORECASE)
 _BY = re.compile(r"[\W_]{0,6}(?:" + "|".join(SENT_BY) + r")[\W_]{0,6}$", re.IGNORECASE)
+#: "Sent with Shift": any one word may be a tool's name when a link stands beside it
+_TOOL = re.compile(
+    r"[\W_]{0,6}\w+ (?:with|using|via|avec|mit|con|com|met|med|przez) \S+[\W_]*$", re.IGNORECASE
+)
 _SENTENCE = re.compile(
     r"[;!?]\s|\.\s+\w+\s+\w|(?<![^\W_])(?:is|was|are|because|than|then|ist|est|è)(?![^\W_])", re.I
+)
+_FETCH = re.compile(
+    rf"[\W_]{{0,6}}(?:{'|'.join(sorted(FETCH, key=len, reverse=True))}) (?:{'|'.join(sorted(FETCHED, key=len, reverse=True))})"
+    r"(?![^\W_])[^.;!?\n]{0,60}$",
+    re.IGNORECASE,
+)
+_EXCUSE = re.compile(
+    r"[.!–—-]\s*(?:(?:please|bitte|veuillez|por favor,?|proszę) )?(?:excuse|pardon|forgive|sorry|apolog|entschuldig|disculp|perdon|scus|"
+    r"desculp|excuseer|wybacz|ursäkta|undskyld|beklager)[^\n]{0,60}$",
+    re.IGNORECASE,
 )
 _LINK = re.compile(
     r"[<(\[]\s*(?:https?:|mailto:|www\.)[^\s>)\]]{0,400}[>)\]]?|https?://\S{1,400}", re.IGNORECASE
@@ -34,7 +59,10 @@ _DISCLAIMER = re.compile(r"[\W_]{0,6}(?:" + "|".join(DISCLAIMERS) + ")", re.IGNO
 _FOOTER = re.compile("|".join(LIST_FOOTERS), re.IGNORECASE)
 _PARENTHESISED_LINK = re.compile(r"\(?<?\s*https?://")
 _DELIMITER = re.compile(r"\s?--\s?$")
+#: Lines that people draw above a signature, but between paragraphs too: only few lines may follow.
+_WEAK_DELIMITER = re.compile(r"\s?(?:_{2,4}|={2,4}|\+{2,4})\s?$")
 LONGEST_SIGNATURE = 25  #: lines; what is longer below "--" is text
+MOST_LINES = 50_000  #: lines that are read; what is below goes the way of the last of them
 MOST_LOOKS = 3000  #: lines of a mail that are looked at for signatures
 
 
@@ -45,12 +73,18 @@ def sent_from(line: str) -> bool:
     bare = _LINK.sub("", line).strip().rstrip(".")
     if len(bare) > 110:
         return False
-    if _BY.match(bare):
+    linked = len(bare) < len(line.strip().rstrip("."))
+    if _BY.match(bare.rstrip(" ()")) and (linked or not _TOOL.match(bare)):
         return True
-    match = _FROM.match(bare)
+    if _FETCH.match(bare):
+        return True
+    match = _FROM.match(_EXCUSE.sub("", bare))
     if match is None or _SENTENCE.search(match[1]):
         return False
-    return len(match[1].split()) <= 9 and _NAMES_DEVICE.search(match[1]) is not None
+    words = match[1].split()
+    if words[-1].strip(".,()*_") in AMBIGUOUS_DEVICES and len(words) <= 4:
+        return True
+    return len(words) <= 9 and _NAMES_DEVICE.search(match[1]) is not None
 
 
 def quote_marks(lines: Sequence[str]) -> list[bool]:
@@ -81,11 +115,16 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
     `quoted` says which lines are marked as quoted (">" or a <blockquote>). `last_quote_counts`: the last run of quoted lines
     is a quote even when nothing announces it, as in HTML, where nobody types a <blockquote> by chance.
     """
+    if len(lines) > MOST_LINES:
+        keep = written(lines[:MOST_LINES], quoted[:MOST_LINES], last_quote_counts)
+        return keep + [0 if keep[-1] == 0 else WHOLE] * (len(lines) - MOST_LINES)
     keep = [WHOLE] * len(lines)
     found = splitters(lines, quoted)
     runs = _quoted_runs(lines, quoted)
     first_run = runs[0][0] if runs and sum(size for _, _, size in runs) >= 2 else len(lines)
     if found and found[0].kind == "forward" and found[0].first < first_run:
+        return keep
+    if found and _is_all(lines, quoted, found[0]):
         return keep
     announced = found[0].first if found else len(lines)
     marked = list(quoted)
@@ -98,8 +137,16 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
             if start < announced:
                 marked[start : end + 1] = [False] * (end + 1 - start)
     _drop_quotes(lines, marked, found, keep)
-    _drop_signatures(lines, keep, found)
+    _drop_signatures(lines, keep)
     return keep
+
+
+def _is_all(lines: Sequence[str], quoted: Sequence[bool], first: Splitter) -> bool:
+    """Whether headers begin the mail and unmarked text follows: then nobody wrote anything but what they head."""
+    if first.kind == "attribution" or any(line.strip() for line in lines[: first.first]):
+        return False
+    follower = _next(lines, first.last)
+    return follower < len(lines) and not quoted[follower]
 
 
 def _announces_itself(lines: Sequence[str], quoted: Sequence[bool]) -> bool:
@@ -168,7 +215,7 @@ def _continues_quote(lines: Sequence[str], marked: Sequence[bool], number: int) 
     return len(above) >= 66 and len(line) < len(above) // 2 and not line[:1].isupper()
 
 
-def _drop_signatures(lines: Sequence[str], keep: list[int], found: Sequence[Splitter]) -> None:
+def _drop_signatures(lines: Sequence[str], keep: list[int]) -> None:
     """Set to 0 the lines of signatures that programs and list servers added, run by run of kept lines."""
     looks = 0
     something = False  # a person's own line was seen
@@ -184,14 +231,14 @@ def _drop_signatures(lines: Sequence[str], keep: list[int], found: Sequence[Spli
             if _ABOVE.match(line) and something:
                 keep[number:] = [0] * (size - number)
                 return
-            if something and sent_from(line):
-                keep[number:] = [0] * (size - number)
-                return
-            if (
-                _DELIMITER.match(line)
-                and something
-                and _lines_in(lines, number + 1, end) <= LONGEST_SIGNATURE
-            ):
+            if sent_from(line):
+                end = number + 1
+                while something and end < size and keep[end] == WHOLE:
+                    end += 1
+                keep[number:end] = [0] * (end - number)
+                number = end
+                continue
+            if something and _begins_signature(lines, number, end):
                 keep[number:end] = [0] * (end - number)
                 number = end
                 continue
@@ -203,6 +250,23 @@ def _drop_signatures(lines: Sequence[str], keep: list[int], found: Sequence[Spli
         number += 1
 
 
+def _begins_signature(lines: Sequence[str], number: int, end: int) -> bool:
+    """Whether a signature stands between this line and `end`: few lines, and "--" is not drawn between paragraphs."""
+    line = lines[number]
+    if line == "-- ":
+        longest = LONGEST_SIGNATURE
+    elif _DELIMITER.match(line):
+        around = (*lines[max(0, number - LONGEST_SIGNATURE) : number], *lines[number + 1 : end])
+        longest = (
+            0 if any(_DELIMITER.match(other) and other != "-- " for other in around) else LONGEST_SIGNATURE
+        )
+    elif _WEAK_DELIMITER.match(line) and not lines[number - 1].strip():
+        longest = 6
+    else:
+        return False
+    return sum(1 for below in lines[number + 1 : end] if below.strip()) <= longest
+
+
 def _end_of_run(keep: Sequence[int], number: int) -> int:
     """The first line after `number` that is not kept, looking no further than a long signature would reach."""
     last = min(len(keep), number + 4 * LONGEST_SIGNATURE)
@@ -210,10 +274,6 @@ def _end_of_run(keep: Sequence[int], number: int) -> int:
     while end < last and keep[end] == WHOLE:
         end += 1
     return end if end < last else len(keep) if last == len(keep) else end
-
-
-def _lines_in(lines: Sequence[str], start: int, end: int) -> int:
-    return sum(1 for line in lines[start:end] if line.strip())
 
 
 def _is_footer(lines: Sequence[str], number: int, end: int) -> bool:

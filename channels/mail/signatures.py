@@ -9,53 +9,68 @@ from __future__ import annotations
 #: Names that make a line such as "Gesendet von ..." the work of a program.
 DEVICES = (
     "iphone", "ipad", "ipod", "ios", "apple", "macbook", "icloud", "apple watch", "android", "samsung", "galaxy",
-    "huawei", "xiaomi", "redmi", "oneplus", "pixel", "nokia", "motorola", "sony", "xperia", "htc", "lg", "wiko",
-    "honor", "oppo", "fairphone", "realme", "blackberry", "windows", "outlook", "hotmail", "office 365",
-    "microsoft", "mail", "courrier", "posta", "correo", "correio", "e-post", "gmail", "google", "yahoo", "aol",
+    "huawei", "xiaomi", "redmi", "oneplus", "motorola", "xperia", "htc", "wiko",
+    "oppo", "fairphone", "blackberry", "windows", "outlook", "hotmail", "office 365",
+    "microsoft", "gmail", "yahoo", "aol",
     "proton", "protonmail", "tutanota", "tuta", "thunderbird", "k-9", "fairemail", "bluemail", "blue mail",
-    "spark", "sparrow", "airmail", "mailbird", "newton", "polymail", "superhuman", "spike", "missive", "canary",
-    "edison", "nine", "mailspring", "zoho", "gmx", "web.de", "freenet", "t-online", "telekom", "orange", "sfr",
-    "free", "laposte", "la poste", "libero", "tiscali", "virgilio", "ziggo", "kpn", "wp", "onet", "o2", "interia",
-    "mail.ru", "yandex", "яндекс", "почты", "почта", "mobile", "mobil", "mobiltelefon", "smartphone", "handy", "phone", "tablet",
+    "airmail", "mailbird", "polymail", "superhuman",     "mailspring", "zoho", "gmx", "web.de", "freenet", "t-online", "telekom", "sfr",
+    "laposte", "la poste", "tiscali", "virgilio", "ziggo", "kpn",     "mail.ru", "yandex", "яндекс", "почты", "почта", "mobile", "mobil", "mobiltelefon", "smartphone", "handy", "phone", "tablet",
     "telefon", "telefoon", "telefono", "teléfono", "téléphone", "cellulare", "celular", "móvil", "telemóvel",
     "mobiel", "puhelin", "puhelimesta", "telefonu", "telefonie", "handheld", "verizon", "vodafone", "wireless",
-    "at&t", "t-mobile", "sprint", "ovi", "inky", "workspace one", "boxer", "nokian", "surface", "chromebook",
+    "at&t", "t-mobile", "inky", "workspace one", "nokian", "chromebook",
     "ipadista", "iphonesta", "iphonu", "iphone'a", "iphone’a", "iphona", "ipadu", "ipada", "androida", "androidu",
-    "айфона", "телефона", "смартфона", "планшета",
+    "typeapp", "em client", "freebox", "fastmail", "mailo", "айфона", "телефона", "смартфона", "планшета",
+)  # fmt: skip
+
+#: Names that are words too: they count with a capital letter at the end of the line only.
+AMBIGUOUS_DEVICES = frozenset(
+    ("Spark", "Sparrow", "Newton", "Spike", "Missive", "Canary", "Edison", "Nine", "Orange", "Free", "Surface", "Front", "Shift", "Hey",
+     "Pixel", "Honor", "WP", "Onet", "O2", "Sprint", "Ovi", "Boxer", "Interia", "Libero", "Mail", "Nokia", "Sony", "LG", "Realme", "Apple", "Google",
+     "Correo", "Posta", "Courrier", "Correio", "E-post")
 )  # fmt: skip
 
 #: What comes before the device, up to and including the preposition.
 SENT_FROM = (
     # English
-    r"sent (?:from|via|with|by|using|on)(?: my| a| the)?", r"sent securely (?:from|with)", r"get", r"download",
+    r"sent (?:from|via|with|by|using|on)(?: my| a| the)?", r"sent securely (?:from|with)",
     r"typed (?:on|with) my", r"composed (?:on|with) my",
     # French
     r"envoy[ée]e? (?:de|depuis|à partir de|a partir de|avec|via|par|sur|à l['’]aide de)(?: mon| ma| l['’]| un| une| la)?",
-    r"t[ée]l[ée]charge[rz]", r"obtenez", r"obtenir", r"provenance ?:", r"exp[ée]di[ée] depuis(?: mon| ma)?",
+    r"provenance ?:", r"exp[ée]di[ée] depuis(?: mon| ma)?",
     # German
     r"(?:diese nachricht wurde )?(?:gesendet|verschickt|versandt|geschickt) (?:von|mit|aus|über|vom|per)"
     r"(?: meinem| meiner| der| dem)?",
-    r"von (?:meinem|meiner|unterwegs mit meinem)", r"holen sie sich", r"outlook für", r"laden sie",
+    r"von (?:meinem|meiner|unterwegs mit meinem)",
     # Spanish, Portuguese
     r"enviad[oa] (?:desde|de|do|da|a partir d[eoa]|por|con|com|pelo|através d[eoa]|via|mediante|usando|no|na|el)"
     r"(?: mi| mis| meu| minha| o| a| el| la| un| uma?)?",
-    r"(?:obtener|obtén|descargar|consigue|obter|obtenha|baixe|transferir)", r"mandado desde(?: mi)?",
+    r"mandado desde(?: mi)?",
     # Italian
-    r"inviat[oa] (?:da|dal|dalla|dall['’]|tramite|con|via|col|su|mediante)(?: il| la| mio| mia)*", r"scarica", r"ottieni",
+    r"inviat[oa] (?:da|dal|dalla|dall['’]|tramite|con|via|col|su|mediante)(?: il| la| mio| mia)*",
     # Dutch
     r"(?:dit bericht is )?(?:verzonden|verstuurd|gestuurd) (?:vanaf|van|met|via|vanuit|door)(?: mijn| de| het| een)?",
-    r"(?:outlook )?downloaden voor", r"download",
     # Polish
-    r"wysł(?:ane|ano|any|ana) (?:z|ze|za pomocą|przez|przy użyciu|poprzez)(?: mojego| mojej| aplikacji| programu)*",
-    r"pobierz",
+    r"wys[łl](?:ane|ano|any|ana) (?:z|ze|za pomocą|przez|przy użyciu|poprzez)(?: mojego| mojej| aplikacji| programu)*",
     # Swedish, Danish, Norwegian
-    r"(?:skicka[dt]|sänt|sendt|afsendt) (?:från|fra|via|med|ifrån|av|af)(?: min| mitt| mit)?", r"hämta", r"hent", r"få",
+    r"(?:skicka(?:[dt]|des)|sänt|sendt|afsendt) (?:från|fra|via|med|ifrån|av|af)(?: min| mitt| mit)?",
     # Finnish, Czech, Slovak, Turkish, Hungarian, Romanian
-    r"lähetetty", r"hanki", r"odesl[aá]no z(?:e)?(?: mého| mé)?", r"odoslané z(?:o)?(?: môjho)?", r"získat", r"stáhnout",
+    r"lähetetty", r"odesl[aá]no z(?:e)?(?: mého| mé)?", r"odoslané z(?:o)?(?: môjho)?",
     r"trimis (?:de pe|din|prin|cu)",
     # Russian, Ukrainian
     r"отправлено (?:с|из|через|от)(?: моего| моей| мобильной)?", r"послано с", r"надіслано (?:з|із|через)(?: мого)?",
-    r"скачать",
+)  # fmt: skip
+
+#: "Get Outlook for iOS": counts only when one of FETCHED comes next.
+FETCH = (
+    "get", "download", "télécharger", "telecharger", "téléchargez", "obtenez", "obtenir", "holen sie sich", "hol dir", "laden sie",
+    "outlook für", "obtener", "obtén", "obtenga", "descargar", "descarga", "consigue", "obter", "obter o", "obtenha o", "obtenha",
+    "baixe o", "baixar o", "transferir o", "transferir", "scarica", "ottieni", "download", "pobierz", "pobierz program",
+    "pobierz aplikację", "hämta", "skaffa", "hent", "få", "last ned", "hanki", "lataa", "získat", "stáhnout", "скачать", "получить",
+    "завантажити",
+)  # fmt: skip
+FETCHED = (
+    "outlook", "yahoo", "bluemail", "blue mail", "gmail", "spark", "proton", "protonmail", "mymail", "typeapp", "edison", "the mail",
+    "the new outlook", "l'application", "aol",
 )  # fmt: skip
 
 #: Whole lines of other word orders.
@@ -68,6 +83,11 @@ SENT_BY = (
     r"(?:gesendet|sent|envoyé|enviado|inviato|verzonden|wysłane|skickat|sendt) (?:mobil|unterwegs|on the go|onderweg)",
     r"(?:excuse|pardon|forgive|please excuse) (?:my |the |any )?(?:brevity|typos).{0,60}",
     r"sent on the run.{0,30}",
+    r"outlook (?:für|voor|for|til|dla|pro) .{2,20} (?:beziehen|downloaden|herunterladen|holen)",
+    r"von (?:samsung|outlook|yahoo|apple|proton|huawei|xiaomi) .{2,40} gesendet",
+    r"(?:下载|获取|取得|下載) outlook .{2,30}", r"(?:ios|android) 版 outlook を入手", r"(?:ios|android) için outlook.{0,20}",
+    r"发自.{2,30}", r"από το .{2,20} μου", r"gửi từ .{2,40}", r"poslano sa? .{2,40}", r"küldve az? .{2,30}",
+    r"(?:sent|envoyé|gesendet|enviado|inviato|verzonden|verstuurd|wysłano|skickat|sendt) (?:with|using|via|avec|mit|con|com|met|med|przez) \S{2,20}",
 )  # fmt: skip
 
 #: Everything below such a line is a list server's or a help desk's.
@@ -98,7 +118,7 @@ LIST_FOOTERS = (
 DISCLAIMERS = (
     # English
     r"(?:this|the information (?:contained )?in this) (?:e-?mail|message|communication|transmission)(?: message)?,? (?:and any (?:of its )?"
-    r"(?:files|attachments?)|\(including|is (?:intended|confidential|for the|sent)|may contain|contains (?:confidential|privileged|information)|"
+    r"(?:files|attachments?)|\(including|is (?:intended|confidential(?=[.,;]| and| or| to| information)|for the (?:sole|use|exclusive|intended|attention)|sent (?:to|by|on behalf))|may contain|contains (?:confidential|privileged|information)|"
     r"including any|or any|together with any|is strictly)",
     r"(?:confidentiality|privacy|legal) (?:notice|note|disclaimer)\b", r"disclaimer ?[:.]", r"notice of confidentiality",
     r"please consider the environment before", r"think before you print", r"the information (?:contained|transmitted) (?:in this|is intended)",

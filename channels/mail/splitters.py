@@ -1,4 +1,4 @@
-"""Where a quote begins: attributions, header blocks and separator lines, recognised from `channels.mail.attributions`.
+"""Where a quote begins: attributions and separator lines here, header blocks in `channels.mail.headerblocks`.
 
 An attribution ("On ... wrote:") is told by its parts, a date, an address, a verb of writing, a colon at its end, not by
 the pattern of one program, so that a language or a program nobody tried has a fair chance. Every test looks at a few
@@ -11,20 +11,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.mail.attributions import every
+from channels.mail.attributions import FOLLOWING, PARTICLES, every
+from channels.mail.headerblocks import (
+    LONGEST,
+    MESSAGE_OF,
+    RULE,
+    TIME,
+    header_block,
+    label,
+    strange_header_block,
+)
 
-#: No attribution or header is longer than this; longer lines are text.
-LONGEST = 600
 #: An attribution is wrapped over at most this many lines.
 MOST_LINES = 6
 #: Lines that may be the end of an attribution are looked at closely this often in a mail, then no more.
 MOST_LOOKS = 1500
-
-ROLES = ("sender", "sent", "to", "subject")
-LABELS: dict[str, frozenset[str]] = {}
-for _role in ROLES:
-    for _word in every(_role):
-        LABELS[_word] = LABELS.get(_word, frozenset()) | {_role}
 
 
 def _words(field: str) -> str:
@@ -46,14 +47,17 @@ WEAK_VERB = re.compile(
     r"\b(?:sent|said|envoyé|a envoyé|envió|enviou|ha inviato|scritto|heeft|hat am|replied|от|on)\b", re.I
 )
 LEAD = re.compile(r"[^\w<\"'(]*(?:" + _words("lead") + r")(?![^\W_])", re.IGNORECASE)
+_WORD = re.compile(r"[^\s]*[^\W_][^\s]*")
 CAPITAL_LEAD = re.compile(
     r"(?:-{2,}\s*|(?<=[\s.!?…]))(?=(?:On|Le|Am|El|Il|Op|Em|Den|Dnia|W dniu|Dne|In data|Il giorno)\s[^\n]{0,40}?\d)"
+)
+CAPITAL_START = re.compile(
+    r"[\W_]{0,6}(?:On|Le|Am|El|Il|Op|Em|Den|Dnia|W dniu|Dne|In data|Il giorno|In|Pada|Vào|Pe|În|Dana|На|Στις)(?![^\W_])"
 )
 DATE = re.compile(
     r"\d{1,4}\s?[./\-–]\s?\d{1,2}\s?[./\-–]\s?\d{1,4}|\d{1,2}\s?[:h]\s?\d{2}|(?<!\d)(?:19|20)\d{2}(?!\d)"
     r"|\d{1,2}[.,]?\s[^\W\d]{3,12}[.,]?\s(?:\d{2,4}|kl|à|at|um|om|о|v\s)|\d{1,2}\s?月"
 )
-TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点]\s?\d{2}(?!\d)")
 START = re.compile(r"[^\w<]{0,24}(?:[^\W\d]{1,12}[.,]*(?:\(s\))?[\s,]+){0,4}[^\w]?\d")
 ADDRESS = re.compile(r"[^\s<>()@,;:\"]{1,128}@[^\s<>()@,;:\"]{1,200}")
 END = re.compile(r"(?:[:：](?:\s*\([^()]{6,60}\))?|\bwrote ?)[\s*_>»\"”\-–—]*$")
@@ -61,8 +65,7 @@ DASHED_END = re.compile(r"-{2,}\s*$")
 SPEAKER = re.compile(
     r"\b(?:i|we|you|they|ich|wir|je|nous|yo|io|noi|ik|wij|we|eu|ja|jag|vi)\s+(?:have |had |just )?$", re.I
 )
-RULE = re.compile(r"[\s>]*[-_=*~—–─━]{2,}[\s\-_=*~—–─━]*$")
-DECORATED = re.compile(r"[\s>*]*[-_=~—–─━]{2,}\s*([^\n]{2,100}?)\s*[-_=~—–─━:：>*]*\s*$")
+DECORATED = re.compile(r"[\s>*]*[-_=~—–─━‐]{2,}\s*([^\n]{2,100}?)\s*[-_=~—–─━‐:：>*]*\s*$")
 BARE_FORWARD = re.compile(r"[\s*]*([^\n:：]{6,60}?)\s*[:：]?[\s*]*$")
 ORIGINALS = frozenset(every("original"))
 FORWARDS = frozenset(every("forwarded"))
@@ -127,7 +130,7 @@ def separator(line: str) -> str:
     if len(line) > 200:
         return ""
     start = line.lstrip(" \t\xa0>*")[:2]
-    if start[:1] in "-_=~—–─━" and start:
+    if start[:1] in "-_=~—–─━‐" and start:
         kind = _core(line)
         if kind:
             return kind
@@ -138,84 +141,19 @@ def separator(line: str) -> str:
     return ""
 
 
-def label(line: str) -> frozenset[str]:
-    """The roles that the header label at the start of the line may have; empty when it is no header line."""
-    colon = line.find(":", 0, 48)
-    wide = line.find("：", 0, 48)
-    if colon < 0 or -1 < wide < colon:
-        colon = wide
-    if colon < 1:
-        return frozenset()
-    word = line[:colon].strip(" \t\xa0\u202f*_>|\u200e\u200f-").lower()
-    return LABELS.get(word) or LABELS.get(" ".join(word.split())) or frozenset()
-
-
-_INNER_LABEL = re.compile(r"(?<=\s)[*_]{0,2}([^\W\d_][^\n:：*]{0,16}?)[*_\s]{0,3}[:：]")
-
-
-def header_block(lines: Sequence[str], at: int, most_lines: int = 40) -> int:
-    """The last line of the header block that begins on line `at`, or -1 when none begins there.
-
-    Wants a sender or a date, one more header, and a sign that it is a mail's: a subject, an address, or sender, date
-    with time and recipients together. ("From: Paris / To: London / Date: Monday" is a traveller's.)
-    """
-    first = label(lines[at])
-    if not first:
-        return -1
-    seen: list[frozenset[str]] = []
-    last, strangers, address, time = at, 0, False, False
-    for number in range(at, min(len(lines), at + most_lines)):
-        line = lines[number][:LONGEST]
-        if not line.strip(" \t\xa0>*"):
-            strangers += 1
-            if strangers > 1 and number - last > 1:
-                break
-            continue
-        roles = label(line)
-        if not roles and (number - last > 3 or (number > 0 and not lines[number - 1].strip(" \t\xa0>"))):
-            break
-        if roles:
-            seen.append(roles)
-            seen.extend(
-                LABELS[w] for m in _INNER_LABEL.finditer(line) if (w := m[1].strip().lower()) in LABELS
-            )
-            last, strangers = number, 0
-        elif len(seen) >= 3 and "subject" in seen[-1]:
-            break  # a wrapped subject is told from the text by nothing: the blank line ends it
-        address = address or "@" in line
-        time = time or TIME.search(line) is not None
-    distinct = _distinct(seen)
-    if not distinct & {"sender", "sent"} or len(distinct) < 2:
-        return -1
-    whole = {"sender", "sent", "to"} <= distinct and time
-    if not ("subject" in distinct or address or whole):
-        return -1
-    return last
-
-
-_STRANGE_LABEL = re.compile(r"[\s*_]{0,4}[^\W\d_][^\n:：]{1,30}[:：][*_\s]*\S")
-
-
-def strange_header_block(lines: Sequence[str], at: int) -> int:
-    """The last line of a header block in a language we do not know, below a drawn rule on line `at`; else -1."""
-    start = at + 1
-    if start < len(lines) and not lines[start].strip():
-        start += 1
-    end = start
-    while end < len(lines) and end - start < 12 and _STRANGE_LABEL.match(lines[end][:LONGEST]):
-        end += 1
-    block = " ".join(line[:LONGEST] for line in lines[start:end])
-    return end - 1 if end - start >= 3 and "@" in block and TIME.search(block) else -1
-
-
-def _distinct(seen: Sequence[frozenset[str]]) -> set[str]:
-    """The roles there are when each line takes one of its possible roles that no line before has taken."""
-    taken: set[str] = set()
-    for roles in sorted(seen, key=len):
-        left = sorted(roles - taken)
-        if left:
-            taken.add(left[0])
-    return taken
+def _is_by_name(text: str, verb: re.Match[str]) -> bool:
+    """Whether a name stands around the verb, not the words of a sentence ("your driver wrote to me that:")."""
+    if WEAK_VERB.fullmatch(verb[0]):
+        return False
+    before = _WORD.findall(text[max(0, verb.start() - 80) : verb.start()])
+    after = [
+        word for word in _WORD.findall(text[verb.end() : verb.end() + 80]) if word.lower() not in FOLLOWING
+    ]
+    if after and after[0][:1].islower() and after[0] not in PARTICLES:
+        return False
+    if not before or not before[-1][:1].islower() or before[-1] in PARTICLES:
+        return True
+    return len(before) > 1 and before[-2][-1:] == "," and "'" not in before[-1] and "’" not in before[-1]
 
 
 def _is_attribution(text: str, begins: str, quoted_next: bool) -> str:
@@ -225,7 +163,7 @@ def _is_attribution(text: str, begins: str, quoted_next: bool) -> str:
     address = ADDRESS.search(text) is not None
     colon = END.search(text) is not None
     spoken = verb is not None and SPEAKER.search(text[: verb.start()]) is not None
-    sure = verb is not None and not spoken and (address or quoted_next or not WEAK_VERB.fullmatch(verb[0]))
+    sure = verb is not None and not spoken and (address or quoted_next or _is_by_name(text, verb))
     if START.match(begins) or (LEAD.match(begins) and date):
         if date and (colon or DASHED_END.search(text)) and (sure or address):
             return "strong"
@@ -275,7 +213,7 @@ def attribution(lines: Sequence[str], quoted: Sequence[bool], end: int, quoted_n
             break
         found = _is_attribution(text, line, quoted_next)
         if found == "strong":
-            return Splitter(_wrapped_lead(lines, quoted, start), end, "attribution")
+            return Splitter(_rule_above(lines, _wrapped_lead(lines, quoted, start)), end, "attribution")
         if found == "weak" and weak is None:
             weak = start
         start -= 1
@@ -285,13 +223,16 @@ def attribution(lines: Sequence[str], quoted: Sequence[bool], end: int, quoted_n
 
 
 def _wrapped_lead(lines: Sequence[str], quoted: Sequence[bool], start: int) -> int:
-    """One line up when the attribution's first words were wrapped away from its date ("On Wed," / "Apr 4, 2012 ...")."""
-    if LEAD.match(lines[start]) or start == 0 or quoted[start - 1]:
+    """Up to three lines up when the first words of the attribution were wrapped away from the rest of its date."""
+    if CAPITAL_START.match(lines[start]):
         return start
-    above = lines[start - 1].strip()
-    starts_paragraph = start < 2 or not lines[start - 2].strip()
-    if above and len(above) < 60 and starts_paragraph and LEAD.match(above) and above[-1] not in ".!?:;":
-        return start - 1
+    for number in range(start - 1, max(-1, start - 4), -1):
+        above = lines[number].strip()
+        if not above or quoted[number] or len(above) >= 60 or above[-1] in ".!?:;":
+            break
+        starts_paragraph = number == 0 or not lines[number - 1].strip()
+        if CAPITAL_START.match(above) and (starts_paragraph or above.endswith(",") or DATE.search(above)):
+            return number
     return start
 
 
@@ -324,9 +265,14 @@ def splitters(lines: Sequence[str], quoted: Sequence[bool]) -> list[Splitter]:
             continue
         if looks > MOST_LOOKS:
             break
+        follower = next_text[number]
+        quoted_next = follower < len(lines) and quoted[follower]
+        drawn = line[0] in "-_=~—–─━‐>* \t\xa0‐"
+        if not (quoted_next or drawn or ":" in line or "：" in line or "wrote" in line):
+            continue
         splitter: Splitter | None = None
         kind = separator(line)
-        if kind or line[0] in "-_=~—–─━":
+        if kind or line[0] in "-_=~—–─━‐":
             looks += 1
         if kind:
             splitter = Splitter(number, _end_of_headers(lines, number, next_text), kind)
@@ -340,9 +286,13 @@ def splitters(lines: Sequence[str], quoted: Sequence[bool]) -> list[Splitter]:
             if last >= 0:
                 splitter = Splitter(number, last, "headers")
         if splitter is None and len(line) <= 4 * LONGEST:
-            follower = next_text[number]
-            quoted_next = follower < len(lines) and quoted[follower]
-            if quoted_next or may_end_attribution(line):
+            same_line = line.find(": >") if len(line) <= LONGEST else -1
+            if same_line > 0:  # the quote begins right behind the colon
+                looks += 1
+                before = line[: same_line + 1]
+                if _is_attribution(before, before, True) == "strong":
+                    splitter = Splitter(number, number, "attribution")
+            elif quoted_next or may_end_attribution(line):
                 looks += 1
                 splitter = attribution(lines, quoted, number, quoted_next)
         if splitter is not None:
@@ -375,10 +325,11 @@ def _end_of_headers(lines: Sequence[str], number: int, next_text: Sequence[int])
 
 
 def _rule_above(lines: Sequence[str], number: int) -> int:
-    """The line of a drawn rule right above a header block, else the block's own first line."""
+    """The line of a drawn rule, or Orange's "Message du 03/05/24", right above line `number`; else `number`."""
     above = number - 1
     while above >= 0 and number - above < 5 and not lines[above].strip():
         above -= 1
-    if above >= 0 and number - above < 5 and len(lines[above]) < 200 and RULE.match(lines[above]):
-        return above
-    return number
+    if above < 0 or number - above >= 5 or len(lines[above]) >= 200:
+        return number
+    of_message = MESSAGE_OF.match(lines[above]) and DATE.search(lines[above])
+    return above if of_message or RULE.match(lines[above]) else number
