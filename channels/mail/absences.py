@@ -120,7 +120,8 @@ def is_automatic_answer(headers: Mapping[str, str]) -> bool:
         return True
     subject = _fold(headers.get("subject", ""))
     if submitted == "auto-generated":
-        return bool(headers.get("in-reply-to") or _SUBJECTS.search(subject))
+        answers = headers.get("in-reply-to") or re.match(r"(?:re|aw|sv|tr|odp|antw|rif|r)\s?:", subject)
+        return bool(answers or _SUBJECTS.search(subject))
     return bool(_PREFIXES.search(subject))
 
 

@@ -103,13 +103,20 @@ def classify(
     notice = read_notice(raw)
     token = _find_token(notice, recipients, local, domains)
     report = _classify(notice, token)
-    if report.kind is Kind.NONE and notice.returned and is_by_machine(notice):
-        inner = _classify(read_notice(notice.returned), token)  # a report that some gateway wrapped
-        return inner if inner.kind in (Kind.BOUNCE, Kind.COMPLAINT) else report
+    if report.kind is Kind.NONE and is_by_machine(notice):
+        return _unwrap(notice, token) or report
     return report
 
 
-def _classify(notice: Notice, token: str) -> Report:
+def _unwrap(notice: Notice, token: str) -> Report | None:
+    """The report that a gateway wrapped into a notice of its own, or None."""
+    if not notice.returned:
+        return None
+    inner = _classify(read_notice(notice.returned), token, wrapped=True)
+    return inner if inner.kind in (Kind.BOUNCE, Kind.COMPLAINT) and inner.recipients else None
+
+
+def _classify(notice: Notice, token: str, *, wrapped: bool = False) -> Report:
     if told := read_notification(notice):
         kind = Kind(told.kind)
         return Report(
@@ -137,7 +144,7 @@ def _classify(notice: Notice, token: str) -> Report:
         address, disposition = receipt
         kind = Kind.DELIVERED if disposition in ("dispatched", "processed") else Kind.AUTO_REPLY
         return Report(kind, (Recipient(address, words=disposition),), token, original_id)
-    if report := _read_bounce(notice, token, original_id):
+    if report := _read_bounce(notice, token, original_id, wrapped=wrapped):
         return report
     headers = notice.headers
     if is_automatic_answer({name: values[0] for name, values in headers.items()}):
@@ -147,7 +154,7 @@ def _classify(notice: Notice, token: str) -> Report:
     return Report(Kind.NONE, token=token)
 
 
-def _read_bounce(notice: Notice, token: str, original_id: str) -> Report | None:
+def _read_bounce(notice: Notice, token: str, original_id: str, *, wrapped: bool) -> Report | None:
     status = read_status(notice.status or notice.text)
     form = find_form(notice)
     returned = looks_returned(notice)
@@ -156,7 +163,10 @@ def _read_bounce(notice: Notice, token: str, original_id: str) -> Report | None:
     told = form.failures(notice) if form else []
     failures = _merge(told, status, form)
     if not failures and returned:
-        failures = read_plain(notice) or read_returned(notice)
+        failures = read_plain(notice)
+        if not failures and not wrapped and (inner := _unwrap(notice, token)):
+            return inner
+        failures = failures or read_returned(notice)
     if not failures and not (returned and (notice.original or token)):
         return None
     spread_transcript(failures, notice.text)

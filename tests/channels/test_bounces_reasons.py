@@ -104,6 +104,55 @@ def test_words_of_servers_lead_to_a_reason(words: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "words", "status", "reason"),
+    [
+        (
+            "x.mail.protection.outlook.com",
+            "550 Recipient address rejected: Access denied",
+            "5.4.1",
+            "mailbox_unknown",
+        ),
+        (
+            "",
+            "550 5.1.351 Remote server returned unknown recipient or mailbox unavailable",
+            "",
+            "mailbox_unknown",
+        ),
+        (
+            "x.protection.outlook.com",
+            "550 5.7.509 Access denied, sending domain does not pass",
+            "",
+            "authentication",
+        ),
+        ("mx1.mail.icloud.com", "550 Inactive email address", "", "mailbox_unknown"),
+        ("smtp.secureserver.net", "550 recipient not found", "", "mailbox_unknown"),
+        ("mx.cox.net", "550 recipient rejected", "", "mailbox_unknown"),
+        ("x.mimecast.com", "550 Invalid Recipient", "", "mailbox_unknown"),
+        ("mx3.qq.com", "550 Mailbox not found", "", "mailbox_unknown"),
+        ("mx3.qq.com", "550 Connection frequency limited", "", "throttled"),
+        ("mta6.am0.yahoodns.net", "554 dd This user doesn't have a yahoo.com account", "", "mailbox_unknown"),
+        ("lsean.ezweb.ne.jp", "550 <who@there.example>: User unknown", "", "mailbox_unknown"),
+        ("lsean.ezweb.ne.jp", "550 : User unknown", "", "recipient_refuses"),
+        ("mfsmax.docomo.ne.jp", "552 too much mail data", "", "mailbox_full"),
+    ],
+)
+def test_some_receivers_mean_more_by_their_words(host: str, words: str, status: str, reason: str) -> None:
+    assert reason_of(words, status, host=host) == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("550-5.7.1 This message does not have authentication information or fails to pass 550-5.7.1 authentication "
+         "checks. 550 5.7.1 See the page", "authentication"),
+        ("delivery temporarily suspended: connect to mx[192.0.2.1]: Connection timed out", "expired"),
+    ],
+)  # fmt: skip
+def test_what_servers_put_between_their_words_does_not_hide_them(words: str, reason: str) -> None:
+    assert reason_of(words) == reason
+
+
+@pytest.mark.parametrize(
     ("status", "command", "reason"),
     [
         ("5.1.1", "", "mailbox_unknown"),

@@ -137,6 +137,12 @@ def test_a_forwarding_gateway_does_not_hide_a_bounce() -> None:
     assert recipient.reason == "mailbox_unknown"
 
 
+def test_a_report_in_the_returned_mail_is_another_matter() -> None:
+    inner = status_report(FAILED.replace("who@", "else@")).decode()
+    raw = status_report(FAILED).replace(RETURNED.encode(), inner.encode().replace(b"=_r", b"=_inner"))
+    assert [recipient.address for recipient in classify(raw).recipients] == ["who@there.example"]
+
+
 def test_a_complaint_tells_who_complained_about_which_mail() -> None:
     report = classify(
         complaint(

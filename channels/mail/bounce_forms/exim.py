@@ -65,7 +65,7 @@ def _read(notice: Notice) -> list[Failure]:
             if not started or "frozen" not in line:
                 continue
         match = _RECIPIENT.search(line)
-        address = find_address(match[1]) if match else ""
+        address = find_address(match[1].rpartition("<")[2]) if match else ""
         if match and address and "SMTP error" not in line:
             if take(failures, address):
                 failures[-1].say((match["words"] or "").strip())
@@ -115,7 +115,12 @@ FORMS: Final = (
         marks=(
             ("x-ui-out-filterresults", pattern("")),
             ("x-gmx-antispam", pattern("")),
-            ("text", pattern(r"--- The header of the original message is following")),
+            (
+                "text",
+                pattern(
+                    r"^<?[^\s@<>]{1,64}@[^\s<>]{1,255}>?:? ?\n\n?(?:Reason:|For the following reason|SMTP error from remote server)"
+                ),
+            ),
             ("text", pattern(r"for (?:TEXT|RCPT|MAIL) command, host: .{1,300} reason: ")),
         ),
         begins=_BEGINS,

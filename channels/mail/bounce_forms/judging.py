@@ -7,6 +7,7 @@ with a status for it: servers say it after the message, too, when a filter or th
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from channels.mail.bounce_forms.codes import find_command, find_reply, find_status, prefer_status
@@ -97,10 +98,17 @@ def judge(failure: Failure, *, delayed: bool = False) -> tuple[str, str, str]:
     reply = find_reply(words, found[:1]) or find_reply(words)
     status = prefer_status(failure.status, found, reply)
     command = failure.command or find_command(words)
-    reason = _reason(failure, words.lower(), status, reply, command)
+    reason = _reason(failure, _join_lines(words, reply).lower(), status, reply, command)
     if not status:
         status = "4.0.0" if delayed else _derive_status(words, reply)
     return reason, status, reply
+
+
+def _join_lines(words: str, reply: str) -> str:
+    """Words without the codes that a reply of several lines repeats in each, and without Postfix's own preface."""
+    if reply and words.count(reply) > 1:
+        words = re.sub(rf"(?<![^\s]){reply}[- ](?:[245]\.\d{{1,3}}\.\d{{1,3}} )?", "", words)
+    return words.replace("delivery temporarily suspended: ", "")
 
 
 def _derive_status(words: str, reply: str) -> str:
@@ -113,9 +121,10 @@ def _derive_status(words: str, reply: str) -> str:
 
 def _reason(failure: Failure, words: str, status: str, reply: str, command: str) -> str:
     hint = failure.hint
+    domain = failure.address.rpartition("@")[2].lower()
     if hint not in _WEAK:
         return hint
-    if reason := receiver_reason(words, status, failure.host):
+    if reason := receiver_reason(words, status, failure.host, domain):
         return reason
     by_status = status_reason(status)
     if not failure.local:

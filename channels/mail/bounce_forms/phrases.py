@@ -122,7 +122,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "content_invalid": (
         "not rfc 5322 compliant", "not rfc 2822 compliant", "rfcmessagenoncompliant", "rfc 5322 section 3.6",
         "headers are not rfc compliant", "not rfc compliant", "missing a valid message-id", "multiple addresses in from:",
-        "missing a valid address in the from", "encoded-word syntax is not permitted", "mail message is malformed",
+        "missing a valid address in the from", "encoded-word syntax is not permitted", "mail message is malformed", "duplicate header", "too many headers", "invalid mime headers", "improperly-formatted",
+        "unnecessary base64", "mime complexity exceeds", "8-bit data in message header",
     ),
     "reputation": (
         "poor email reputation", "ip reputation", "domain reputation", "low reputation", "bad reputation", "poor reputation",
@@ -176,7 +177,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "nature of the content or the links", "content filter agent quarantined", "spam abuse", "spam or phishing",
     ),
     "throttled": (
-        "rate limited", "rate limit", "please try again slower", "too quickly", "prevents additional messages",
+        "rate limited", "frequency limited", "rate limit", "please try again slower", "too quickly", "prevents additional messages",
         "connection limit", "too many connections", "too many concurrent", "too many smtp sessions",
         "too many sessions", "too many recipients", "too many errors from your ip", "max emails per hour",
         "throttling failure", "throttled", "trop de connexions", "numerous attempts to deliver this message",
@@ -200,7 +201,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "refused - see http", "sender has not passed validation", "sender ip address rejected", "forbidden by your ip",
         "service not available, closing transmission channel", "smtp error from remote mail server after initial connection",
         "looks suspiciously like spammer", "too many spams from your ip", "too many unwanted messages",
-        "not allowed to connect", "you are sending spam", "listed as abusive", "mail from * refused:", "(*@*:blocked)",
+        "not allowed to connect", "you are sending spam", "listed as abusive", "suspected spam ip", "suspected bounce attacks", "mail from * refused:", "(*@*:blocked)",
         "is not allowed to send mail from", "error: no valid recipients from", "domain does not exist:",
         "sorry, that domain isn't in my list of allowed rcpthosts", "unusual rate", "ip not in whitelist", "(s3150)",
         "temporarily blacklisted", "service refused, please try later. *103", "service refused, please try later. *510",
@@ -252,7 +253,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "it has not been collected after", "message timed out", "server did not respond", "after multiple retries",
         "within the allowed queue period", "could not be delivered for", "could not find a gateway for",
         "cannot send message for", "could not be delivered within", "not delivered within", "unable to deliver this message after",
-        "could not deliver for the last", "queue expired", "past expiration",
+        "could not deliver for the last", "will be retried for", "queue expired", "past expiration",
     ),
     "auth_failed": (
         "authentication required", "authentication failure", "authentication failed", "authentication credentials",

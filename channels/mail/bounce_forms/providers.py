@@ -138,21 +138,6 @@ _GMAIL: Final = Form(
 
 FORMS: Final = (
     Form(
-        name="Google Groups",
-        marks=(
-            ("from", pattern(r"mailer-daemon@google(?:mail|groups)?\.com")),
-            ("x-failed-recipients", pattern(r"@")),
-            (
-                "text",
-                pattern(
-                    r"groups\.google\.com/support|support\.google\.com/(?:a/.{1,60}/bin/topic|groups)|Google Group"
-                ),
-            ),
-        ),
-        needs=3,
-        read=_read_groups,
-    ),
-    Form(
         name="Google Workspace",
         marks=(
             ("from", pattern(r"mailer-daemon@google(?:mail)?\.com")),
@@ -174,6 +159,22 @@ FORMS: Final = (
         ),
         needs=2,
         read=_read_gmail,
+    ),
+    Form(
+        name="Google Groups",
+        marks=(
+            ("from", pattern(r"mailer-daemon@google(?:mail|groups)?\.com")),
+            ("x-failed-recipients", pattern(r"@")),
+            ("x-google-smtp-source", pattern("")),
+            (
+                "text",
+                pattern(
+                    r"groups\.google\.com/support|support\.google\.com/(?:a/.{1,60}/bin/topic|groups)|Google Group"
+                ),
+            ),
+        ),
+        needs=3,
+        read=_read_groups,
     ),
     Form(
         name="AOL",

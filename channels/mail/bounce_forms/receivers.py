@@ -79,6 +79,112 @@ _IUA: Final = (
 )
 
 
+#: Receivers whose plain words mean more at their hosts (or for their domains) than elsewhere: all of these pieces of a
+#: host or domain, what the words hold, and the reason. A status in front narrows it.
+_BY_HOST: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]], ...]] = (
+    (
+        (".outlook.com", "hotmail.com"),
+        (
+            ("5.4.1", "recipient address rejected: access denied", "mailbox_unknown"),
+            ("5.5.0", "requested action not taken: mailbox unavailable", "mailbox_unknown"),
+            ("5.1.", "reserved by rfc 2606", "mailbox_unknown"),
+            ("5.1.6", "single label domains not accepted", "mailbox_unknown"),
+            ("5.1.351", "", "mailbox_unknown"),
+            ("5.7.504", "access denied", "mailbox_disabled"),
+            ("5.2.1", "content filter agent quarantined", "spam"),
+            ("5.5.4", "invalid domain name", "host_blocked"),
+        ),
+    ),
+    (
+        (".mail.icloud.com", ".apple.com", ".me.com", "icloud.com"),
+        (
+            ("", "recipient no longer on server", "mailbox_moved"),
+            ("", "user does not exist", "mailbox_unknown"),
+            ("", "inactive email address", "mailbox_unknown"),
+            ("", "illegal alias", "mailbox_unknown"),
+            ("", "due to excessive volume", "throttled"),
+            ("", "sender address rejected", "sender_refused"),
+        ),
+    ),
+    (
+        ("secureserver.net",),
+        (
+            ("", "recipient not found", "mailbox_unknown"),
+            ("", "account does not exist", "mailbox_unknown"),
+            ("", "account disabled", "mailbox_disabled"),
+        ),
+    ),
+    (
+        ("cox.net",),
+        (
+            ("", "recipient rejected", "mailbox_unknown"),
+            ("", "too many invalid recipients", "host_blocked"),
+            ("", "too many bad commands", "host_blocked"),
+            ("", "requested action aborted: try again later", "throttled"),
+            ("", "esmtp server temporarily not available", "system_failed"),
+        ),
+    ),
+    (
+        (".mimecast.com",),
+        (
+            ("", "invalid recipient", "mailbox_unknown"),
+            ("", "user unknown", "mailbox_unknown"),
+            ("", "501 invalid address", "mailbox_unknown"),
+            ("", "recipient temporarily unavailable", "host_blocked"),
+            ("", "internal resources are temporarily unavailable", "reputation"),
+            ("", "account service is temporarily unavailable", "throttled"),
+            ("", "exceeding outbound thread limit", "throttled"),
+            ("", "email rejected due to security policies", "virus"),
+        ),
+    ),
+    (
+        (".docomo.ne.jp",),
+        (
+            ("5.1.1", "", "mailbox_unknown"),
+            ("5.2.0", "", "recipient_refuses"),
+            ("", "too much mail data", "mailbox_full"),
+            ("", "too many recipients", "throttled"),
+        ),
+    ),
+    (
+        ("ezweb.ne.jp", "msmx.au.com"),
+        (
+            ("5.1.", "", ""),
+            ("", ">: user unknown", "mailbox_unknown"),
+            ("", "550 : user unknown", "recipient_refuses"),
+        ),
+    ),
+    (
+        ("qq.com",),
+        (
+            ("", "mailbox not found", "mailbox_unknown"),
+            ("", "rejected by recipients", "recipient_refuses"),
+            ("", "connection denied", "host_blocked"),
+            ("", "suspected spam ip", "host_blocked"),
+            ("", "suspected spam", "sender_refused"),
+        ),
+    ),
+    (
+        (".yahoodns.net", "yahoo."),
+        (
+            ("", "this user doesn't have a ", "mailbox_unknown"),
+            ("", "mailbox not found", "mailbox_unknown"),
+            ("", "mailbox is disabled", "mailbox_disabled"),
+            ("", " is no longer valid.", "mailbox_disabled"),
+        ),
+    ),
+)
+
+
+def _by_host(words: str, status: str, places: str) -> str:
+    for hosts, senses in _BY_HOST:
+        if any(host in places for host in hosts):
+            for beginning, fragment, reason in senses:
+                if status.startswith(beginning) and fragment in words:
+                    return reason
+    return ""
+
+
 def _orange(words: str, status: str) -> str:
     found = re.search(r"\b(?:lpn(?:aaa)?|ofr|ouk)(?:\d{3}[-_])?_?(\d{3})\b", words)
     if not found:
@@ -109,51 +215,24 @@ def _iua(words: str, status: str) -> str:
     return _IUA[int(found[1])] if found and int(found[1]) < len(_IUA) else ""
 
 
-def _microsoft(words: str, status: str) -> str:
-    if resolver := resolver_reason(words):
-        return resolver
-    if not re.search(r"(?:outlook|office365|microsoft)\.com|\bprod\b|hosted tenant", words):
-        return ""
-    if "access denied" in words and status == "5.4.1":
-        return "mailbox_unknown" if "recipient address rejected" in words else ""
-    return ""
-
-
-def _docomo(words: str, status: str) -> str:
-    if ".docomo.ne.jp" not in words:
-        return ""
-    if status == "5.2.0":
-        return "recipient_refuses"
-    return "mailbox_unknown" if status == "5.1.1" else ""
-
-
-def _yahoo(words: str, status: str) -> str:
-    if "yahoo" not in words:
-        return ""
-    if "this user doesn't have a " in words or "mailbox not found" in words:
-        return "mailbox_unknown"
-    return "mailbox_disabled" if "mailbox is disabled" in words or "is no longer valid." in words else ""
-
-
 _READERS: Final[tuple[Callable[[str, str], str], ...]] = (
     _orange,
     _godaddy,
     _american_cable,
     _iua,
-    _microsoft,
-    _docomo,
-    _yahoo,
 )
 
 
-def receiver_reason(words: str, status: str, host: str) -> str:
-    """The reason by the receiver's own code; words in lower case. Empty when there is no such code."""
-    text = f"{words} {host}"
+def receiver_reason(words: str, status: str, host: str, domain: str = "") -> str:
+    """The reason in the receiver's own sense; words in lower case, `domain` of the address. Empty for other receivers."""
+    if resolver := resolver_reason(words):
+        return resolver
     for reader in _READERS:
-        if reason := reader(text, status):
+        if reason := reader(f"{words} {host}", status):
             return reason
-    if "facebook" in text and (reason := facebook_reason(words.upper())):
+    # The words of Postfix and Exim name the host; those of others leave it to the report.
+    if reason := _by_host(words, status, f"{words[:300]} {host} {domain}"):
         return reason
-    if "outlook.com" in host and (reason := microsoft_reason(status)):
+    if "facebook" in words and (reason := facebook_reason(words.upper())):
         return reason
-    return ""
+    return microsoft_reason(status) if "outlook.com" in host else ""
