@@ -150,6 +150,42 @@ def test_a_forwarded_mail_stays_whole(mail: str) -> None:
         "Den 3 maj 2024 beställde jag:\n3 stolar",
         "Dnia 3 maja 2024 zamówiłem:\n3 krzesła",
         "El 3 de mayo de 2024 pedí:\n3 sillas",
+        "Hi,\n\nI ordered 3 chairs on 3 May 2024.\n\nItems:\n====\nchair 1\nchair 2\nchair 3\nchair 4\nchair 5\nchair 6\nchair 7\n\nthanks",
+        "Title\n=====\nSome text\n\nBob",
+        "Please see:\n\nFrom: Hamburg\nTo: Berlin\nSubject to change\n\nThanks",
+        "Dear Sir,\n\nOn 3 May 2024 your colleague wrote to me that:\n- the van was fixed\n- I could get it",
+        "Name: Bob\nDate: 3 May 2024\nEmail: bob@example.com\nMessage: hi",
+        "Von: Hamburg\nAn: Berlin\nDatum: 3.5.2024\nPersonen: 2",
+        "De: Paris\nA: Lyon\nDate: 3 mai 2024 10:12\nPersonnes: 2\n\nMerci",
+        "Data: 3/5/2024\nA: Mario\nImporto: 30",
+        "Order date: 3 May 2024\nTo: Bob Ray, Main street\nTotal: 10:30",
+        'Le 3 mai 2024 à 10:12, votre livreur m\'a écrit :\n"Je suis absent"\nQue faire ?',
+        'Am 3. Mai 2024 um 10:12 schrieb mir Ihr Kollege:\n"Das Auto ist fertig"\nEs ist nicht fertig.',
+        "Agenda:\n\n10:00 Welcome\n10:30 Ann speaks\n11:00 Break:\n\nRegards",
+        "He said: > 5 chairs.\nfine",
+        "if a > b:\n    print(a)\n> done",
+        "Contact: ann@example.com wrote on 3 May 2024 10:12 that all is well.",
+        "Sent from my office in Paris, I write to you.\n\nBob",
+        "Hello,\n\nSent from Amazon:\n- parcel 1\n- parcel 2",
+        "Hi\n\nGet Android Studio and install it.\nThen call me.",
+        "Hi\n\nDownload Google Chrome\nThen log in again.",
+        "Hallo\n\nGesendet mit DHL\nSendungsnummer 123\n\nGruß",
+        "Bonjour\n\nEnvoyé par la Poste le 3 mai\nNuméro 123\n\nMerci",
+        "Hola\n\nEnviado por correo el 3 de mayo\nNúmero 123\n\nGracias",
+        "Ciao\n\nInviato per posta il 3 maggio\nNumero 123\n\nGrazie",
+        "Inviato tramite posta il 3 maggio\n\nNumero 123",
+        "Hi\n\nsent with FedEx\n\ntracking 123",
+        "Hi\n\nSent via email yesterday\n\nNo answer so far.",
+        "Hoi\n\nVerzonden via PostNL\n\nNummer 123",
+        "Oi\n\nEnviado por e-mail ontem\n\nSem resposta",
+        "This message is for Ann: please call me.\n\nBob",
+        "Ce message est pour Anne.\n\nBob",
+        "Bob\n\nThis email is confidential between us please. Call me.",
+        "Diese Nachricht ist für Anna.\n\nMax",
+        "Hi\n\nTo unsubscribe me please use bob@example.com\n\nBob",
+        "Hi\n---\nI want to unsubscribe from the mailing list\n---\nBob",
+        "Steps:\n1. a\n--\n2. b\n--\n3. c",
+        "Address:\n____\nstreet\n\nPlease fill the above.",
     ],
 )
 def test_ordinary_words_are_not_taken_for_quotes(mail: str) -> None:
@@ -161,12 +197,19 @@ def test_three_marked_lines_are_a_quote_even_unannounced() -> None:
 
 
 def test_a_mail_of_nothing_but_a_quote_has_no_new_words() -> None:
-    assert (
-        new_text(
-            "\n\nFrom: Ann <a@example.com>\nSent: Friday, May 3, 2024 10:12 AM\nTo: Bob\nSubject: Van\n\nHi"
-        )
-        == ""
-    )
+    assert new_text("\n\nOn 3 May 2024, at 10:12, Ann Lee <a@example.com> wrote:\n\n> Hi\n> Ann\n") == ""
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "From: Ann <a@example.com>\nSent: Friday, May 3, 2024 10:12 AM\nTo: Bob\nSubject: FW: Van\n\nThe van is repaired.",
+        "From: Ann <a@example.com>\nSubject: Question\n\nMessage Body:\nIs the van repaired?",
+        "De : Anne <a@example.com>\nSujet : Question\n\nCorps du message :\nLa camionnette est-elle réparée ?",
+    ],
+)
+def test_a_header_block_with_nothing_above_it_was_sent_on_purpose(mail: str) -> None:
+    assert new_text(mail) == mail
 
 
 def test_an_attribution_on_the_same_line_as_the_answer_is_cut_off() -> None:

@@ -7,6 +7,7 @@ from html import escape
 import pytest
 
 from channels.mail.replies import new_html, new_text
+from tests.channels import rare_announcements as rare
 from tests.channels.announcements import ATTRIBUTIONS, HEADER_BLOCKS, SENT_FROM
 
 ANSWER = "Dear Ann,\n\nyes, Tuesday at ten suits us.\nThe order number is 4711: please quote it.\n\nBob"
@@ -49,7 +50,7 @@ def test_a_header_block_without_space_above_begins_a_quote_too(
     assert new_text(f"{ANSWER}\r\n{words}\r\n\r\n{QUOTE}\r\n") == ANSWER
 
 
-@pytest.mark.parametrize("line", SENT_FROM)
+@pytest.mark.parametrize("line", SENT_FROM + rare.SENT_FROM)
 def test_the_line_of_a_phone_goes(line: str) -> None:
     assert new_text(f"{ANSWER}\n\n{line}\n") == ANSWER
     assert (
@@ -84,3 +85,14 @@ def test_the_same_header_blocks_are_understood_in_html(language: str, program: s
     assert "example" not in found
     assert "suit" not in found
     assert "2024" not in found
+
+
+@pytest.mark.parametrize("words", rare.ANNOUNCEMENTS, ids=identify)
+def test_rarer_announcements_are_understood(words: str) -> None:
+    assert new_text(f"{ANSWER}\n\n{words}\n\n{MARKED}\n") == ANSWER
+    assert new_text(f"{ANSWER}\n\n{words}\n\n{QUOTE}\n") == ANSWER
+
+
+@pytest.mark.parametrize(("ending", "stays"), rare.ENDINGS, ids=identify)
+def test_rarer_endings_are_understood(ending: str, stays: str) -> None:
+    assert new_text(f"{ANSWER}\n\n{ending}\n") == f"{ANSWER}\n\n{stays}".strip()

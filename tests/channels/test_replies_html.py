@@ -167,3 +167,8 @@ def test_a_megabyte_of_anything_takes_less_than_a_second(seed: str) -> None:
     began = time.process_time()
     new_html(mail)
     assert time.process_time() - began < 1
+
+
+def test_a_mail_that_begins_with_a_header_block_was_sent_on_purpose() -> None:
+    mail = f'<div id="divRplyFwdMsg">{HEADERS}</div><div>{QUOTE}</div>'
+    assert new_html(mail) == mail
