@@ -9,6 +9,7 @@ from channels.mail.reading.charsets import clean, decode_header
 from channels.mail.reading.dates import read_date
 from channels.mail.reading.defects import Defect
 from channels.mail.reading.identifiers import message_id, message_ids
+from channels.mail.reading.limits import ADDRESS_CHARACTERS
 from channels.mail.reading.names import without_controls
 from channels.mail.reading.tree import Part, read_tree
 from channels.mail.reading.words import decode_words
@@ -61,6 +62,7 @@ class _Values:
 
     def __init__(self, root: Part, hint: str, defects: set[str]) -> None:
         self._defects = defects
+        self._characters_left = ADDRESS_CHARACTERS
         self._texts = [
             (field.name, field.key, decode_header(field.value, defects, hint)) for field in root.block.fields
         ]
@@ -70,7 +72,15 @@ class _Values:
         return [text for _, name, text in self._texts if name == key and text]
 
     def boxes(self, key: str) -> tuple[Mailbox, ...]:
-        return tuple(box for text in self.raw(key) for box in mailboxes(text, self._defects))
+        """The mailboxes in every header of this name, until too much was read for addresses in this mail."""
+        found: list[Mailbox] = []
+        for text in self.raw(key):
+            if len(text) > self._characters_left:
+                self._defects.add(Defect.TOO_MANY_ADDRESSES)
+                break
+            self._characters_left -= len(text)
+            found.extend(mailboxes(text, self._defects))
+        return tuple(found)
 
     def all_decoded(self) -> tuple[tuple[str, str], ...]:
         return tuple(

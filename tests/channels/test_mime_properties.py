@@ -145,6 +145,13 @@ def test_a_hundred_thousand_headers_are_cut_and_the_text_is_found() -> None:
     assert "too many headers" in mail.defects
 
 
+def test_far_too_many_addresses_are_cut_and_told() -> None:
+    mail = read(b"From: a@b.org\nTo: c@d.org\n" + (b"Cc: " + b"a@b.org, " * 5_000 + b"\n") * 30 + b"\n")
+    assert [box.address for box in mail.to] == ["c@d.org"]
+    assert len(mail.cc) == 25_000
+    assert "too many addresses" in mail.defects
+
+
 def test_parts_beyond_the_limit_are_kept_in_one_piece() -> None:
     mail = read(
         b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\nContent-Type: image/gif\n\nGIF\n" * 5_000

@@ -12,6 +12,7 @@ HEADERS = 1_000  #: headers of a mail or part
 HEADER_LINES = 10_000  #: lines looked at before a block of headers must have ended
 HEADER_BYTES = 64 * 1024  #: length of one header
 ADDRESSES = 5_000  #: addresses in one header
+ADDRESS_CHARACTERS = 256 * 1024  #: characters of all headers with addresses of a mail
 REFERENCES = 1_000  #: message ids in one header
 PARAMETERS = 100  #: parameters of one Content-Type or Content-Disposition
 NAME_LENGTH = 120  #: characters of a file name
