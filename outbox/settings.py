@@ -104,6 +104,10 @@ class OutboxSettings(BaseModel):
     hold_limit: _Seconds = Field(
         default=900, description="seconds after which a message that waits for a limit is looked at again"
     )
+    senders: tuple[str, ...] = Field(
+        default=(),
+        description="addresses and domains that other programs may write from through the API; empty: any",
+    )
     letter_limit: int = Field(
         default=25 * 2**20,
         ge=2**10,

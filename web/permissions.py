@@ -29,6 +29,7 @@ class Permission(StrEnum):
     CAMPAIGNS_SEE = "campaigns.see"
     CAMPAIGNS_EDIT = "campaigns.edit"
     CAMPAIGNS_LAUNCH = "campaigns.launch"  #: launch, pause, resume, cancel
+    MESSAGES_SEND = "messages.send"  #: single mails through the API, by other programs
     RULES_SEE = "rules.see"
     MAILBOX_SEE = "mailbox.see"  #: the test mailbox
     CONVERSATIONS_WORK = "conversations.work"  #: see, answer and move those of one's teams and open queues
@@ -54,6 +55,7 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.CAMPAIGNS_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER, _R.MANAGER}),
     _P.CAMPAIGNS_EDIT: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
     _P.CAMPAIGNS_LAUNCH: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
+    _P.MESSAGES_SEND: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
     _P.RULES_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER, _R.MANAGER}),
     _P.MAILBOX_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
     _P.CONVERSATIONS_WORK: frozenset({_R.ADMINISTRATOR, _R.MANAGER, _R.AGENT, _R.REP}),

@@ -11,6 +11,7 @@ from campaigns.launch import launch_due
 from channels.mail.smtp import MailChannel
 from outbox import metrics as outbox_metrics
 from outbox.ranges import sweep, withdraw_rest
+from outbox.requests import forget_requests
 from outbox.sender import Sender
 from outbox.traffic import Traffic
 from router.loop import Router, run_router
@@ -41,6 +42,7 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
         Loop("completion", lambda: complete_campaigns(context), poll, rings=False),
         Loop("imports", lambda: run_imports(context), poll),
         Loop("partitions", lambda: make_partitions(context.pool), _HOUR, rings=False),
+        Loop("requests", lambda: forget_requests(context.pool), _HOUR, rings=False),
         *context.extra,
     ]
 

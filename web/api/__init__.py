@@ -9,7 +9,7 @@ from web.api.dispatch import install_routes
 
 def declare_routes() -> None:
     """Fill the table of routes: importing the modules declares them."""
-    from web.api import campaigns, contacts, imports, me, rules, sandbox, segments, tasks  # noqa: F401
+    from web.api import campaigns, contacts, imports, me, messages, rules, sandbox, segments, tasks  # noqa: F401
 
 
 def install_api(app: web.Application) -> None:

@@ -86,7 +86,8 @@ async def _answer(
     if declared.query is not None:
         call.query = read_model(declared.query, dict(request.query))
     if declared.body is not None:
-        call.body = read_model(declared.body, await _read_json(request))
+        limited = request.clone(client_max_size=declared.limit) if declared.limit else request
+        call.body = read_model(declared.body, await _read_json(limited))
     answer = await declared.handler(call)
     if isinstance(answer, web.StreamResponse):
         return answer

@@ -118,6 +118,17 @@ def _parameters(declared: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
         for name in _PARAMETER.findall(declared.path)
     ]
+    if declared.keyed:
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": True,
+                "description": "A value of your own for this request, such as a UUID. Sent again with the same body, it "
+                "gives the same answer and does nothing twice; with another body it is refused.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
     if declared.query is not None:
         schema = declared.query.model_json_schema(ref_template=_REF)
         required = set(schema.get("required", ()))

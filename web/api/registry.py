@@ -45,7 +45,8 @@ _Handler = TypeVar("_Handler", bound=ApiHandler)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One declared route. `upload` and `download` name the media type of a body that is not JSON."""
+    """One declared route. `upload` and `download` name the media type of a body that is not JSON; `keyed`: it wants the
+    header Idempotency-Key; `limit`: the largest body in bytes, where it is not the usual one."""
 
     method: str
     path: str
@@ -58,6 +59,8 @@ class Route:
     status: int = 200
     upload: str = ""
     download: str = ""
+    keyed: bool = False
+    limit: int = 0
     tags: tuple[str, ...] = field(default=())
 
     @property
@@ -81,6 +84,8 @@ def route(
     status: int = 200,
     upload: str = "",
     download: str = "",
+    keyed: bool = False,
+    limit: int = 0,
 ) -> Callable[[_Handler], _Handler]:
     """Declare a route. `permission` None: for everybody who is signed in."""
 
@@ -99,6 +104,8 @@ def route(
                 status,
                 upload,
                 download,
+                keyed,
+                limit,
                 (tag,),
             )
         )
