@@ -29,11 +29,24 @@ _KEEP: Final = "UPDATE oauth_grants SET secret = $2, changed_at = now() WHERE na
 class HeldRow:
     """A login's grant whose row is locked."""
 
-    def __init__(self, connection: Connection, name: str, cipher: MultiFernet, grant: Grant | None) -> None:
+    def __init__(self, connection: Connection, name: str, cipher: MultiFernet, secret: bytes | None) -> None:
         self._connection = connection
         self._name = name
         self._cipher = cipher
-        self.grant = grant
+        self._secret = secret
+
+    @property
+    def grant(self) -> Grant | None:
+        """What is stored; None for nothing. Raises ConfigurationError when the token keys are others."""
+        if self._secret is None:
+            return None
+        try:
+            return Grant(**json.loads(self._cipher.decrypt(self._secret)))
+        except (InvalidToken, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                "A login that was kept cannot be decrypted: the token keys are others. "
+                "Set the former CLYTIE_TOKEN_KEYS too, or run `clytie mail login` again."
+            ) from error
 
     async def keep(self, grant: Grant) -> None:
         """Write it; committed at the end of the hold."""
@@ -50,20 +63,11 @@ class DatabaseGrants:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[HeldRow]:
-        """Lock the row of this name until the block ends. Raises ConfigurationError when it cannot be decrypted."""
+        """Lock the row of this name until the block ends."""
         await self._pool.execute(_PLACE, name)
         async with transaction(self._pool) as connection:
             secret = await connection.fetchval(_LOCK, name)
-            yield HeldRow(connection, name, self._cipher, self._open(secret) if secret else None)
-
-    def _open(self, secret: bytes) -> Grant:
-        try:
-            return Grant(**json.loads(self._cipher.decrypt(secret)))
-        except (InvalidToken, ValueError, TypeError) as error:
-            raise ConfigurationError(
-                "A login that was kept cannot be decrypted: the token keys are others. "
-                "Set the former CLYTIE_TOKEN_KEYS too, or run `clytie mail login` again."
-            ) from error
+            yield HeldRow(connection, name, self._cipher, secret)
 
 
 def _derive(root: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from channels.base import Received
 from channels.mail.imap.accounts import Mailboxes
@@ -65,3 +66,25 @@ def find_account(settings: Settings, name: str) -> ImapAccount:
             return account
     known = ", ".join(account.name for account in settings.inbox.imap) or "none is set"
     raise InvalidInput("ACCOUNT", f"there is no IMAP account “{name}”.", f"Accounts: {known}.")
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthLogin:
+    """Somebody who logs in at a provider: for a mailbox, or for a server that takes outgoing mail."""
+
+    oauth: OAuthSettings
+    username: str
+
+
+def find_login(settings: Settings, name: str) -> OAuthLogin:
+    """The login by OAuth of the IMAP account or the relay of this name. Raises InvalidInput."""
+    relays = settings.mail.servers if settings.mail is not None else ()
+    logins = {
+        **{relay.called: (relay.oauth, relay.username) for relay in relays},
+        **{account.name: (account.oauth, account.username) for account in settings.inbox.imap},
+    }
+    oauth, username = logins.get(name, (None, ""))
+    if oauth is None:
+        known = ", ".join(name for name, (oauth, _) in logins.items() if oauth) or "none is set"
+        raise InvalidInput("ACCOUNT", f"no account “{name}” logs in by OAuth.", f"Accounts that do: {known}.")
+    return OAuthLogin(oauth, username)

@@ -19,6 +19,7 @@ from imapclient import IMAPClient
 
 from channels.mail.imap.connection import Opened, connect, log_in, open_folder
 from channels.mail.imap.courtesy import be_courteous
+from channels.mail.imap.examination import find_secret
 from channels.mail.imap.fetching import count_new, fetch_batch, list_new, plan_batches
 from channels.mail.imap.idling import forget_news, wait_for_news
 from channels.mail.imap.intake import BatchIntake
@@ -88,9 +89,8 @@ class FolderWatch:
             thread.close()
 
     async def _find_secret(self) -> str:
-        if self._tokens is None:
-            return self.account.read_password()
-        self._token = await self._tokens.access_token(not_this=self._token if self._was_refused else "")
+        refused = self._token if self._was_refused else ""
+        self._token = await find_secret(self.account, self._tokens, refused)
         return self._token
 
     @property

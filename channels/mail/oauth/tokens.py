@@ -33,7 +33,10 @@ class Grant:
 class HeldGrant(Protocol):
     """One login's grant, while nobody else may change it."""
 
-    grant: Grant | None
+    @property
+    def grant(self) -> Grant | None:
+        """What is stored; None when nobody has logged in. Raises ConfigurationError when it cannot be read."""
+        ...
 
     async def keep(self, grant: Grant) -> None:
         """Store it; durable when the hold ends without an exception."""
