@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[1]
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
                 "router/task_lists.py", "inbox/conversations.py", "inbox/placements.py", "inbox/drafts.py",
                 "inbox/preparation.py", "inbox/answers.py", "outbox/letters.py",
-                "outbox/letter_mail.py", "web")  # fmt: skip
+                "outbox/letter_mail.py", "outbox/requests.py", "web")  # fmt: skip
 ERRORS: Final = frozenset(
     {
         "InvalidInput",
