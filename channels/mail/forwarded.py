@@ -22,6 +22,9 @@ MOST_LINES = 3_000
 LONGEST_HEADERS = 64_000  #: bytes of an attached mail that are read
 
 _FORWARD_TYPES = frozenset({"message/rfc822", "message/global"})
+_REPORT_TYPES = frozenset(
+    {"message/delivery-status", "message/feedback-report", "message/disposition-notification"}
+)
 _MARK = re.compile(r"^[>\s]+")
 _MAILTO = re.compile(r"<?\[?mailto:[^\s>\]]{0,320}[>\]]?", re.IGNORECASE)
 _AT = re.compile(
@@ -61,12 +64,26 @@ def original_author(mail: ParsedMail) -> Forwarded | None:
     A line that says "forwarded" is enough; a mere header block, which replies carry too, counts with a subject that says
     so. The first forwarded mail counts. Never raises.
     """
+    if _is_report(mail):
+        return None
     attached = _attached(mail)
     if attached is not None:
         return attached
     lines = _lines(mail)
     number = _begin(lines, is_forward(mail.subject))
     return None if number is None else _read(lines, number, mail)
+
+
+def _is_report(mail: ParsedMail) -> bool:
+    """Whether a program returned the mail, or a list server made a digest: then nobody forwarded it."""
+    kind = mail.header("content-type").lower().replace(" ", "")
+    if kind.startswith(("multipart/report", "multipart/digest")):
+        return True
+    if mail.sender is not None and mail.sender.address.lower().startswith(("mailer-daemon@", "postmaster@")):
+        return True
+    if mail.header("auto-submitted").strip().lower() not in ("", "no"):
+        return True
+    return any(one.media_type in _REPORT_TYPES for one in mail.attachments)
 
 
 def _attached(mail: ParsedMail) -> Forwarded | None:

@@ -94,6 +94,20 @@ def test_an_answer_that_encloses_a_mail_forwards_nothing() -> None:
     )
 
 
+def test_a_returned_mail_was_forwarded_by_nobody() -> None:
+    raw = b"From: ann@example.com\r\n\r\nHello"
+    inner = Attachment("3", "mail.eml", "message/rfc822", raw)
+    status = Attachment("2", "status.txt", "message/delivery-status", b"")
+    assert original_author(ParsedMail(attachments=(status, inner))) is None
+    report = (("Content-Type", 'multipart/report; report-type="delivery-status"'),)
+    assert original_author(ParsedMail(headers=report, attachments=(inner,))) is None
+    assert (
+        original_author(ParsedMail(headers=(("Auto-Submitted", "auto-replied"),), attachments=(inner,)))
+        is None
+    )
+    assert original_author(ParsedMail(headers=(("Auto-Submitted", "no"),), attachments=(inner,))) is not None
+
+
 def test_the_author_is_read_in_a_mail_of_html_alone() -> None:
     html = (
         "<p>For you</p><div class='gmail_quote'>---------- Forwarded message ---------<br>From: <b>Ann Lee</b> "
