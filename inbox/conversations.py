@@ -199,6 +199,8 @@ async def judge_junk(desk: Desk, conversation_id: int, junk: bool, version: int 
             changed = replace(found, junk=True, waiting_since=None, closed_at=desk.clock.now())
         else:
             since = await unanswered_since(work.connection, conversation_id) or desk.clock.now()
+            await tell_received(work, found.id, actor_id=desk.actor_id, now=desk.clock.now())
+            found = await lock_conversation(work.connection, conversation_id)  # it may have a contact now
             changed = replace(found, junk=False, waiting_since=since, closed_at=None)
         move = ConversationMove.JUNK if junk else ConversationMove.CLEAR
         await _make(desk, work, found, move, changed, {"junk": junk})

@@ -8,9 +8,10 @@ from email.utils import getaddresses
 from typing import Any, Final
 
 from channels.mail.parsed import Mailbox
+from channels.mail.subjects import reply_subject
 from contacts.addresses import read_mail_address
 from domain.errors import InvalidInput, NotFound
-from inbox.quoting import answer_subject, attribution, quote, sign
+from inbox.quoting import attribution, quote, sign
 from storage.pool import Connection, Pool
 
 MOST_RECIPIENTS: Final = 50
@@ -97,7 +98,7 @@ async def prepare_answer(
         message_id=row["id"] if row else None,
         to=to,
         cc=cc,
-        subject=answer_subject(subject) if row else subject,
+        subject=reply_subject(subject) if row else subject,
         signature=sign(queue["signature"] or "", agent.name),
         quotation=quotation,
         from_=Mailbox(queue["from_name"] or agent.name, queue["from_address"])

@@ -1,8 +1,7 @@
-"""What stands around an answer: its subject, the quoted mail with who wrote it when, the queue's signature."""
+"""What stands around an answer: the quoted mail with who wrote it when, the queue's signature."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -24,16 +23,6 @@ _ATTRIBUTIONS: Final[Mapping[str, str]] = {
     "sv": "Den {date} kl. {time} skrev {name}:",
 }
 _LONGEST_QUOTE: Final = 60_000  #: characters of the quoted mail
-#: "Re:", "AW:", "RE[2]:", and how other languages say it
-_ANSWERED: Final = re.compile(
-    r"\s*(?:(?:re|aw|sv|vs|antw|odp|res|rif|r|tr|ré|rép)(?:\[\d{1,3}\])?\s*:\s*)+", re.IGNORECASE
-)
-
-
-def answer_subject(subject: str) -> str:
-    """`Re: ` and the subject, without the Re: that it has already."""
-    bare = _ANSWERED.sub("", subject, count=1).strip() if _ANSWERED.match(subject) else subject.strip()
-    return f"Re: {bare}" if bare else "Re:"
 
 
 def attribution(name: str, at: datetime, language: str, zone: str = "UTC") -> str:

@@ -7,11 +7,13 @@ from typing import Any, Final
 from contacts.addresses import read_mail_address
 from domain.errors import Forbidden, InvalidInput, NotFound
 from inbox.answers import Answer, Sent, send_answer, undo_answer
+from inbox.authors import take_original_author
 from inbox.conversations import Desk, set_contact
 from inbox.drafts import Draft
 from inbox.placements import Placed, decide_placement
 from inbox.preparation import Agent, Prepared, prepare_answer
 from outbox.letters import Stationery
+from storage.unit_of_work import unit_of_work
 from web.contact_work import ContactInput, create_contact
 from web.context import WebContext
 from web.i18n import N_
@@ -114,6 +116,13 @@ async def adopt_contact(
     return contact_id
 
 
+async def take_author(context: WebContext, person: Person, conversation_id: int, message_id: int) -> None:
+    """Make the author of a forwarded mail the contact of the conversation. Raises NotFound, Conflict."""
+    await see_message(context, person, conversation_id, message_id)
+    async with unit_of_work(context.pool, context.announcer) as work:
+        await take_original_author(work, message_id, actor_id=person.id, now=context.clock.now())
+
+
 def read_choice(text: str, field: str) -> int | None:
     """An id from a chooser, None for nobody. Raises InvalidInput."""
     if not text:
@@ -121,4 +130,3 @@ def read_choice(text: str, field: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise InvalidInput(field, N_("This is not a number."), N_("Choose one from the list."))
     return int(text)
-

@@ -34,7 +34,9 @@ from web.settings import WebSettings
 
 _log = structlog.get_logger("web.live")
 #: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
-_TOPIC: Final = re.compile(r"tasks|mailbox|conversations|quarantine|(task|contact|import|conversation):[0-9]{1,18}|campaign:[0-9]{1,9}")
+_TOPIC: Final = re.compile(
+    r"tasks|mailbox|conversations|quarantine|(task|contact|import|conversation):[0-9]{1,18}|campaign:[0-9]{1,9}"
+)
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: at most one look at the log in so many seconds, however often the bell rings

@@ -6,26 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inbox.quoting import answer_subject, attribution, compose, quote, sign
+from inbox.quoting import attribution, compose, quote, sign
 
 AT = datetime(2026, 3, 9, 16, 5, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("My order", "Re: My order"),
-        ("Re: My order", "Re: My order"),
-        ("RE: AW: Sv: My order", "Re: My order"),
-        ("Re[3]: My order", "Re: My order"),
-        ("Return: My order", "Re: Return: My order"),
-        ("Réf : 12", "Re: Réf : 12"),
-        ("", "Re:"),
-        ("Re:", "Re:"),
-    ],
-)
-def test_a_subject_says_once_that_it_is_an_answer(before: str, after: str) -> None:
-    assert answer_subject(before) == after
 
 
 @pytest.mark.parametrize(

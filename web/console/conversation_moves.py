@@ -13,7 +13,7 @@ from web.console.conversations import conversation_page
 from web.console.door import safe_path
 from web.console.pages import page
 from web.console.visit import Visit, read_number
-from web.conversation_work import adopt_contact, desk_of, place, read_choice, see_conversation
+from web.conversation_work import adopt_contact, desk_of, place, read_choice, see_conversation, take_author
 from web.permissions import Permission
 from web.sentences import translate_error
 
@@ -136,6 +136,17 @@ async def choose_contact(visit: Visit) -> web.StreamResponse:
     async def deed(found: Any) -> None:
         address, name = visit.text("address", longest=320), visit.text("name", longest=300)
         await adopt_contact(visit.context, visit.person, found["id"], address, name)
+
+    return await _do(visit, deed, "conversation_contact")
+
+
+@page("POST", "/conversations/{id}/author", permission=_PERMISSION)
+async def choose_author(visit: Visit) -> web.StreamResponse:
+    """Make the author of a forwarded mail the contact."""
+    message_id = read_number(visit.fields.get("message", ""), "message")
+
+    async def deed(found: Any) -> None:
+        await take_author(visit.context, visit.person, found["id"], message_id)
 
     return await _do(visit, deed, "conversation_contact")
 

@@ -103,6 +103,13 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         verdict = label("verdict", data["new"])
         told = _("What led to the task “%(task)s” is now judged %(verdict)s")
         return EventLine("alert", "", told % {"task": row["task_title"] or "", "verdict": verdict})
+    if kind is EventType.CHANGED and data.get("field") == "suppression":
+        lifted = _("%(actor)s took an address off the do-not-contact list")
+        return EventLine(
+            "ban", "", lifted % {"actor": row["actor_name"] or _("Somebody")}, str(data.get("note", ""))
+        )
+    if kind is EventType.PLACED and data.get("field") == "contact":
+        sentence = N_("%(actor)s made the author of a forwarded mail the contact")
     if kind is EventType.CHANGED and data.get("field") == "conversation.contact":
         sentence = N_("%(actor)s said whose conversation it is")
     words = {

@@ -11,13 +11,14 @@ from urllib.parse import quote
 from aiohttp import web
 
 from domain.errors import NotFound
+from outbox.journal import journals
 from web.console.pages import page
 from web.console.visit import Visit
 from web.conversation_work import see_message
 from web.headers import framed_mail_policy
 from web.mail_cleaning import clean_mail, data_urls, picture_type
 from web.permissions import Permission
-from web.queries.journal import read_attempts, read_head, read_raw
+from web.queries.journal import read_head, read_raw
 from web.queries.messages import MessageView, find_file, read_html, read_messages
 
 _PERMISSION: Final = Permission.CONVERSATIONS_WORK
@@ -133,7 +134,7 @@ async def show_message(visit: Visit) -> web.StreamResponse:
         "message.html",
         conversation_id=visit.number("id"),
         message=message,
-        attempts=await read_attempts(visit.context.pool, [one["message_id"] for one in message.deliveries]),
+        journals=await journals(visit.context.pool, message.id) if message.is_ours else [],
         head=await read_head(visit.context.pool, visit.context.blobs, message.raw_id, message.id),
     )
 

@@ -14,6 +14,7 @@ from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
+from channels.mail.subjects import bare_subject
 from domain.errors import ClytieError
 from web.console.event_words import describe_reason
 from web.console.navigation import entries_for
@@ -34,7 +35,6 @@ from web.words import label
 
 #: {{ contact.given_name|default('…') }}: shown to marketers as [given name]
 _EXPRESSION: Final = re.compile(r"\{\{-?\s*(?:\w+\.)*(\w+)[^}]*\}\}")
-_ANSWERED: Final = re.compile(r"^(?:\s*\w{1,5}(?:\[\d+\])?\s*:)+")
 FOLDER: Final = Path(__file__).parents[2] / "templates" / "console"
 
 
@@ -62,11 +62,6 @@ def write_size(size: int) -> str:
     if size < 1_000_000:
         return _("%(n)s KB") % {"n": format_decimal(max(1, round(size / 1000)), locale=current_language())}
     return _("%(n)s MB") % {"n": format_decimal(round(size / 1_000_000, 1), locale=current_language())}
-
-
-def bare_subject(subject: str | None) -> str:
-    """A subject without what mail programs put before it when they answer or forward."""
-    return _ANSWERED.sub("", subject or "").strip().lower()
 
 
 def current_locale() -> Locale:
@@ -100,7 +95,7 @@ def environment() -> Environment:
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
         size=write_size,
-        bare=bare_subject,
+        bare=lambda subject: bare_subject(subject or "").lower(),
         count=lambda number: format_decimal(number, locale=current_language()),
         percent=lambda part, whole: (
             format_percent(

@@ -1,32 +1,18 @@
-"""What is known about one message beside its words: its bytes, its headers, every attempt to deliver it."""
+"""What is known about one message beside its words: its bytes, its headers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from domain.errors import NotFound
 from storage.blobs import BlobStore
 from storage.pool import Pool
 
-_ATTEMPTS: Final = """
-SELECT message_id, attempt, state, reason, reply, relay, settled_at FROM delivery_attempts
-WHERE message_id = ANY ($1::bigint[]) ORDER BY message_id, attempt
-"""
 _RAW: Final = "SELECT content, blob FROM raw_mails WHERE id = $1"
 _LETTER: Final = "SELECT content, blob FROM letters WHERE message_id = $1"
 #: bytes of headers that are shown
 HEAD: Final = 65_536
-
-
-async def read_attempts(pool: Pool, message_ids: Sequence[int]) -> Mapping[int, list[Any]]:
-    """Earlier attempts by message, oldest first; the last one stands in the delivery itself."""
-    attempts: dict[int, list[Any]] = defaultdict(list)
-    for row in await pool.fetch(_ATTEMPTS, list(message_ids)):
-        attempts[row["message_id"]].append(row)
-    return attempts
 
 
 async def read_raw(
