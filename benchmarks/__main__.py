@@ -14,7 +14,18 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
-MODULES: Final = ("compose", "signing", "smtp_wire", "send", "hits", "inbound", "parse", "route", "imports")
+MODULES: Final = (
+    "compose",
+    "signing",
+    "smtp_wire",
+    "send",
+    "hits",
+    "inbound",
+    "reading",
+    "parse",
+    "route",
+    "imports",
+)
 RESULT: Final = Path("build/bench.json")
 
 

@@ -18,6 +18,8 @@ from inbox.reading_settings import ReadingSettings
 from storage.blobs import BlobStore
 from storage.pool import Pool
 
+BATCHES: Final = 4  #: that are claimed together
+
 #: $1 how many, $2 bytes, $3 lease. The first is taken whatever its size.
 _CLAIM_NEW: Final = """
 WITH next AS MATERIALIZED (
@@ -77,8 +79,8 @@ class Claimed:
 
 
 async def claim_new(pool: Pool, blobs: BlobStore, settings: ReadingSettings) -> list[Claimed]:
-    """Mails that nobody tried to read yet, as many as are read together."""
-    rows = await pool.fetch(_CLAIM_NEW, settings.batch, settings.batch_bytes, settings.lease)
+    """Mails that nobody tried to read yet: some batches of them, for while one is stored the next is read."""
+    rows = await pool.fetch(_CLAIM_NEW, settings.batch * BATCHES, settings.batch_bytes, settings.lease)
     return await _load(pool, blobs, rows)
 
 

@@ -101,16 +101,27 @@ class Reader:
         await self.process.close()
 
     async def _read(self, mails: Sequence[Claimed]) -> None:
+        """Store one batch while the next is being understood."""
+        size = self.settings.batch
+        batches = [mails[place : place + size] for place in range(0, len(mails), size)]
+        patience = self.settings.lease / 3 / len(batches)
+        understanding = asyncio.ensure_future(self._understand(batches[0], patience))
         try:
-            arrived = await self._understand(mails)
-            if arrived:
-                await self._store_all(arrived)
+            for following in [*batches[1:], ()]:
+                arrived = await understanding
+                understanding = asyncio.ensure_future(self._understand(following, patience))
+                if arrived:
+                    await self._store_all(arrived)
+            await understanding
         except DATABASE_AWAY:
             self._unsettled += [(mail.id, mail.attempts) for mail in mails]
             raise
+        finally:
+            understanding.cancel()
+            await asyncio.gather(understanding, return_exceptions=True)
 
-    async def _understand(self, mails: Sequence[Claimed]) -> list[Arrived]:
-        """What the mails say, without those that cannot be read."""
+    async def _understand(self, mails: Sequence[Claimed], patience: float) -> list[Arrived]:
+        """What the mails say, without those that cannot be read, and those whose turn did not come."""
         there = []
         for mail in mails:
             if mail.raw is None:
@@ -118,9 +129,13 @@ class Reader:
             else:
                 sender = envelope_of(mail.sender, mail.arrivals, b"\nreturn-path:" in mail.raw[:2000].lower())
                 there.append((mail, Enveloped(mail.raw, sender, _recipients(mail.arrivals))))
-        answers = await self.process.understand([enveloped for _, enveloped in there])
+        if not there:
+            return []
+        answers = await self.process.understand([enveloped for _, enveloped in there], patience)
+        late = [mail for mail, _ in there[len(answers) :]]
+        await give_back(self.pool, [(mail.id, mail.attempts) for mail in late])
         arrived = []
-        for (mail, _), answer in zip(there, answers, strict=True):
+        for (mail, _), answer in zip(there, answers, strict=False):
             if isinstance(answer, Problem):
                 log.warning("mail %d cannot be read: %s", mail.id, answer.words)
                 if answer.certain:

@@ -59,14 +59,24 @@ class ReadingProcess:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
 
-    async def understand(self, mails: Sequence[Enveloped]) -> list[Understood | Problem]:
-        """One answer for each mail. Never raises for a mail's sake: what hangs or kills the process is a Problem."""
+    async def understand(
+        self, mails: Sequence[Enveloped], patience: float | None = None
+    ) -> list[Understood | Problem]:
+        """One answer for each mail, in order; fewer, but at least one, when they take longer than `patience` seconds.
+
+        Never raises for a mail's sake: what hangs or kills the process is a Problem.
+        """
+        clock = asyncio.get_running_loop().time
+        until = None if patience is None else clock() + patience
         answers: list[Understood | Problem] = []
         while len(answers) < len(mails):
             process = await self._started()
             writing = asyncio.ensure_future(_write(process, mails[len(answers) :]))
             try:
                 while len(answers) < len(mails):
+                    if answers and until is not None and clock() > until:
+                        await self.close()  # it goes on with mails that nobody will take its answers for
+                        return answers
                     answers.append(await asyncio.wait_for(_read(process), self._patience))
             except TimeoutError:
                 await self.close()

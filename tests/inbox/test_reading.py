@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inbox.reading import Reader
 from inbox.reading_process import ReadingProcess
+from inbox.reading_settings import ReadingSettings
 from tests.inbox.post import PostRoom, write_mail
 
 
@@ -106,6 +107,7 @@ async def test_an_endless_message_id_is_kept_by_its_digest(post: PostRoom) -> No
 
 
 async def test_two_readers_at_once_store_each_mail_once(post: PostRoom, tmp_path: Path) -> None:
+    post.reader.settings = ReadingSettings(batch=5)
     for number in range(120):
         await post.drop(write_mail(f"p{number % 7}@client.example", text=f"{number}"), "support@hub.example")
     one = post.reader
@@ -116,6 +118,7 @@ async def test_two_readers_at_once_store_each_mail_once(post: PostRoom, tmp_path
         post.clock,
         one.tokens,
         one.stationery,
+        settings=one.settings,
     )
 
     async def work(reader: Reader) -> int:
