@@ -31,6 +31,8 @@ from channels.mail.oauth.tokens import TokenSource
 
 log = logging.getLogger(__name__)
 
+#: the most seconds between two looks when a server keeps telling of mail that is not there
+_LONGEST_CALM: Final = 5.0
 #: seconds between two notes of the progress
 _TELL_EVERY: Final = 1.0
 
@@ -105,9 +107,14 @@ class FolderWatch:
             position = await self._start(opened)
             await self._count(thread, client, opened, position)
             position = await self._read(thread, client, position, opened.uidnext - 1)
+            rumours = -1  # news in a row that came to nothing; the first look follows none
             while True:
+                before = position
                 position = await self._read(thread, client, position, None)
                 self._failures = 0
+                rumours = rumours + 1 if position == before else 0
+                if rumours > 0:
+                    await asyncio.sleep(min(_LONGEST_CALM, 0.05 * rumours))
                 await self._tell(state=FolderState.WATCHING, contact_at=self._now(), **self._trouble())
                 if not idles:
                     await asyncio.sleep(self.account.poll_seconds)
