@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 #: Steps that may be under way at a time: while one waits for its commit, the other settles and marks.
 _STEPPERS: Final = 2
+#: Seconds of the grace in which the channel goes on with what waits in it.
+_MOMENT: Final = 1.0
 #: Seconds after the grace for settling and releasing.
 _ENDING: Final = 6.0
 
@@ -118,8 +120,8 @@ class Sender:
     async def _wind_down(self, feeder: asyncio.Task[None], steppers: set[asyncio.Task[None]]) -> None:
         """Let the channel finish, interrupt it when it takes too long, settle the last results.
 
-        Takes `stop_grace` seconds and `_ENDING` at most: half of the grace for the channel to finish by itself, the
-        other half to finish what it is writing.
+        Takes `stop_grace` seconds and `_ENDING` at most: a moment for the channel to finish by itself, as a quick
+        server lets it; then what still waits in it is withdrawn, and the grace belongs to what is being written.
         """
         began, grace = monotonic(), self._settings.stop_grace
 
@@ -128,7 +130,7 @@ class Sender:
 
         self._feeder.stop()
         self._step_due.set()
-        await asyncio.wait({feeder, *steppers}, timeout=grace / 2)
+        await asyncio.wait({feeder, *steppers}, timeout=min(_MOMENT, grace / 2))
         deliveries = set(self._deliveries)
         for task in deliveries:
             task.cancel()

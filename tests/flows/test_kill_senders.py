@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,14 @@ from redis.asyncio import Redis
 
 from campaigns import control
 from campaigns.launch import launch
+from channels.mail.parsed import Mailbox
 from domain.clock import SystemClock
 from outbox.composing import MailKitchen
+from outbox.letters import cancel_letter
 from outbox.settings import OutboxSettings
-from storage.pool import Pool
+from storage.pool import Pool, transaction
 from tests.flows.worker_process import BASE_URL, KEYS
+from tests.outbox.post import make_stationery, post
 
 RECIPIENTS = 20_000
 KILLS = int(os.environ.get("CLYTIE_TEST_KILLS", "20"))
@@ -74,6 +78,7 @@ class Fleet:
             "redis_url": self._redis_url,
             "port": self._port,
             "outbox": SETTINGS.model_dump(),
+            "blobs": str(self._notes.parent / "blobs"),
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.flows.worker_process", json.dumps(order)], stderr=subprocess.DEVNULL
@@ -237,3 +242,53 @@ async def test_a_worker_that_is_told_to_stop_leaves_no_row_open(pool: Pool, flee
     states = {row["state"] for row in await pool.fetch("SELECT DISTINCT state FROM deliveries")}
     assert states == {"queued", "sent"}
     assert await pool.fetchval("SELECT state FROM campaigns WHERE id = $1", campaign_id) == "running"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_every_letter_arrives_at_most_once_however_often_workers_are_killed(
+    pool: Pool, fleet: Fleet, redis_url: str, tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("CLYTIE_TEST_SEED", random.randrange(10**6)))
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    stationery = make_stationery(tmp_path, SETTINGS)
+    fleet.start()
+    fleet.start()
+    undone: set[int] = set()
+
+    async def write(count: int) -> None:
+        """Letters to two people each, some of them called back at once."""
+        for _ in range(count):
+            cc = (Mailbox("", "bob@example.net"),)
+            soon = datetime.now(UTC) + timedelta(seconds=dice.choice([0, 0, 1]))
+            message_id = await post(pool, stationery, cc=cc, not_before=soon)
+            if dice.random() < 0.1:
+                async with transaction(pool) as connection:
+                    if await cancel_letter(connection, message_id):
+                        undone.add(message_id)
+
+    async def harass(place: int) -> None:
+        for _ in range(max(2, KILLS // 4)):
+            await asyncio.sleep(dice.uniform(0.3, 1.0))
+            await strike(fleet, place, dice)
+
+    await asyncio.gather(harass(0), harass(1), *(write(400) for _ in range(3)))
+
+    async def all_settled() -> bool:
+        return not await pool.fetchval("SELECT count(*) FROM delivery_ranges")
+
+    await until(all_settled, 90)
+    rows = await pool.fetch(
+        "SELECT state, coalesce(l.copy_of, l.message_id) AS letter FROM deliveries JOIN letters AS l USING (message_id)"
+    )
+    states = Counter(row["state"] for row in rows)
+    print(dict(states))
+    arrived = fleet.arrived()
+    sent = Counter(row["letter"] for row in rows if row["state"] == "sent")
+    maybe = Counter(row["letter"] for row in rows if row["state"] in ("sent", "uncertain"))
+    assert states.keys() <= {"sent", "uncertain", "cancelled"}
+    assert sum(states.values()) == 2400
+    assert states["cancelled"] == 2 * len(undone)
+    assert all(sent[letter] <= arrived[letter] <= maybe[letter] for letter in {*sent, *arrived})
+    assert not undone & arrived.keys()

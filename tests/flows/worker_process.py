@@ -7,6 +7,7 @@ import json
 import logging
 import signal
 import sys
+from pathlib import Path
 
 import uvloop
 
@@ -15,8 +16,10 @@ from channels.mail.smtp import MailChannel
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
 from outbox.composing import MailKitchen
+from outbox.letter_composing import LetterComposer
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer, Bell
+from storage.blobs import BlobStore
 from storage.pool import open_pool
 from worker.context import WorkerContext
 from worker.run import run_worker
@@ -53,6 +56,7 @@ async def work(order: dict[str, object]) -> None:
         run_import=refuse_import,
         redis_url=str(order["redis_url"]),
         outbox=outbox,
+        letters=LetterComposer(BlobStore(Path(str(order["blobs"])))) if "blobs" in order else None,
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
