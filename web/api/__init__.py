@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 from aiohttp import web
 
 from web.api.dispatch import install_routes
 
+#: the modules that declare routes
+_MODULES: Final = (
+    "campaigns",
+    "contacts",
+    "imports",
+    "me",
+    "messages",
+    "rules",
+    "sandbox",
+    "segments",
+    "tasks",
+    "unconfirmed",
+)
+
 
 def declare_routes() -> None:
     """Fill the table of routes: importing the modules declares them."""
-    from web.api import campaigns, contacts, imports, me, messages, rules, sandbox, segments, tasks  # noqa: F401
+    for name in _MODULES:
+        import_module(f"web.api.{name}")
 
 
 def install_api(app: web.Application) -> None:
