@@ -19,7 +19,8 @@ def main(names: list[str]) -> int:
     if folder is None:
         print("Skipped: there are no corpora beside the repository; name their folder in CLYTIE_CORPORA.")
         return 0
-    modules = sorted(path.stem for path in Path(__file__).parent.glob("[!t]*_scores.py"))
+    found = Path(__file__).parent.glob("*_scores.py")
+    modules = sorted(path.stem for path in found if not path.stem.startswith("test_"))
     known = [module.removesuffix("_scores") for module in modules]
     if unknown := set(names) - set(known):
         print(f"No scores are called {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
