@@ -1,7 +1,8 @@
 """One contact's timeline: its events newest first, with the names they refer to.
 
-Events of contacts that were merged into it belong to it. What belongs to a confidential case of somebody else stays
-hidden, and of the tasks of others only that there was one; of their interviews not even that (promise 8).
+Events of contacts that were merged into it belong to it. What belongs to a confidential case of somebody else, or to a
+conversation in a confidential queue of others, stays hidden. Of the tasks of others, and of conversations in the queues
+of other teams, it tells only that there was something; of interviews not even that (promise 8).
 """
 
 from __future__ import annotations
@@ -14,23 +15,34 @@ from typing import Any, Final, TypedDict, cast
 from storage.pool import Connection, Pool
 
 PAGE: Final = 40
+PREVIEW: Final = 200  #: characters of what a message newly says
 
 #: $3 the viewer, $4 the viewer's teams, $5 sees all tasks but those of confidential cases
 _SEEN: Final = """
 coalesce(t.assignee_id = $3 OR t.requester_id = $3 OR t.team_id = ANY ($4::bigint[])
          OR ($5::bool AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential)), false)
 """
+#: with the same viewer; `v` the conversation, `q` its queue
+_HEARD: Final = """
+coalesce(v.assignee_id = $3 OR q.team_id = ANY ($4::bigint[])
+         OR (NOT coalesce(q.confidential, false) AND (q.team_id IS NULL OR $5::bool)), false)
+"""
 _TIMELINE: Final = f"""
 SELECT e.id, e.type, e.occurred_at, e.recorded_at, CASE WHEN e.open THEN e.data END AS data, e.campaign_id, e.task_id,
        e.message_id, g.name AS campaign_name, l.label AS link_label, l.url AS link_url,
        CASE WHEN e.open THEN t.title END AS task_title, a.name AS actor_name, CASE WHEN e.open THEN x.body END AS body,
-       h.verdict, h.reasons, h.judged_at
+       h.verdict, h.reasons, h.judged_at, e.conversation_id,
+       CASE WHEN e.open THEN w.subject END AS subject, CASE WHEN e.open THEN left(w.new_text, {PREVIEW}) END AS preview
 FROM (
-    SELECT events.*, task_id IS NULL OR seen.task AS open FROM events
+    SELECT events.*, (task_id IS NULL OR seen.task) AND coalesce(heard.open, true) AS open FROM events
     LEFT JOIN LATERAL (SELECT {_SEEN} AS task, t.kind FROM tasks t WHERE t.id = task_id) AS seen ON true
+    LEFT JOIN LATERAL (SELECT {_HEARD} AS open, coalesce(q.confidential, false) AS confidential
+                       FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
+                       WHERE v.id = conversation_id) AS heard ON true
     WHERE contact_id = ANY ($1::bigint[]) AND type <> 'Queued' AND ($2::bigint IS NULL OR id < $2)
       AND (case_id IS NULL OR NOT EXISTS (
             SELECT FROM cases k WHERE k.id = case_id AND k.confidential AND k.owner_id IS DISTINCT FROM $3))
+      AND (heard.open IS NOT FALSE OR NOT heard.confidential)
       AND (task_id IS NULL OR seen.task OR (type LIKE 'Task%' AND seen.kind <> 'interview'))
     ORDER BY id DESC LIMIT $6
 ) e
@@ -41,6 +53,7 @@ LEFT JOIN tasks t ON t.id = e.task_id
 LEFT JOIN users a ON a.id = e.actor_id
 LEFT JOIN event_texts x ON x.event_id = e.id
 LEFT JOIN hits h ON h.event_id = e.id AND h.recorded_at = e.recorded_at
+LEFT JOIN message_contents w ON w.message_id = e.message_id
 ORDER BY e.id DESC
 """
 _WHO: Final = "SELECT $1::bigint UNION SELECT old_id FROM contact_aliases WHERE contact_id = $1"
@@ -58,7 +71,8 @@ class Viewer:
 class TimelineRow(TypedDict):
     """One event as a timeline shows it. `verdict`, `reasons` and `judged_at` are those of a hit, else null.
 
-    `data`, `task_title` and `body` are null for an event of a task that the viewer may not see.
+    `data`, `task_title`, `body`, `subject` and `preview` are null for an event of a task or a conversation that the
+    viewer may not see.
     """
 
     id: int
@@ -75,6 +89,9 @@ class TimelineRow(TypedDict):
     message_id: int | None
     actor_name: str | None
     body: str | None  #: what a person wrote
+    conversation_id: int | None
+    subject: str | None  #: of the message
+    preview: str | None  #: how the new words of the message begin
     verdict: str | None
     reasons: list[str] | None
     judged_at: datetime | None

@@ -49,6 +49,13 @@ _LINES: Final[Mapping[EventType, tuple[str, str, str]]] = {
     _T.NOTED: ("note", "", N_("%(note)s noted by %(actor)s")),
 }
 
+#: what is said instead when the message has a subject
+_SUBJECTS: Final[Mapping[EventType, str]] = {
+    _T.RECEIVED: N_("Wrote to us: “%(subject)s”"),
+    _T.AUTO_REPLIED: N_("An automatic answer arrived: “%(subject)s”"),
+    _T.FILTERED: N_("A message was taken for junk: “%(subject)s”"),
+}
+
 _FIELDS: Final[Mapping[str, str]] = {
     "name": N_("Name"),
     "given_name": N_("Given name"),
@@ -112,14 +119,20 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = N_("%(actor)s made the author of a forwarded mail the contact")
     if kind is EventType.CHANGED and data.get("field") == "conversation.contact":
         sentence = N_("%(actor)s said whose conversation it is")
+    subject, preview = row.get("subject"), row.get("preview")
+    if kind in _SUBJECTS and subject:
+        sentence = _SUBJECTS[kind]
+    if kind is EventType.SENT and data.get("via") == "outside":
+        sentence = N_("%(actor)s sent “%(campaign)s” from elsewhere")
     words = {
-        "campaign": row["campaign_name"] or _("a message"),
+        "campaign": row["campaign_name"] or subject or _("a message"),
+        "subject": subject or "",
         "thing": name_link(row["link_label"], row["link_url"])
         if kind is EventType.CLICKED
         else quote(str(data.get("asset") or data.get("name") or data.get("url") or _("a file"))),
         "purpose": label("purpose", data.get("purpose", "")).lower() if data.get("purpose") else "",
         "task": row["task_title"] or "",
-        "actor": row["actor_name"] or _("Somebody"),
+        "actor": row["actor_name"] or (_("A rule") if data.get("rule") else _("Somebody")),
         "field": field_label(str(data.get("field", ""))),
         "old": _shown(data.get("old")),
         "new": _shown(data.get("new")),
@@ -127,7 +140,8 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
     }
     if kind is EventType.TASK_OPENED and row["task_title"] is None:
         sentence = N_("A task of somebody else")
-    return EventLine(icon, tone, _(sentence) % words, _detail(kind, data))
+    detail = _detail(kind, data) or (" ".join(preview.split()) if kind in _SUBJECTS and preview else "")
+    return EventLine(icon, tone, _(sentence) % words, detail)
 
 
 def _shown(value: Any) -> str:
