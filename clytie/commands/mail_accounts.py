@@ -125,7 +125,7 @@ async def _accounts(settings: Settings) -> None:
         contact = f", last contact {status.contact_at:%Y-%m-%d %H:%M:%S} UTC" if status.contact_at else ""
         say(f"{status.account}, {status.folder}: {status.state}{progress}{contact}")
         if status.trouble:
-            say(f"   {status.words}")
+            say(f"   {status.trouble}: {status.words}")
             say(f"   {REMEDIES[Trouble(status.trouble)]}")
 
 
