@@ -274,6 +274,14 @@ CASES: Final[tuple[Case, ...]] = (
         "mailbox_unknown", "5.1.1", True,
     ),
     Case(
+        "MDaemon",
+        head("MDaemon@there.example", "Permanent Delivery Failure")
+        + "\nThe attached message had PERMANENT fatal delivery errors!\n\n"
+        "The following addresses did NOT receive a copy of your message:\n\n> who@there.example\n\n"
+        "--- Session Transcript ---\n <-- 550 5.1.1 User unknown\n",
+        "mailbox_unknown", "5.1.1", True,
+    ),
+    Case(
         "MailMarshal",
         head(_DAEMON, 'Undeliverable Mail: "Spring"')
         + "\nYour message:\n   From:    news@clytie.example\n   Subject: Spring\n\n"

@@ -121,6 +121,50 @@ def test_postfix_tells_the_command_in_its_text_only() -> None:
     assert (at_data.reason, at_data.hard) == ("recipient_refuses", False)
 
 
+def test_a_report_in_html_alone_is_read() -> None:
+    raw = (
+        head("System Administrator <postmaster@there.example>", "Undeliverable: Spring",
+             "X-Mailer: Internet Mail Service (5.5.2653.19)", 'Content-Type: multipart/mixed; boundary="b"')
+        + "\nThis message is in MIME format.\n\n--b\nContent-Type: text/html\n\n<title>who@wrong.example</title>\n"
+        "Your message<BR>\ndid not reach the following recipient(s):<BR>\n"
+        "who@there.example on Mon, 20 Jul 2026 12:00:00 +0000<BR>\n&nbsp; MSEXCH:IMS:A:B:C 0 (000C05A6) Unknown Recipient<BR>\n"
+        "--b--\n"
+    )  # fmt: skip
+    (recipient,) = classify(raw.encode()).recipients
+    assert (recipient.address, recipient.reason) == ("who@there.example", "mailbox_unknown")
+
+
+def test_an_old_transcript_names_a_recipient_as_it_was_sent() -> None:
+    raw = (
+        head("Mail Delivery Subsystem <MAILER-DAEMON@x.example>", "Returned mail: Too many hops")
+        + "\n   ----- The following addresses had permanent fatal errors -----\ninner@hidden.example\n"
+        "    (expanded from: who@there.example)\n\n   ----- Transcript of session follows -----\n554 Too many hops 26\n\n"
+        "   ----- Message header follows -----\n\nTo: list@clytie.example\n"
+    )  # fmt: skip
+    (recipient,) = classify(raw.encode()).recipients
+    assert (recipient.address, recipient.reason) == ("who@there.example", "routing_failed")
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "text", "reason"),
+    [
+        ("Gateway@x.example", "Delivery failure notification",
+         "Your message could not be delivered to the following recipients:\n\nwho@there.example\n", "refused"),
+        ("Postmaster@x.example", "Mail Delivery Warning",
+         "Delivery of email to this address\n\n\"who@there.example\"\n\nhas been postponed due to a full mailbox.\n", "mailbox_full"),
+        ("MAILER-DAEMON@x.example", "Hello", "邮件无法\n\n<who@there.example>:\n", "refused"),
+        ("Mail_Service@x.example", "Returned Mail - Error During Delivery",
+         "------ Failed Recipients ------\n\n<who@there.example>: mailbox full [SMTP Error Code 552]\n", "mailbox_full"),
+    ],
+)  # fmt: skip
+def test_a_form_that_nobody_described_is_understood_by_its_regret(
+    sender: str, subject: str, text: str, reason: str
+) -> None:
+    report = classify((head(sender, subject) + "\n" + text).encode())
+    assert report.kind is Kind.BOUNCE
+    assert [(one.address, one.reason) for one in report.recipients] == [("who@there.example", reason)]
+
+
 def test_a_daemon_without_fields_is_still_heard() -> None:
     raw = status_report("", text="Something went wrong.")
     report = classify(raw)
@@ -237,6 +281,8 @@ def test_amazon_tells_in_json(payload: dict[str, object], kind: Kind, status: st
         + "\nHi. This is the qmail-send program at x.example.\n\n<who@there.example>:\nSorry, no mailbox here.\n",
         head("Ada <ada@customer.example>", "Hello", "Auto-Submitted: no") + "\nHow are you?\n",
         head("Shop <shop@customer.example>", "Your invoice", "Auto-Submitted: auto-generated") + "\nSee below.\n",
+        head("Ada <ada@customer.example>", "Delivery problem")
+        + "\nMy parcel could not be delivered to my address, please call.\n\nAda\nada@home.example\n",
         head("Shop <shop@customer.example>", "Delivery status: your parcel is on its way") + "\nSoon at ada@x.example.\n",
         "",
         "no mail at all",

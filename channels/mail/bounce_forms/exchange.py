@@ -155,7 +155,9 @@ def _read_listed(notice: Notice) -> list[Failure]:
         if _LISTED.search(line):
             break
     for line in lines:
-        if re.match(r"\s*(?:\S.{0,100}<mailto:\S+@|[^\s<>()]+@[^\s<>()]+(?:\s*\(\S+@\S+\))?\s*$)", line):
+        if re.match(
+            r"\s*(?:\S.{0,100}<mailto:\S+@|[^\s<>()]+@[^\s<>()]+(?:\s*\([^\s@]+@[^\s@]+\))?\s*$)", line
+        ):
             address = find_address(line.partition("<mailto:")[2] or line)
             if address:
                 take(failures, address)

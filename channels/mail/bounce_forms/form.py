@@ -89,7 +89,7 @@ class Form:
             if self.ends and self.ends.search(line):
                 break
             match = self.recipient.search(line)
-            address = find_address(match["who"] if self._named else match[1]) if match else ""
+            address = find_address((match["who"] if self._named else match[1]) or "") if match else ""
             if match and address:
                 if not take(failures, address) and len(failures) >= FAILURES_LIMIT:
                     break

@@ -61,6 +61,19 @@ def _read_x6(notice: Notice) -> list[Failure]:
 
 FORMS: Final = (
     Form(
+        name="MDaemon",
+        marks=(
+            (
+                "text",
+                pattern(
+                    r"^The attached message had PERMANENT fatal delivery errors|did NOT receive a copy of your message"
+                ),
+            ),
+            ("text", pattern(r"^[^\s@]+@[^\s@]+ - no such user here")),
+        ),
+        recipient=pattern(r"^(?:> )?(?P<who>[^\s@<>]+@[^\s@<>]+)(?P<words> - no such user here.*)?$"),
+    ),
+    Form(
         name="MailMarshal",
         marks=(
             ("subject", pattern(r'^Undeliverable Mail: "')),
@@ -78,13 +91,13 @@ FORMS: Final = (
             (
                 "text",
                 pattern(
-                    r"^Unable to deliver message to: <\S+@\S+>[ \t]{0,9}\n{1,5}Delivery failed for the following"
+                    r"^Unable to deliver message to: <[^\s@]+@[^\s@]+>[ \t]{0,9}\n{1,5}Delivery failed for the following"
                 ),
             ),
         ),
         begins=pattern(r"^Unable to deliver message to:"),
         inclusive=True,
-        recipient=pattern(r"^Unable to deliver message to: (<\S+@\S+>)"),
+        recipient=pattern(r"^Unable to deliver message to: (<[^\s@]+@[^\s@]+>)"),
         ends=pattern(r"^This has been a permanent"),
     ),
     Form(
@@ -94,7 +107,7 @@ FORMS: Final = (
             ("x-sef-processed", pattern("")),
         ),
         begins=pattern(r"^Your message could not be sent"),
-        recipient=pattern(r"^Addressed To: ?(\S+@\S+)"),
+        recipient=pattern(r"^Addressed To: ?([^\s@]+@[^\s@]+)"),
         ends=pattern(r"^--- Message non-deliverable"),
     ),
     Form(
@@ -147,8 +160,10 @@ FORMS: Final = (
     ),
     Form(
         name="X3",
-        marks=(("text", pattern(r"^[ \t]{0,20}\* \S+@\S+[ \t]{0,9}$[\s\S]{1,2000}Technical details:")),),
-        recipient=pattern(r"^[ \t]{1,8}\* (\S+@\S+)$"),
+        marks=(
+            ("text", pattern(r"^[ \t]{0,20}\* [^\s@]+@[^\s@]+[ \t]{0,9}$[\s\S]{1,2000}Technical details:")),
+        ),
+        recipient=pattern(r"^[ \t]{1,8}\* ([^\s@]+@[^\s@]+)$"),
     ),
     Form(
         name="X6",
@@ -165,7 +180,7 @@ FORMS: Final = (
             ("message-id", pattern(r"\.FML")),
         ),
         needs=2,
-        recipient=pattern(r"^(?P<words>.*?)(?P<who><\S+@\S+>)"),
+        recipient=pattern(r"^(?P<words>.*?)(?P<who><[^\s@]+@[^\s@]+>)"),
         hints=(
             (" header may cause mail loop", "sender_refused"),
             ("not member article from ", "sender_refused"),

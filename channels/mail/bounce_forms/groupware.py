@@ -46,7 +46,7 @@ _OPENSMTPD: Final = Form(
     name="",
     marks=(),
     begins=pattern(r"This is the MAILER-DAEMON, please DO NOT REPLY"),
-    recipient=pattern(r"^(\S+@\S+?):(?P<words>.*)"),
+    recipient=pattern(r"^([^\s@]+@[^\s@]+?):(?P<words>.*)"),
     ends=pattern(r"Please note that this is only a temporary failure|Below is a copy of"),
 )
 
@@ -70,7 +70,7 @@ FORMS: Final = (
         begins=pattern(
             r"^(?:was not delivered to|n'a pas .t. (?:remis|distribu.)|no se (?:ha )?entreg|wurde nicht)"
         ),
-        recipient=pattern(r"^[ \t]{1,40}(\S+@\S+)$"),
+        recipient=pattern(r"^[ \t]{1,40}([^\s@]+@[^\s@]+)$"),
         hints=(
             ("not listed in domino directory", "mailbox_unknown"),
             ("not listed in public name & address book", "mailbox_unknown"),
@@ -102,7 +102,7 @@ FORMS: Final = (
         ),
         recipient=pattern(
             r"^(?P<words>(?:Unknown (?:user|host)|Invalid final delivery userid|User mailbox exceeds allowed size"
-            r"|Delivery failed \d+ attempts|undeliverable(?= to)|.{8,80}(?=: \S+@)))(?::| to)? .{0,40}?(?=\S+@)(?P<who>\S+@\S+)"
+            r"|Delivery failed \d+ attempts|undeliverable(?= {1,3}to)|.{8,80}(?=: \S+@)))(?::| {1,3}to)? .{0,40}?(?=\S+@)(?P<who>[^\s@]+@[^\s@]+)"
         ),
         hints=(
             ("unknown host", "domain_unknown"),
@@ -122,7 +122,7 @@ FORMS: Final = (
             ("text", pattern(r"^ {1,4}RCPT TO: \S+@")),
         ),
         needs=2,
-        recipient=pattern(r"^ {1,4}RCPT TO: (\S+@\S+)"),
+        recipient=pattern(r"^ {1,4}RCPT TO: ([^\s@]+@[^\s@]+)"),
         explained_above=True,
     ),
     Form(
@@ -155,7 +155,7 @@ FORMS: Final = (
         name="DragonFly",
         marks=(("text", pattern(r"^[ \t]{0,20}This is the DragonFly Mail Agent")),),
         begins=pattern(r"This is the DragonFly Mail Agent"),
-        recipient=pattern(r"^There was an error delivering your mail to (<\S+@\S+>)"),
+        recipient=pattern(r"^There was an error delivering your mail to (<[^\s@]+@[^\s@]+>)"),
         hints=(
             ("could not deliver for the last ", "expired"),
             ("dns lookup failure: host ", "domain_unknown"),

@@ -59,6 +59,7 @@ ORIGINAL_TYPES: Final = (
 )
 
 #: What shows that a mail holds a report although its headers declare no parts.
+_PREAMBLE: Final = "text/x-preamble"  #: what stands before the first part; read when nothing else is
 _UNDECLARED: Final = b"\nContent-Type: message/delivery-status"
 
 #: Lines after which a report without parts shows the mail that it returns.
@@ -123,7 +124,7 @@ def read_notice(raw: bytes) -> Notice:
     notice = Notice(headers=headers)
     leaves: list[_Part] = []
     _collect(_Part(headers, body), 0, leaves)
-    plain = any(part.kind == "text/plain" for part in leaves)
+    plain = any(part.kind == "text/plain" and part.body.strip() for part in leaves)
     texts: list[str] = []
     for part in leaves:
         kind = part.kind
@@ -138,8 +139,10 @@ def read_notice(raw: bytes) -> Notice:
             notice.receipt += _text(part)
         elif kind == "text/html" and not plain:
             texts.append(_show_html(_text(part)))
-        elif kind.startswith("text/") and kind != "text/html":
+        elif kind.startswith("text/") and kind not in ("text/html", _PREAMBLE):
             texts.append(_text(part))
+    if not any(text.strip() for text in texts):
+        texts = [_text(part) for part in leaves if part.kind == _PREAMBLE]
     text = "\n".join(texts)[:_TEXT_LIMIT]
     cut = _RETURNED.search(text)
     if cut:
@@ -178,7 +181,7 @@ def _collect(part: _Part, depth: int, leaves: list[_Part]) -> None:
             pieces = _divide(part.body, guessed[1])
         if len(pieces) > 1:
             if pieces[0].strip() and depth == 0:
-                leaves.append(_Part({}, pieces[0]))
+                leaves.append(_Part({"content-type": [_PREAMBLE]}, pieces[0]))
             for piece in pieces[1:]:
                 if len(leaves) >= _PARTS_LIMIT:
                     return

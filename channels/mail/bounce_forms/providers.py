@@ -126,7 +126,7 @@ _GMAIL: Final = Form(
         r"^Delivery to the following recipients? |^The following message to |Your message to .* has been delayed"
     ),
     inclusive=True,
-    recipient=pattern(r"^[ \t]{2,12}(\S+@\S+)$"),
+    recipient=pattern(r"^[ \t]{2,12}([^\s@]+@[^\s@]+)$"),
     hints=(
         ("dns error: could not contact dns servers", "expired"),
         ("delivery to the following recipient has been delayed", "expired"),
@@ -223,7 +223,7 @@ FORMS: Final = (
             ("from", pattern(r"post_master@vtext\.com|sysadmin@.{0,60}vzwpix\.com")),
             ("received", pattern(r"\.vtext\.com \(")),
         ),
-        recipient=pattern(r"^(?: {1,4}RCPT TO: |To: )(.*\S+@\S+)"),
+        recipient=pattern(r"^(?: {1,4}RCPT TO: |To: )(.*[^\s@]+@[^\s@]+)"),
         explained_above=True,
         hints=(
             ("no such user here", "mailbox_unknown"),
@@ -245,11 +245,11 @@ FORMS: Final = (
     Form(
         name="KDDI",
         marks=(
-            ("text", pattern(r"^[ \t]{0,20}Could not be delivered to: <\S+@\S+>")),
+            ("text", pattern(r"^[ \t]{0,20}Could not be delivered to: <[^\s@]+@[^\s@]+>")),
             ("from", pattern(r"no-reply@.{0,60}\.dion\.ne\.jp")),
             ("reply-to", pattern(r"no-reply@app\.auone-net\.jp")),
         ),
-        recipient=pattern(r"Could not be delivered to: (<\S+@\S+>)"),
+        recipient=pattern(r"Could not be delivered to: (<[^\s@]+@[^\s@]+>)"),
         hints=(
             ("as their mailbox is full", "mailbox_full"),
             ("due to the following smtp relay error", "relaying_denied"),

@@ -47,6 +47,21 @@ def read_transcript(text: str) -> dict[str, str]:
     }
 
 
+def _read_list(notice: Notice) -> list[str]:
+    """The addresses below `The following addresses had ... errors`; one that was expanded is named as it was sent."""
+    addresses: list[str] = []
+    listed = False
+    for line in notice.lines():
+        if "-----" in line:
+            listed = bool(re.search(r"The following addresses? had ", line))
+        elif listed and len(addresses) < FAILURES_LIMIT and (address := find_address(line)):
+            if "expanded from" in line and addresses:
+                addresses[-1] = address
+            elif "@" in line.split(maxsplit=1)[0]:
+                addresses.append(address)
+    return addresses
+
+
 def _read_old(notice: Notice) -> list[Failure]:
     """Version 5: recipients stand in the lines of the transcript; what the server said stands above them."""
     failures: list[Failure] = []
@@ -72,6 +87,8 @@ def _read_old(notice: Notice) -> list[Failure]:
                 command = answer = ""
             elif match[1][0] in "45" and not note:
                 note = f"{match[1]} {match[4]}"
+    if not failures and (listed := _read_list(notice)):
+        failures = [Failure(address, command=command, words=answer or note) for address in listed]
     if not failures:
         to = notice.original.get("to", [""])[0]
         if address := find_address(to):
@@ -109,7 +126,7 @@ FORMS: Final = (
             (
                 "text",
                 pattern(
-                    r"----- The following addresses had delivery problems -----[ \t]{0,9}\n{1,5}\S+@\S+\n"
+                    r"----- The following addresses had delivery problems -----[ \t]{0,9}\n{1,5}[^\s@]+@[^\s@]+\n"
                 ),
             ),
         ),
@@ -129,7 +146,7 @@ FORMS: Final = (
         begins=pattern(
             r"^The original message was received at |^---The following addresses had delivery errors"
         ),
-        recipient=pattern(r"^(\S+@\S+)\s+\[(?P<words>.*)\]"),
+        recipient=pattern(r"^([^\s@]+@[^\s@]+)\s+\[(?P<words>.*)\]"),
     ),
     Form(
         name="sendmail 5",
