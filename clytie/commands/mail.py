@@ -19,6 +19,7 @@ from rich.progress import (
 
 from clytie.attach import reach_servers
 from clytie.bootstrap import open_blobs, open_core
+from clytie.commands import quarantine
 from clytie.commands.mail_accounts import add_commands
 from clytie.commands.output import out, say
 from clytie.settings import Settings, load_settings
@@ -29,6 +30,7 @@ from inbox.mail_files import MailFiles, open_mail_files
 
 app = typer.Typer(help="Mail.", no_args_is_help=True)
 add_commands(app)
+app.add_typer(quarantine.app, name="quarantine")
 
 _SHOWN: Final = 20  # problems that are shown one by one
 _MEGABYTE: Final = 1_048_576
