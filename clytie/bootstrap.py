@@ -90,8 +90,16 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             tracking=settings.tracking,
             router=settings.router,
             enqueue=queue,
+            front_door=_front_door(settings),
             demo=settings.demo,
         )
+
+
+def _front_door(settings: Settings) -> tuple[str, int] | None:
+    """Where this machine reaches its own SMTP door; None when it is closed, or its port not known before."""
+    door = settings.inbox.smtp
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    return (everywhere.get(door.host, door.host), door.port) if door.enabled and door.port else None
 
 
 @asynccontextmanager

@@ -55,6 +55,7 @@ class WebContext:
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing
+    front_door: tuple[str, int] | None = None  #: where mail comes in by SMTP: host and port
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 

@@ -12,7 +12,6 @@ from inbox.conversations import Desk, set_contact
 from inbox.drafts import Draft
 from inbox.placements import Placed, decide_placement
 from inbox.preparation import Agent, Prepared, prepare_answer
-from outbox.letters import Stationery
 from storage.unit_of_work import unit_of_work
 from web.contact_work import ContactInput, create_contact
 from web.context import WebContext
@@ -33,11 +32,6 @@ def desk_of(context: WebContext, person: Person) -> Desk:
 def agent_of(person: Person) -> Agent:
     """The person as the author of an answer."""
     return Agent(person.id, person.name, person.timezone)
-
-
-def stationery_of(context: WebContext) -> Stationery:
-    """What writing a letter takes."""
-    return Stationery(context.clock, context.tokens, context.kitchen.settings, context.blobs)
 
 
 async def see_conversation(context: WebContext, person: Person, conversation_id: int) -> Any:
@@ -74,7 +68,7 @@ async def answer(context: WebContext, person: Person, conversation_id: int, give
         conversation_id,
         agent_of(person),
         given,
-        stationery_of(context),
+        context.stationery,
         undo_seconds=context.settings.undo_seconds,
     )
 

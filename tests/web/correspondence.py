@@ -267,11 +267,11 @@ async def build_correspondence(
         raw, {"peer": "192.0.2.7", "helo": "mailer.example"},
     )  # fmt: skip
     for address, reason, words in (
-        ("gone@old.example", "bounced", "550 5.1.1 <gone@old.example>: user unknown"),
-        ("angry@elsewhere.example", "complained", "feedback report of mailbox provider"),
+        ("gone@old.example", "mailbox_unknown", "550 5.1.1 <gone@old.example>: user unknown"),
+        ("angry@elsewhere.example", "complaint", "feedback report of mailbox provider"),
     ):
         await pool.execute(
-            "INSERT INTO suppressions (kind, address, reason, source, words, message_id) VALUES ('mail', $1, $2, 'bounce', $3, $4)",
+            "INSERT INTO suppressions (kind, address, reason, source, words, message_id) VALUES ('mail', $1, $2, CASE $2 WHEN 'complaint' THEN 'complaint' ELSE 'bounce' END, $3, $4)",
             address, reason, words, answer,
         )  # fmt: skip
     return Correspondence(queues, conversations, messages, raw)

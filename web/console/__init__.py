@@ -23,7 +23,10 @@ def install_console(app: web.Application) -> None:
         mail_files,
         mailbox,
         people,
+        quarantine,
+        queues,
         rules,
+        suppressions,
         tasks,
     )
 

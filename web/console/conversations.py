@@ -178,7 +178,12 @@ def describe_line(visit: Visit, entry: Any) -> str:
     """What an event says in a line of the thread; nothing for messages."""
     if entry.event is None:
         return ""
-    row = {**dict.fromkeys(("campaign_name", "link_label", "link_url", "task_title")), **dict(entry.event)}
+    row = {
+        **dict.fromkeys(
+            ("campaign_name", "link_label", "link_url", "task_title", "subject", "preview", "message_id")
+        ),
+        **dict(entry.event),
+    }
     return describe_event(row).sentence
 
 

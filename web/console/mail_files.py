@@ -34,7 +34,8 @@ _TYPES: Final = frozenset(
         "audio/mpeg", "audio/wav", "video/mp4", "message/rfc822",
     )
 )  # fmt: skip
-_SEALED: Final = {
+#: headers of whatever strangers made: a download, never a page
+SEALED: Final = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -117,7 +118,7 @@ async def download_file(visit: Visit) -> web.StreamResponse:
         if picture is not None:
             kind, way = picture, "inline"
     return web.FileResponse(
-        path, headers={**_SEALED, "Content-Type": kind, "Content-Disposition": disposition(file["name"], way)}
+        path, headers={**SEALED, "Content-Type": kind, "Content-Disposition": disposition(file["name"], way)}
     )
 
 
@@ -149,7 +150,7 @@ async def download_original(visit: Visit) -> web.StreamResponse:
     return web.Response(
         body=raw,
         headers={
-            **_SEALED,
+            **SEALED,
             "Content-Type": "message/rfc822",
             "Content-Disposition": disposition(f"message-{message.id}.eml"),
         },

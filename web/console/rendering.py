@@ -18,7 +18,7 @@ from channels.mail.subjects import bare_subject
 from domain.errors import ClytieError
 from web.console.event_words import describe_reason
 from web.console.navigation import entries_for
-from web.i18n import LANGUAGES, _, current_language, ngettext
+from web.i18n import LANGUAGES, N_, _, current_language, ngettext
 from web.people import Person
 from web.sentences import translate_error, translate_sentence
 from web.static_files import static_url
@@ -31,7 +31,7 @@ from web.times import (
     write_remaining,
     write_time,
 )
-from web.words import label
+from web.words import WORDS, label
 
 #: {{ contact.given_name|default('…') }}: shown to marketers as [given name]
 _EXPRESSION: Final = re.compile(r"\{\{-?\s*(?:\w+\.)*(\w+)[^}]*\}\}")
@@ -55,6 +55,15 @@ def write_phone(number: str | None) -> str:
         )
     except phonenumbers.NumberParseException:
         return number or ""
+
+
+def write_origin(source: str) -> str:
+    """Who or what put an address on the do-not-contact list."""
+    kind, _colon, name = source.partition(": ")
+    if kind == "console" and name:
+        return _("added by %(name)s") % {"name": name}
+    known = {"bounce": N_("by a report of a failed delivery"), "complaint": N_("by a complaint")}
+    return _(known[source]) if source in known else source
 
 
 def write_size(size: int) -> str:
@@ -94,6 +103,10 @@ def environment() -> Environment:
         subject=lambda text: _EXPRESSION.sub(lambda found: f"[{found[1].replace('_', ' ')}]", text or ""),
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),
+        why_suppressed=lambda reason: label(
+            "suppression" if reason in WORDS["suppression"] else "delivery_reason", reason
+        ),
+        origin=write_origin,
         size=write_size,
         bare=lambda subject: bare_subject(subject or "").lower(),
         count=lambda number: format_decimal(number, locale=current_language()),
