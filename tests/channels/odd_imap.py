@@ -132,6 +132,8 @@ class OddServer:
         said = b"* 9 EXISTS\r\n* 1 FETCH (FLAGS (\\Seen))\r\n" if "unasked answers" in self.oddities else b""
         order = sorted(self.mails)
         for uid in uids:
+            if "sizes left out" in self.oddities and "SIZE" in what and uid in self.bad:
+                continue
             said += self._fetch_one(order.index(uid) + 1, uid, what)
         refused = "body refused" in self.oddities and "BODY" in what and self.bad & set(uids)
         return said + (f"{tag} NO [SERVERBUG] cannot\r\n" if refused else f"{tag} OK done\r\n").encode()
@@ -150,7 +152,7 @@ class OddServer:
             start = int(match[1] or 0)
             piece = raw[start : start + int(match[2])] if match[2] else raw
             label = b"BODY[]" + (f"<{start}>".encode() if match[2] else b"")
-            if uid not in self.bad:
+            if uid not in self.bad or "sizes left out" in self.oddities:
                 parts.append(label + f" {{{len(piece)}}}\r\n".encode() + piece)
             elif "body nil" in self.oddities:
                 parts.append(label + b" NIL")

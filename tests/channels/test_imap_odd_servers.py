@@ -87,6 +87,16 @@ async def test_an_oddity_costs_no_mail(oddity: str) -> None:
     assert memory.subjects == [f"number {number}" for number in range(6)]
 
 
+async def test_a_mail_that_the_server_forgets_to_list_is_not_skipped() -> None:
+    memory = Memory()
+    async with OddServer("sizes left out").running() as server:
+        server.put(*(mail(f"number {number}") for number in range(1, 5)))
+        server.bad.add(3)
+        async with watching(memory, server.account()):
+            await until(lambda: len(memory.mails) == 4)
+    assert memory.subjects == [f"number {number}" for number in range(1, 5)]
+
+
 async def test_a_size_that_is_a_lie_neither_truncates_nor_floods() -> None:
     memory = Memory()
     async with OddServer().running() as server:

@@ -173,6 +173,21 @@ async def test_a_courtesy_that_fails_harms_nothing_and_is_shown(dovecot: Dovecot
     assert "move" in trouble.words
 
 
+async def test_a_folder_that_may_only_be_read_is_read(dovecot: Dovecot, user: str) -> None:
+    owner = user.replace("reader", "warden")
+    dovecot.put(owner, [mail("for the team")])
+    with dovecot.client(owner) as client:
+        client.setacl("INBOX", user, "lr")
+    memory = Memory()
+    account = dovecot.account(user, folders=[{"name": f"shared/{owner}/INBOX", "after": "delete"}])
+    async with watching(memory, account):
+        await until(lambda: FolderState.WATCHING in memory.states(account.name))
+    assert memory.subjects == ["for the team"]
+    trouble = memory.trouble(account.name)
+    assert trouble is not None
+    assert trouble.trouble == Trouble.COURTESY
+
+
 async def test_only_what_arrives_from_now_on_is_taken_when_that_is_wanted(
     dovecot: Dovecot, user: str
 ) -> None:

@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientError, IMAPClientReadOnlyError, LoginError
 
 from channels.mail.imap.settings import After, FolderSettings, ImapAccount
 from channels.mail.oauth.xoauth2 import explain_challenge, initial_response
@@ -96,12 +96,19 @@ def log_in(client: IMAPClient, account: ImapAccount, secret: str) -> None:
         if isinstance(error.__context__, IMAPClient.AbortError):  # the connection broke: no refusal
             raise error.__context__ from None
         raise LoginRefused(_bare(str(error))) from error
+    if client.has_capability("ID"):  # some providers open no folder for clients without a name (RFC 2971)
+        with contextlib.suppress(ValueError):
+            client.id_({"name": "Clytie"})
 
 
 def open_folder(client: IMAPClient, folder: FolderSettings) -> Opened:
-    """Open the folder; for reading only when nothing is done in it. Raises FolderMissing, IMAPClientError, OSError."""
+    """Open the folder; for reading only when nothing is done in it, or nothing may be.
+
+    Raises FolderMissing, IMAPClientError, OSError.
+    """
+    name = folder_name(client, folder.name)
     try:
-        said = client.select_folder(folder_name(client, folder.name), readonly=folder.after is After.KEEP)
+        said = _select(client, name, readonly=folder.after is After.KEEP)
     except IMAPClient.AbortError:
         raise
     except IMAPClientError as error:
@@ -110,6 +117,13 @@ def open_folder(client: IMAPClient, folder: FolderSettings) -> Opened:
     if not uidnext:  # an old server
         uidnext = max(client.search(["UID", "*"]), default=0) + 1
     return Opened(int(said.get(b"UIDVALIDITY", 0)), uidnext, int(said.get(b"EXISTS", 0)))
+
+
+def _select(client: IMAPClient, name: str, *, readonly: bool) -> dict[bytes, Any]:
+    try:
+        return dict(client.select_folder(name, readonly=readonly))
+    except IMAPClientReadOnlyError:  # the login may only read here; the courtesy will say so
+        return dict(client.select_folder(name, readonly=True))
 
 
 def folder_name(client: IMAPClient, name: str) -> str:

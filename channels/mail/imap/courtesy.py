@@ -15,6 +15,8 @@ def be_courteous(client: IMAPClient, folder: FolderSettings, uids: Sequence[int]
     """Do what the folder's settings say; what the server refused, in its words. Raises when the connection breaks."""
     if folder.after is After.KEEP or not uids:
         return ""
+    if client._imap.is_readonly:  # some servers would say OK and do nothing
+        return f"“{folder.after}” is not possible: the login may only read this folder"
     try:
         if folder.after is After.SEEN:
             client.add_flags(uids, [SEEN], silent=True)

@@ -6,10 +6,10 @@ known before their bytes are asked for; bytes come by BODY.PEEK, which leaves ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Any, Final
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -192,12 +192,21 @@ def _with_sizes(client: IMAPClient, uids: Sequence[int], through: int) -> Listin
         raise
     except (IMAPClientError, ValueError):  # a date that nobody can read
         answer = client.fetch(chunk, ["RFC822.SIZE"])
+    missing = [uid for uid in chunk if uid not in answer]
+    # Deleted since the search, or left out by a server in trouble: then they are asked for one by one.
+    there = set(client.search(["UID", ",".join(map(str, missing))])) if missing else set()
     entries = tuple(
-        Entry(uid, int(answer[uid].get(b"RFC822.SIZE", 0)), _utc(answer[uid].get(b"INTERNALDATE")))
+        Entry(uid, _size(answer.get(uid, {})), _utc(answer.get(uid, {}).get(b"INTERNALDATE")))
         for uid in chunk
-        if uid in answer
+        if uid in answer or uid in there
     )
     return Listing(entries, chunk[-1] if len(uids) > len(chunk) else through)
+
+
+def _size(said: Mapping[bytes, Any]) -> int:
+    """A mail of unknown size is fetched in pieces."""
+    size = said.get(b"RFC822.SIZE")
+    return size if isinstance(size, int) else PIECE + 1
 
 
 def _utc(moment: object) -> datetime | None:
