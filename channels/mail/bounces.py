@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -30,6 +29,7 @@ from channels.mail.bounce_forms.notice import Notice, read_notice
 from channels.mail.bounce_forms.plain import is_by_machine, looks_returned, read_plain, read_returned
 from channels.mail.bounce_forms.sendmail import spread_transcript
 from channels.mail.bounce_forms.standard import StatusReport, read_complaint, read_receipt, read_status
+from channels.mail.reading.dates import read_date
 from channels.mail.reasons import is_hard
 
 
@@ -126,7 +126,7 @@ def _classify(notice: Notice, token: str, *, wrapped: bool = False) -> Report:
             told.message_id,
             told.reporter,
             told.feedback_type,
-            _read_date(told.arrival),
+            _moment(told.arrival),
             "Amazon SES",
         )
     original_id = notice.original.get("message-id", [""])[0].strip().strip("<>")
@@ -138,7 +138,7 @@ def _classify(notice: Notice, token: str, *, wrapped: bool = False) -> Report:
             original_id,
             complaint.reporter,
             complaint.feedback_type,
-            _read_date(complaint.arrival),
+            _moment(complaint.arrival),
         )
     if receipt := read_receipt(notice):
         address, disposition = receipt
@@ -192,7 +192,7 @@ def _read_bounce(notice: Notice, token: str, original_id: str, *, wrapped: bool)
         message_id.strip().strip("<>"),
         reporter,
         "",
-        _read_date(status.message.get("arrival-date", "")),
+        _moment(status.message.get("arrival-date", "")),
         form.name if form else "",
     )
 
@@ -267,14 +267,12 @@ def _find_token(notice: Notice, recipients: Sequence[str], local: str, domains: 
     return ""
 
 
-def _read_date(value: str) -> datetime | None:
-    if not value:
-        return None
-    try:
-        date = parsedate_to_datetime(value[:100])
-    except (ValueError, TypeError, OverflowError):
+def _moment(value: str) -> datetime | None:
+    """A date of a header, or of Amazon's JSON."""
+    if re.match(r"\d{4}-\d\d-\d\dT", value):
         try:
-            date = datetime.fromisoformat(value[:40])
+            moment = datetime.fromisoformat(value[:40])
         except ValueError:
             return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return read_date(value[:100], set()) if value else None
