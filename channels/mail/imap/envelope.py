@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-from email.header import Header
-from email.parser import BytesHeaderParser
-from email.policy import compat32
-from email.utils import getaddresses
 from typing import Final
 
 from channels.base import Received
@@ -15,6 +11,9 @@ from channels.mail.imap.settings import FolderSettings, ImapAccount
 
 _LOOK: Final = 1 << 16
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
+_RETURN_PATH: Final = re.compile(
+    rb"^Return-Path:[ \t]*<?([^<>\s]{0,320})>?[ \t\r]*$", re.IGNORECASE | re.MULTILINE
+)
 
 
 def receive(account: ImapAccount, folder: FolderSettings, uidvalidity: int, mail: Fetched) -> Received:
@@ -46,25 +45,10 @@ def stand_in(
 
 
 def envelope_sender(raw: bytes) -> str:
-    """The envelope's sender as the last server noted it in Return-Path, else the author. Never raises."""
-    try:
-        headers = BytesHeaderParser(policy=compat32).parsebytes(_END_OF_HEADERS.split(raw[:_LOOK], 1)[0])
-        for name in ("Return-Path", "Sender", "From"):
-            value = headers.get(name)
-            if value is not None:
-                found = getaddresses([_text(value)])
-                return _plain(found[0][1]) if found else ""
-    except Exception:  # the stdlib's parsers promise nothing for hostile bytes
-        return ""
-    return ""
-
-
-def _text(value: str | Header) -> str:
-    return str(value).encode("utf-8", "replace").decode("utf-8")
-
-
-def _plain(address: str) -> str:
-    return "".join(character for character in address if character.isprintable())[:320]
+    """The envelope's sender as the last server noted it in Return-Path; empty for <>, and when nobody noted it."""
+    headers = _END_OF_HEADERS.split(raw[:_LOOK], maxsplit=1)[0]
+    found = _RETURN_PATH.search(headers)
+    return _printable(found[1].decode("utf-8", "replace")) if found else ""
 
 
 def _printable(text: str) -> str:
