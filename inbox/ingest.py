@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Final
 
 from channels.base import Received
 from channels.mail.envelope import read_envelope
 from domain.errors import Unavailable
 from domain.ports import Progress
+from inbox.arrival_times import when_received
 from inbox.intake import Intake
 from inbox.mail_files import Found, MailFiles
 from storage.pool import DATABASE_AWAY, Pool
@@ -84,12 +86,11 @@ def _next_batch(files: MailFiles) -> list[Found]:
 def _receive(found: Found, meta: dict[str, str]) -> Received:
     digest = hashlib.sha256(found.raw).hexdigest()
     key = hashlib.sha256(found.key.encode("utf-8", "surrogateescape")).hexdigest()
-    return replace(
-        read_envelope(found.raw),
-        door=DOOR,
-        cursor=f"{key[:32]}/{digest[:32]}",
-        meta={"place": found.place, **found.meta, **meta},
-    )
+    noted = {"place": found.place, **found.meta, **meta}
+    received = when_received(found.raw, found.meta.get("from_line", ""), PurePath(found.key).name)
+    if received is not None:
+        noted["received_at"] = received.isoformat()
+    return replace(read_envelope(found.raw), door=DOOR, cursor=f"{key[:32]}/{digest[:32]}", meta=noted)
 
 
 async def _take(pool: Pool, intake: Intake, mails: list[Received], report: IngestReport) -> None:
