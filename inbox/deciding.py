@@ -102,7 +102,7 @@ def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
     arrived = deed.arrived
     sender = arrived.author
     contact = known.contacts.get(sender) if sender else None
-    if contact is None and sender and deed.automatic is None:
+    if contact is None and sender and deed.automatic is None and sender not in known.queue_addresses:
         contact = _make_contact(deed, known, numbers, sender, arrived.understood.mail.sender)
     deed.contact_id = contact
     placement = place(arrived, known, sender, contact)
@@ -110,7 +110,7 @@ def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
     thread = placement.thread
     if placement.way is not Way.JOIN or thread is None:
         thread = _begin(deed, known, numbers, queue_id)
-        deed.greets = placement.way is Way.NEW
+        deed.greets = placement.way is Way.NEW and deed.automatic is None
     if placement.way is Way.ASK and placement.thread is not None:
         deed.placement = (placement.thread.id, placement.reason)
     _wait_for_us(thread, deed)

@@ -134,3 +134,35 @@ async def test_an_answer_of_ours_that_comes_back_opens_its_conversation(post: Po
     conversation = await post.conversation(first["conversation_id"])
     assert bounce["conversation_id"] == first["conversation_id"]
     assert conversation["state"] == "open"
+
+
+async def test_an_open_by_a_person_ends_a_row_of_soft_bounces(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    for number in range(6):
+        campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+        full = delivery_report("ana@client.example", status="4.2.2", words=f"452 4.2.2 Mailbox full {number}")
+        await post.receive(full, post.return_path(sent, campaign), sender="")
+        if number == 3:
+            post.clock.advance(timedelta(hours=1))
+            await post.pool.execute(
+                "INSERT INTO hits (event_id, occurred_at, message_id, contact_id, type, method, verdict, settle_at)"
+                " VALUES (1, $1, $2, $3, 'Opened', 'GET', 'human', now())",
+                post.clock.now(),
+                sent,
+                ana,
+            )
+            post.clock.advance(timedelta(hours=1))
+    assert await post.pool.fetchval("SELECT count FROM soft_bounces") == 2
+    assert await suppression(post) is None
+
+
+async def test_a_report_that_comes_twice_counts_once(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+    full = b"Message-ID: <b1@client.example>\r\n" + delivery_report(
+        "ana@client.example", status="4.2.2", words="452 4.2.2 Mailbox full"
+    )
+    await post.receive(full, post.return_path(sent, campaign), sender="")
+    await post.receive(b"Received: x\r\n" + full, post.return_path(sent, campaign), sender="")
+    assert await post.pool.fetchval("SELECT count FROM soft_bounces") == 1
+    assert len(await post.events("Bounced")) == 1

@@ -13,6 +13,7 @@ import pytest
 
 from domain.errors import Conflict, NotFound
 from inbox import quarantine
+from inbox.reading import Reader
 from inbox.reading_process import Enveloped, Problem, ReadingProcess
 from inbox.reading_settings import ReadingSettings
 from inbox.understanding import Understood
@@ -31,6 +32,8 @@ def understand(raw, *rest):
     if b"hang now" in raw:
         while True:
             pass
+    if b"wait a bit" in raw:
+        time.sleep(0.2)
     if b"sleep now" in raw:
         time.sleep(600)
     if b"break now" in raw:
@@ -165,4 +168,36 @@ async def test_answers_stay_in_order_when_the_process_dies_in_the_middle(tmp_pat
     os.kill(process._process.pid, signal.SIGKILL)
     [answer] = await process.understand([Enveloped(write_mail(text="four"), None, ())])
     assert isinstance(answer, Understood | Problem)
+    await process.close()
+
+
+async def test_a_database_that_goes_away_takes_no_attempt_from_a_mail(
+    post: PostRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await post.drop(write_mail(text=f"Question {number}"), "support@hub.example")
+    whole = Reader._store_all
+
+    async def cut(*_: object) -> None:
+        raise ConnectionResetError("the database went away")
+
+    for _ in range(4):
+        monkeypatch.setattr(Reader, "_store_all", cut)
+        with pytest.raises(ConnectionResetError):
+            await post.reader.read_due()
+    monkeypatch.setattr(Reader, "_store_all", whole)
+    await post.read()
+    assert await post.pool.fetchval("SELECT array_agg(DISTINCT attempts) FROM raw_mails") == [1]
+    assert await post.count("messages") == 3
+
+
+async def test_a_mail_that_takes_long_leaves_the_others_to_the_next_turn(tmp_path: Path) -> None:
+    process = PoisonedProcess(tmp_path / "blobs", ReadingSettings(seconds=20))
+    (tmp_path / "blobs").mkdir()
+    mails = [Enveloped(write_mail(text=f"wait a bit {number}"), None, ()) for number in range(20)]
+    answers = await process.understand(mails, patience=0.5)
+    assert 1 <= len(answers) < 20
+    [again] = await process.understand(mails[:1])
+    assert isinstance(again, Understood)
+    assert again.new_text == "wait a bit 0"
     await process.close()
