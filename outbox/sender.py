@@ -281,6 +281,7 @@ class Sender:
             if held:
                 await hold(connection, self.worker, held)
                 self._feeder.forget([one.row for one in held])
+                self._feeder.nudge()
                 metrics.HELD.inc(len(held))
         except BaseException:
             self._feeder.forget(rows)  # the sweeper finds them

@@ -326,3 +326,7 @@ UPDATE send_windows AS w SET newest = n.newest, counts = string_to_array(n.count
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) AS n(key, seconds, newest, counts)
 WHERE w.key = n.key AND w.seconds = n.seconds
 """
+#: Windows in which nothing counts any more.
+FORGET_WINDOWS: Final = """
+DELETE FROM send_windows WHERE (newest + 200) * seconds / 60 < extract(epoch FROM now())
+"""

@@ -6,6 +6,7 @@ and a reason, so that it holds up nobody else. Nothing is asked while nothing is
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -329,7 +330,7 @@ class Traffic:
         now = monotonic()
         due = max(now + wait, self._parked.get(key, 0.0))
         if due - now > self._settings.hold_limit:
-            due = now + self._settings.hold_limit
+            due = now + self._settings.hold_limit * random.uniform(0.5, 1)
         else:
             self._parked[key] = due + pace
         step.held.append(Held(row, due - now, reason))

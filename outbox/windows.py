@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from outbox import statements
 from outbox.limits import Grant, Window, grant
-from storage.pool import Connection
+from storage.pool import Connection, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,8 @@ async def reserve_places(connection: Connection, asks: Sequence[Ask]) -> Mapping
             [",".join(map(str, window.counts or ())) for _, window in changed],
         )
     return grants
+
+
+async def forget_windows(pool: Pool) -> None:
+    """Forget the windows of domains that got nothing for long."""
+    await pool.execute(statements.FORGET_WINDOWS)

@@ -14,6 +14,7 @@ from outbox.ranges import sweep, withdraw_rest
 from outbox.requests import forget_requests
 from outbox.sender import Sender
 from outbox.traffic import Traffic
+from outbox.windows import forget_windows
 from router.loop import Router, run_router
 from router.timers import run_timers
 from storage.partitions import make_partitions
@@ -43,6 +44,7 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
         Loop("imports", lambda: run_imports(context), poll),
         Loop("partitions", lambda: make_partitions(context.pool), _HOUR, rings=False),
         Loop("requests", lambda: forget_requests(context.pool), _HOUR, rings=False),
+        Loop("windows", lambda: forget_windows(context.pool), _HOUR, rings=False),
         *context.extra,
     ]
 

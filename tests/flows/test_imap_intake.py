@@ -218,6 +218,8 @@ async def test_how_a_folder_is_doing_is_there_for_people_to_see(
     assert (states["good"].state, states["good"].done) == (FolderState.WATCHING, 2)
     assert states["good"].contact_at is not None
     assert (states["bad"].state, states["bad"].trouble) == (FolderState.FAILED, "login")
+    stopped = {watched.status.state for watched in await house.ledger.states()}
+    assert stopped == {FolderState.STOPPED}
     [aside] = await house.pool.fetch("SELECT state, reason FROM raw_mails WHERE reason IS NOT NULL")
     assert aside["state"] == "quarantined"
     assert "larger than allowed" in aside["reason"]

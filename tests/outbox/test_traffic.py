@@ -20,6 +20,7 @@ from outbox.limits import DomainLimits
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
 from outbox.traffic import Traffic, puts_off
+from outbox.windows import Ask, forget_windows, reserve_places
 from storage.announce import Announcer
 from storage.pool import Pool
 from tests.outbox.post import make_stationery, post
@@ -352,3 +353,12 @@ async def test_what_waits_in_memory_is_given_back_when_the_sender_stops(pool: Po
 
     await run_until(make_sender(pool, channel, tmp_path, limits), begun)
     assert (await states(pool)).keys() <= {"queued", "uncertain"}
+
+
+async def test_windows_in_which_nothing_counts_are_forgotten(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        asks = [Ask(f"domain:{name}.example", ((60, 5), (86_400, 9)), 1, 0) for name in ("a", "b")]
+        await reserve_places(connection, asks)
+    await pool.execute("UPDATE send_windows SET newest = newest - 300 WHERE key = 'domain:a.example'")
+    await forget_windows(pool)
+    assert {row["key"] for row in await pool.fetch("SELECT key FROM send_windows")} == {"domain:b.example"}
