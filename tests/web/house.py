@@ -159,7 +159,7 @@ class Visitor:
             return await self._read(response)
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
-        text = await response.text()
+        text = await response.text(errors="replace")
         found = re.search(r'name="csrf" value="([^"]+)"', text)
         if found:
             self.csrf = found[1]

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from storage.pool import Pool
+from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import House, Visitor
 from tests.web.world import World, build_world
 from web.console.pages import PAGES
@@ -21,7 +22,13 @@ async def world(demo: House, pool: Pool) -> World:
     return await build_world(pool)
 
 
-def addresses(world: World) -> list[str]:
+@pytest.fixture
+async def post(demo: House, pool: Pool, world: World) -> Correspondence:
+    """Its conversations."""
+    return await build_correspondence(pool, demo.context.blobs, world.users, world.contacts)
+
+
+def addresses(world: World, post: Correspondence) -> list[str]:
     """Every page that is read, with ids that exist."""
     ids = {
         "/tasks/{id}": world.tasks[0],
@@ -34,9 +41,21 @@ def addresses(world: World) -> list[str]:
         "/mailbox/{id}/body": world.mail,
         "/rules/{id}": world.rule,
         "/people/{id}": world.users["rep"],
+        "/conversations/{id}": post.conversations["order"],
+        "/queues/{id}": post.queues["support"],
+        "/unreadable/{id}": post.raw,
+        "/unreadable/{id}/original": post.raw,
     }
+    of_message = {"{message}": str(post.messages["thanks"]), "{no}": "1", "{name}": "gate.png"}
+
+    def fill(path: str) -> str:
+        number = post.conversations["order"] if "{message}" in path else ids.get(path, world.contacts[0])
+        for place, value in {"{id}": str(number), **of_message}.items():
+            path = path.replace(place, value)
+        return path
+
     return [
-        declared.path.replace("{id}", str(ids.get(declared.path, world.contacts[0])))
+        fill(declared.path)
         for declared in PAGES
         if declared.method == "GET" and declared.permission is not None
     ]
@@ -50,9 +69,12 @@ async def enter(demo: House, role: str, language: str = "en") -> Visitor:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-async def test_every_page_opens_for_an_administrator(demo: House, world: World, language: str) -> None:
+async def test_every_page_opens_for_an_administrator(
+    demo: House, world: World, post: Correspondence, language: str
+) -> None:
+    await demo.pool.execute("UPDATE mail_facts SET raw_id = $1", post.raw)  # so that there is an original
     visitor = await enter(demo, "administrator", language)
-    for path in addresses(world):
+    for path in addresses(world, post):
         answer = await visitor.get(path)
         assert answer.status == 200, (path, answer.words[:300])
         if "text/html" in answer.headers["Content-Type"] and not re.search(r"/(body|preview)$", path):
@@ -74,8 +96,10 @@ async def test_a_page_opens_only_for_roles_that_have_its_permission(
             assert answer.status == (200 if allowed else 403), declared.path
 
 
-async def test_whoever_is_not_signed_in_is_led_to_the_door(demo: House, world: World) -> None:
-    for path in addresses(world):
+async def test_whoever_is_not_signed_in_is_led_to_the_door(
+    demo: House, world: World, post: Correspondence
+) -> None:
+    for path in addresses(world, post):
         answer = await demo.visitor().get(path, allow_redirects=False)
         assert answer.status == 303, path
         door = "/personas" if path == "/" else "/sign-in"  # a demo begins with the choice of a persona

@@ -13,12 +13,16 @@ from web.api.dispatch import install_routes
 _MODULES: Final = (
     "campaigns",
     "contacts",
+    "conversations",
     "imports",
     "me",
     "messages",
+    "quarantine",
+    "queues",
     "rules",
     "sandbox",
     "segments",
+    "suppressions",
     "tasks",
     "unconfirmed",
 )

@@ -29,7 +29,7 @@ def describe_api() -> dict[str, Any]:
         "info": {
             "title": "Clytie",
             "version": "1.0",
-            "description": "Contacts, consent, campaigns, tasks. Errors are application/problem+json (RFC 9457); "
+            "description": "Contacts, consent, campaigns, tasks, conversations. Errors are application/problem+json (RFC 9457); "
             "lists are paged by key: send `next` of one page as `after` of the following one.",
         },
         "servers": [{"url": "/"}],
