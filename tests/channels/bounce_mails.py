@@ -389,6 +389,14 @@ CASES: Final[tuple[Case, ...]] = (
         "mailbox_full", "5", False,
     ),
     Case(
+        "KDDI",
+        head("no-reply@mx.dion.ne.jp", "Mail")
+        + "\nYour mail attempted to be delivered on: Mon, 20 Jul 2026 12:00:00 +0900\n"
+        "     Could not be delivered to: <who@there.example>\n     Due to the following SMTP relay error\n\n"
+        "     >>> RCPT TO:<who@there.example>\n     <<< 550 who: User unknown\n",
+        "mailbox_unknown", "5", True,
+    ),
+    Case(
         "Postfix transcript",
         head("MAILER-DAEMON@mx.there.example (Mail Delivery System)", "Postfix SMTP server: errors from host[192.0.2.1]")
         + "\nTranscript of session follows.\n\n Out: 220 mx ESMTP Postfix\n In:  EHLO host\n Out: 250-mx\n"

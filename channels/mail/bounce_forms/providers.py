@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from channels.mail.bounce_forms.codes import find_command
 from channels.mail.bounce_forms.failure import FAILURES_LIMIT, Failure, find_address, find_addresses, take
 from channels.mail.bounce_forms.form import Form, pattern
 from channels.mail.bounce_forms.notice import Notice
@@ -119,6 +120,26 @@ def _judge_ezweb(notice: Notice, failure: Failure, words: str) -> None:
         failure.say(words)
 
 
+def _read_kddi(notice: Notice) -> list[Failure]:
+    failures = _KDDI.failures(notice)
+    for failure in failures:
+        if notice.header("x-spasign") == "NG":
+            failure.hint = "recipient_refuses"
+        elif find_command(failure.words) == "RCPT":
+            failure.hint = "mailbox_unknown"
+    return failures
+
+
+_KDDI: Final = Form(
+    name="",
+    marks=(),
+    recipient=pattern(r"Could not be delivered to: (<[^\s@]+@[^\s@]+>)"),
+    hints=(
+        ("as their mailbox is full", "mailbox_full"),
+        ("due to the following smtp relay error", "relaying_denied"),
+        ("as the remote domain doesnt exist", "domain_unknown"),
+    ),
+)
 _GMAIL: Final = Form(
     name="",
     marks=(),
@@ -249,11 +270,6 @@ FORMS: Final = (
             ("from", pattern(r"no-reply@.{0,60}\.dion\.ne\.jp")),
             ("reply-to", pattern(r"no-reply@app\.auone-net\.jp")),
         ),
-        recipient=pattern(r"Could not be delivered to: (<[^\s@]+@[^\s@]+>)"),
-        hints=(
-            ("as their mailbox is full", "mailbox_full"),
-            ("due to the following smtp relay error", "relaying_denied"),
-            ("as the remote domain doesnt exist", "domain_unknown"),
-        ),
+        read=_read_kddi,
     ),
 )

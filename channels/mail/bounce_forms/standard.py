@@ -177,7 +177,7 @@ def read_complaint(notice: Notice) -> Complaint | None:
 
 def _arf(notice: Notice) -> Complaint:
     fields: dict[str, list[str]] = {}
-    for group in read_fields(notice.feedback):
+    for group in read_fields(notice.feedback or notice.text):
         for name, value in group:
             fields.setdefault(name, []).append(value)
 
