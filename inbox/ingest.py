@@ -97,6 +97,13 @@ async def _take(pool: Pool, intake: Intake, mails: list[Received], report: Inges
     """Take in what is not there yet; counts nothing when it raises."""
     rows = await pool.fetch(_KNOWN, DOOR, [mail.cursor for mail in mails])
     known = {row["cursor"] for row in rows}
-    taken = await asyncio.gather(*(intake.take(mail) for mail in mails if mail.cursor not in known))
-    report.new += sum(one.new for one in taken)
-    report.again += len(mails) - sum(one.new for one in taken)
+    results = await asyncio.gather(
+        *(intake.take(mail) for mail in mails if mail.cursor not in known), return_exceptions=True
+    )
+    new = 0
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result  # the others are there, and known at the next attempt
+        new += result.new
+    report.new += new
+    report.again += len(mails) - new

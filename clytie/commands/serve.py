@@ -33,6 +33,10 @@ async def _greet(house: House) -> None:
             say(
                 f"Nobody has signed up yet. Become the first administrator (works once, for a day):\n          {link}"
             )
+    if "mail" in house.roles:
+        for name, door in (("SMTP", settings.inbox.smtp), ("LMTP", settings.inbox.lmtp)):
+            if door.enabled:
+                say(f"Mail in:  {name} at {door.host}:{door.port}")
     if settings.mail is None:
         say("Mail:     CLYTIE_MAIL__HOST is not set, so every mail goes to the test mailbox.")
     say(f"Data:     {settings.var if house.embedded else 'in the servers that the settings name'}")
