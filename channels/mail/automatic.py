@@ -46,7 +46,7 @@ LOOP_HEADER: Final = "X-Clytie-Loop"
 _HOPS_LIMIT: Final = 100
 
 _DAEMONS: Final = re.compile(
-    r"(?:mailer-?daemon|postmaster|mail-?daemon|majordomo|listserv|mailman|root|daemon|uucp|www-data|nobody|bounces?"
+    r"(?:mailer-?daemon|post[-_]?master|mail-?daemon|majordomo|listserv|mailman|root|daemon|uucp|www-data|nobody|bounces?"
     r"|auto-?(?:reply|responder|mailer)|abuse-report|.*-(?:bounces|request|owner)|owner-.*|.*-outgoing|.*-relay|bounces?[-+].*)@",
     re.IGNORECASE,
 )
@@ -65,6 +65,8 @@ _LIST_HEADERS: Final = (
     "Mailing-List",
     "X-Mailing-List",
     "X-BeenThere",
+    "X-ML-Name",
+    "X-MLServer",
 )
 #: Suppress values of Exchange that speak to answers like ours (DR, NDR, RN and NRN speak of receipts).
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
@@ -97,6 +99,7 @@ def why_automatic(
 ) -> str | None:
     """The word of AUTOMATIC for why a mail must be taken for a machine's; None when a person may have written it.
 
+    A mail that `bounces.classify` calls a report is a machine's without asking here: private forms need not look like one.
     `envelope_sender` is empty for a null sender, and None when the door did not tell. `Auto-Submitted: no` is the
     word of a person's program that nobody else's guesses (precedence, subject) outweigh.
     """
@@ -116,7 +119,8 @@ def why_automatic(
         return "auto_submitted"
     if any(mail.header(name) for name in _LIST_HEADERS):
         return "list"
-    if any(_DAEMONS.match(address) for address in addresses):
+    nameless = not sender and "mailer-daemon" in mail.header("From").lower()
+    if nameless or any(_DAEMONS.match(address) for address in addresses):
         return "daemon_address"
     if any(_NO_REPLY.match(address) for address in addresses):
         return "no_reply_address"

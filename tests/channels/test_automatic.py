@@ -110,10 +110,16 @@ def test_a_null_sender_is_never_answered(sender: str) -> None:
         "friends-request@x.example",
         "bounces+abc@x.example",
         "root@x.example",
+        "post_master@x.example",
     ],
 )
 def test_a_daemon_is_never_answered(address: str) -> None:
     assert answer(sender=address) == "daemon_address"
+
+
+def test_a_daemon_without_an_address_is_never_answered() -> None:
+    nobody = replace(MAIL, sender=None, headers=(("From", "MAILER-DAEMON <>"),))
+    assert answer(nobody, sender=None) == "daemon_address"
 
 
 @pytest.mark.parametrize(
