@@ -182,7 +182,7 @@ async def _refuse_suppressed(connection: Connection, addresses: Sequence[str]) -
     if address:
         raise InvalidInput(
             "to",
-            f"{address} is on the do-not-contact list, so nothing would reach it.",
+            f"nothing would reach {address}: it is on the do-not-contact list.",
             "Leave it out, or take it off the list.",
         )
 
