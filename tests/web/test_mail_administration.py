@@ -29,6 +29,7 @@ async def test_a_queue_is_made_and_changed(house: House, pool: Pool, post: Corre
     made = await manager.post("/queues/new", form)
     assert "The queue is saved." in made.words
     row = await pool.fetchrow("SELECT * FROM queues WHERE name = 'Press'")
+    assert row is not None
     assert (row["from_address"], row["language"]) == ("press@helianthe.example", "fr")
     path = f"/queues/{row['id']}"
     await manager.post(path, {**form, "addresses": "press@helianthe.example", "auto_answer": "Thank you."})

@@ -142,6 +142,7 @@ def render(
                 "now": now,
                 "moment": lambda at: write_moment(at, now, zone),
                 "day": lambda at: write_day(local(at, zone).date(), local(now, zone).date()),
+                "date": lambda at: write_day(at, local(now, zone).date()),
                 "full_moment": lambda at: write_full_moment(at, zone),
                 "clock_time": lambda at: write_time(at, zone),
                 "remaining": lambda at: write_remaining(at, now),
