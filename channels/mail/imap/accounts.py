@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from channels.mail.imap.ports import FolderStatus, Ledger, Refuse, Take
 from channels.mail.imap.settings import ImapAccount
 from channels.mail.imap.watch import FolderWatch
 from channels.mail.oauth.tokens import TokenSource
 from domain.errors import ConfigurationError
+
+#: seconds that noting the end may take
+_FAREWELL: Final = 2.0
 
 
 class Mailboxes:
@@ -55,6 +60,9 @@ class Mailboxes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await asyncio.gather(*(watch.tell_end() for watch in self._watches))
 
     @property
     def statuses(self) -> list[FolderStatus]:

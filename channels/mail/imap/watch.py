@@ -69,14 +69,15 @@ class FolderWatch:
 
     async def run(self) -> None:
         """Watch until cancelled; whatever goes wrong is shown in the status and tried again."""
-        try:
-            while True:
-                try:
-                    await self._visit()
-                except Exception as error:
-                    await self._pause(diagnose(error, self.account.host))
-        finally:
-            self.status = replace(self.status, state=FolderState.STOPPED)
+        while True:
+            try:
+                await self._visit()
+            except Exception as error:
+                await self._pause(diagnose(error, self.account.host))
+
+    async def tell_end(self) -> None:
+        """Show that nobody watches any more; after `run` was cancelled."""
+        await self._tell(state=FolderState.STOPPED, trouble="", words="")
 
     async def _visit(self) -> None:
         """One connection, from its opening until it breaks."""
