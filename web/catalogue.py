@@ -22,7 +22,8 @@ ROOT: Final = Path(__file__).parents[1]
 #: folders and files whose errors reach the console and the API (those of rule files reach the command line only)
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
                 "router/task_lists.py", "inbox/conversations.py", "inbox/placements.py", "inbox/drafts.py",
-                "inbox/preparation.py", "inbox/answers.py", "outbox/letters.py",
+                "inbox/preparation.py", "inbox/answers.py", "inbox/quarantine.py", "inbox/authors.py",
+                "outbox/suppression.py", "outbox/letters.py",
                 "outbox/letter_mail.py", "outbox/requests.py", "web")  # fmt: skip
 ERRORS: Final = frozenset(
     {
