@@ -1,5 +1,8 @@
 """How many mails one mail process takes per second: by SMTP, each answered 250 after its commit.
 
+A third figure goes on until a worker process beside it has read every mail, written its message, conversation and
+event, and routed it.
+
 4 KB mails by Postfix's smtp-source (Debian's package postfix), its sessions kept open and, in a second figure, a
 connection for each mail. Ours is the role as `clytie serve` runs it, before an embedded PostgreSQL with its
 production settings; afterwards every mail must be there, once. Yardstick in the same rounds: bare aiosmtpd with an
@@ -41,6 +44,11 @@ MAILS: Final = int(os.environ.get("CLYTIE_BENCH_MAILS", "5000"))
 SESSIONS: Final = 20
 SIZE: Final = 4096
 WAYS: Final = {"sessions kept open": ("-d",), "a connection for each mail": ()}
+_ROUTED: Final = "read and routed, by a worker beside"
+#: What is not read, or not routed yet.
+_LEFT: Final = """
+SELECT (SELECT count(*) FROM raw_mails WHERE state = 'stored') + (SELECT count(*) FROM pending_events)
+"""
 #: A running server: its port, its process.
 Server = tuple[int, "subprocess.Popen[bytes]"]
 
@@ -72,7 +80,17 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
                         (_processor_seconds(process) - spent) / MAILS * 1e6
                     )
                     print(f"    {way}: {kind} {MAILS / took:,.0f}/s", flush=True)
-    return [_speed(way, speeds) for way in WAYS] + [_cost(way, costs) for way in WAYS]
+        stack.enter_context(_worker(url, folder))
+        for _ in range(rounds):
+            asyncio.run(_empty(url))
+            began = time.perf_counter()
+            subprocess.run([source, "-d", *_load(servers["ours"][0])], check=True)
+            asyncio.run(_until_routed(url))
+            took = time.perf_counter() - began
+            speeds.setdefault((_ROUTED, "ours"), []).append(MAILS / took)
+            print(f"    {_ROUTED}: {MAILS / took:,.0f}/s", flush=True)
+        speeds[_ROUTED, "bare"] = speeds["sessions kept open", "bare"]
+    return [_speed(way, speeds) for way in (*WAYS, _ROUTED)] + [_cost(way, costs) for way in WAYS]
 
 
 def _load(port: int) -> list[str]:
@@ -84,7 +102,7 @@ def _load(port: int) -> list[str]:
 
 def _speed(way: str, speeds: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
     ours, bare = (statistics.median(speeds[way, kind]) for kind in ("ours", "bare"))
-    name = f"inbound: SMTP to committed, {way}"
+    name = f"inbound: SMTP to {'' if way == _ROUTED else 'committed, '}{way}"
     return {"name": name, "ours": ours, "yardstick": bare, "unit": "mails/s", "ratio": ours / bare}
 
 
@@ -98,6 +116,39 @@ async def _empty(url: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute("TRUNCATE raw_mails, arrivals")
     await connection.close()
+
+
+async def _until_routed(url: str) -> None:
+    """Wait until every mail was read and routed. Raises RuntimeError when one ended in the quarantine."""
+    connection = await asyncpg.connect(url)
+    while await connection.fetchval(_LEFT):  # noqa: ASYNC110 - other processes change it
+        await asyncio.sleep(0.05)
+    read = await connection.fetchval("SELECT count(*) FROM raw_mails WHERE state = 'read'")
+    told = await connection.fetchval("SELECT count(*) FROM events WHERE type = 'Received'")
+    await connection.close()
+    if read != MAILS or told < MAILS:
+        raise RuntimeError(f"{MAILS} mails were answered, {read} were read, {told} told as events")
+
+
+@contextlib.contextmanager
+def _worker(url: str, folder: Path) -> Iterator[None]:
+    environment = {
+        **os.environ,
+        "CLYTIE_DATABASE_URL": url,
+        "CLYTIE_VAR": str(folder / "house"),
+        "CLYTIE_INBOX__DOMAINS": '["bench.example"]',
+        "CLYTIE_INBOX__AUTHENTICATION__CHECK": "false",  # there is no DNS to ask
+    }
+    with (folder / "worker.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "clytie", "role", "worker"], env=environment, stdout=output, stderr=output
+        )
+    time.sleep(3)  # until its loops run
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
 
 
 async def _check(url: str) -> None:

@@ -29,7 +29,9 @@ def test_ingest_says_what_became_of_the_mails(tmp_path: Path) -> None:
     first = CliRunner().invoke(app, ["mail", "ingest", str(file)])
     assert first.exit_code == 0, first.output
     assert "3 mails are new, 0 were there already." in first.output
-    again = CliRunner().invoke(app, ["mail", "ingest", "-"], input=BOX + BOX.replace(b"Subject: 0", b"Subject: 9"))
+    again = CliRunner().invoke(
+        app, ["mail", "ingest", "-"], input=BOX + BOX.replace(b"Subject: 0", b"Subject: 9")
+    )
     assert "1 mails are new, 5 were there already." in again.output
 
 
