@@ -10,8 +10,7 @@ unsubscribe link.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from enum import IntEnum
 from hashlib import blake2b
@@ -72,15 +71,17 @@ class TokenKeys:
             for number, root in roots.items()
             for use in TokenUse
         }
-        self._prefixes = [bytes((VERSION << 4 | use, self.current)) for use in TokenUse]
+        prefixes = [bytes((VERSION << 4 | use, self.current)) for use in TokenUse]
+        self._signers = [(self._macs[prefix], prefix) for prefix in prefixes]
 
     def sign(self, use: TokenUse, campaign_id: int, message_id: int | None = None) -> str:
         """The token's text form; `campaign_id` may be 0 for a message outside campaigns."""
-        prefix = self._prefixes[use]
+        keyed, prefix = self._signers[use]
         body = prefix + campaign_id.to_bytes(4, "big") + (message_id or 0).to_bytes(6, "big")
-        mac = self._macs[prefix].copy()
+        mac = keyed.copy()
         mac.update(body)
-        return urlsafe_b64encode(body + mac.digest()).rstrip(b"=").decode("ascii")
+        text = b2a_base64(body + mac.digest(), newline=False)  # urlsafe_b64encode takes twice as long
+        return text.translate(_URL_SAFE)[:TEXT_LENGTH].decode("ascii")
 
     def verify(self, text: str, use: TokenUse) -> Token | None:
         """What the token says, or None when it is forged, damaged, for another use or of a retired key."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -46,16 +46,14 @@ class Claimed:
     lot: Lot | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """An outcome and what follows from it."""
+class Result(NamedTuple):
+    """An outcome and what follows from it. `claim`: it counts only under this claim, for a row that may have been
+    marked and is not written. A tuple, because one is made per message."""
 
     outcome: Outcome
     delay: float | None = None  #: seconds until the next attempt, for a deferred one
     given_up: bool = False
-    claim: int | None = (
-        None  #: counts only under this claim, for a row that may have been marked and is not written
-    )
+    claim: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

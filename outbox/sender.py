@@ -372,7 +372,8 @@ class Sender:
     def _note(self, outcome: Outcome) -> None:
         """A result came in. Looks whether a step is due only where that may have changed: this runs per message."""
         window = self._window
-        self._breaker.note(outcome, monotonic())
+        if outcome.reason or self._breaker.failures:  # else there is nothing to learn from it
+            self._breaker.note(outcome, monotonic())
         window.outcomes.append(outcome)
         done = len(window.outcomes)
         if done == 1 or done == window.part or not window.on_wire:
