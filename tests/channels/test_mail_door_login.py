@@ -117,6 +117,22 @@ async def test_what_was_sent_before_tls_is_forgotten(certificate: Certificate) -
     assert house.mails == []
 
 
+async def test_a_handshake_that_fails_ends_the_connection_and_fills_no_log(
+    certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with DoorHouse().door(**submission(certificate)) as door:
+        async with wire_to(door) as wire:
+            await wire.say("EHLO c")
+            assert (await wire.say("STARTTLS")).startswith("220")
+            wire.writer.write(b"GET / HTTP/1.1\r\n\r\n" * 100)
+            assert await wire.closed()
+        await asyncio.sleep(0.1)
+        assert door.peers.total == 0
+    assert [
+        record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")
+    ] == []
+
+
 async def test_a_renewed_certificate_is_used_without_a_restart(
     certificate: Certificate, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from aiosmtpd.smtp import SMTP, AuthResult, syntax
+from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException, syntax
 
 from channels.base import Received
 from channels.mail.door import replies
@@ -103,7 +103,10 @@ class Reception(SMTP):
                 self._handler_coroutine.cancel()
 
     async def handle_exception(self, error: Exception) -> str:
-        """Our fault, so the sender tries again."""
+        """Our fault, so the sender tries again; but a handshake that fails is its own affair."""
+        if isinstance(error, TLSSetupException):
+            ERRORS.labels(self._door.name).inc()
+            return replies.NOT_NOW
         _log.error("A command of a mail server failed", exc_info=error)
         return replies.NOT_NOW
 
