@@ -9,6 +9,7 @@ import asyncio
 import smtplib
 from collections.abc import Sequence
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formataddr, formatdate, getaddresses, make_msgid
 
 from channels.mail.mime import parse
@@ -17,6 +18,8 @@ from contacts.addresses import read_mail_address
 from domain.errors import InvalidInput, Unavailable
 from web.i18n import N_
 
+#: short lines make the library encode long Message-IDs
+_POLICY = SMTP.clone(max_line_length=900)
 _PATIENCE = 10.0  # seconds for each step of the dialogue
 LONGEST = 50_000  #: characters
 
@@ -34,7 +37,7 @@ def write_reply(raw: bytes, who: tuple[str, str], text: str) -> tuple[EmailMessa
     if mail.message_id:
         written["In-Reply-To"] = f"<{mail.message_id}>"
         known = [*mail.references, mail.message_id][-20:]
-        written["References"] = "\r\n ".join(f"<{one}>" for one in known)
+        written["References"] = " ".join(f"<{one}>" for one in known)
     return written, targets
 
 
@@ -50,7 +53,7 @@ def write_new(who: tuple[str, str], to: str, subject: str, text: str) -> tuple[E
 
 def _written(who: tuple[str, str], to: Sequence[str], subject: str, text: str) -> EmailMessage:
     name, address = who
-    mail = EmailMessage()
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = formataddr((name, address)) if name and name != address else address
     mail["To"] = ", ".join(to)
     mail["Subject"] = subject

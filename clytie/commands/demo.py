@@ -14,6 +14,7 @@ from clytie.commands.output import complain, say
 from clytie.demo.check import Findings, check_story
 from clytie.demo.live import play_live
 from clytie.demo.people import write_contacts
+from clytie.demo.post import TRUSTED
 from clytie.demo.seed import REPS, Seeded, seed
 from clytie.first_steps import wait_until_ready
 from clytie.serve import ROLES, House, keep_house
@@ -28,6 +29,9 @@ _DEMO: Final[Mapping[str, str]] = {
     "CLYTIE_INBOX__DOMAINS": '["helianthe.example"]',
     "CLYTIE_OUTBOX__ORGANISATION": "Hélianthe Énergie",
     "CLYTIE_OUTBOX__POSTAL_ADDRESS": "12 rue des Tournesols, 69007 Lyon",
+    "CLYTIE_OUTBOX__REPLY_DOMAIN": "helianthe.example",
+    "CLYTIE_INBOX__AUTHENTICATION__CHECK": "false",  # what a server before ours found is believed; no DNS is asked
+    "CLYTIE_INBOX__AUTHENTICATION__TRUSTED_SERVERS": json.dumps([TRUSTED]),
     "CLYTIE_OUTBOX__WEBSITE": "https://helianthe.example",
     "CLYTIE_TRACKING__SETTLE_SECONDS": "3",
     "CLYTIE_TRACKING__SCANNER_SECONDS": "3",

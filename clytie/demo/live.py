@@ -9,6 +9,7 @@ from typing import Final
 from clytie.commands.output import say
 from clytie.demo.api import Api, open_client
 from clytie.demo.people import CLAIRE, write_contacts
+from clytie.demo.post import hand_in, write_letters
 from clytie.demo.recipients import Crowd, DeliveredMail, Habit, Visit, plan_visits
 from clytie.demo.seed import REPS, Seeded
 from clytie.demo.story import arriving_mails, import_contacts, launch_letter
@@ -34,6 +35,8 @@ async def play_live(house: House, seeded: Seeded) -> None:
         say(
             f"          {job['created']} contacts imported, {job['joined']} lines joined, {job['rejected']} refused."
         )
+        await hand_in(house.settings, write_letters())
+        say("          Four people wrote to support@ and sales@; be Léo, and answer them.")
         letter = await launch_letter(marketer)
         administrator = Api(client, base_url, seeded.tokens["administrator"])
         chance = random.Random()

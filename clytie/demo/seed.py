@@ -1,4 +1,4 @@
-"""What the demo's house holds before the story begins: people, a team, a segment, a brochure and the rules."""
+"""What the demo's house holds before the story begins: people, teams with their queues, a segment, a brochure and the rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clytie.demo.brochure import NAME, write_brochure
+from clytie.demo.post import SALES, SUPPORT
 from router.rule_files import load_rules
 from router.rule_store import apply_rules
 from storage.blobs import BlobStore
@@ -41,9 +42,12 @@ PERSONAS: Final = (
     Persona("nadia@helianthe.example", "Nadia Benali", "marketer"),
     Persona("paul@helianthe.example", "Paul Girard", "rep"),
     Persona("ines@helianthe.example", "Inès Moreau", "rep"),
+    Persona("leo@helianthe.example", "Léo Caron", "agent"),
     Persona("sofia@helianthe.example", "Sofia Marchetti", "manager"),
     Persona("alex@helianthe.example", "Alex Kerr", "administrator", "en"),
 )
+#: teams, the roles of their members, and the address of the queue that they answer
+TEAMS: Final = (("Sales", ("rep", "manager"), SALES), ("Support", ("agent", "manager"), SUPPORT))
 REPS: Final = tuple(persona.email for persona in PERSONAS if persona.role == "rep")
 
 _USER: Final = """
@@ -51,9 +55,16 @@ INSERT INTO users (email, name, role, language) VALUES ($1, $2, $3, $4)
 ON CONFLICT (email) DO UPDATE SET name = EXCLUDED.name RETURNING id
 """
 _TEAM: Final = """
-INSERT INTO teams (name, country, timezone, hours) VALUES ('Sales', 'FR', 'Europe/Paris', $1)
+INSERT INTO teams (name, country, timezone, hours) VALUES ($2, 'FR', 'Europe/Paris', $1)
 ON CONFLICT (name) DO UPDATE SET hours = EXCLUDED.hours RETURNING id
 """
+_MEMBER: Final = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_QUEUE: Final = """
+INSERT INTO queues (name, team_id, from_name, from_address, signature, language)
+VALUES ($1, $2, 'Hélianthe ' || $1, $3, E'{agent}\nHélianthe Énergie, Lyon', 'fr')
+ON CONFLICT (name) DO UPDATE SET team_id = EXCLUDED.team_id RETURNING id
+"""
+_ADDRESS: Final = "INSERT INTO queue_addresses (address, queue_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _ASSET: Final = """
 INSERT INTO assets (name, blob, media_type, size) VALUES ($1, $2, 'application/pdf', $3) ON CONFLICT DO NOTHING
 """
@@ -76,14 +87,13 @@ async def seed(pool: Pool, blobs: BlobStore) -> Seeded:
             )
             for persona in PERSONAS
         }
-        team = await connection.fetchval(_TEAM, HOURS)
-        for persona in PERSONAS:
-            if persona.role in ("rep", "manager"):
-                await connection.execute(
-                    "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                    team,
-                    users[persona.email],
-                )
+        for name, roles, address in TEAMS:
+            team = await connection.fetchval(_TEAM, HOURS, name)
+            for persona in PERSONAS:
+                if persona.role in roles:
+                    await connection.execute(_MEMBER, team, users[persona.email])
+            queue = await connection.fetchval(_QUEUE, name, team, address)
+            await connection.execute(_ADDRESS, address, queue)
         await connection.execute(
             "INSERT INTO segments (name, condition) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             SEGMENT,

@@ -35,6 +35,7 @@ from web.queries.contacts import (
     read_ledger,
     search_contacts,
 )
+from web.queries.conversations import list_conversations_of_contact
 from web.queries.people import list_users
 from web.queries.tasks import as_viewer, list_tasks_of_contact
 from web.sentences import translate_error
@@ -114,12 +115,12 @@ async def make_contact(visit: Visit) -> web.StreamResponse:
 
 @page("GET", "/contacts/{id}", permission=Permission.CONTACTS_SEE)
 async def show_contact(visit: Visit) -> web.StreamResponse:
-    """One contact; `?part=timeline` and `?part=tasks` give only that."""
+    """One contact; `?part=timeline`, `?part=tasks` and `?part=conversations` give only that."""
     contact = await load_one(visit)
     pool, number = visit.context.pool, contact["id"]
     part = visit.request.query.get("part") if visit.is_fragment else None
     values: dict[str, Any] = {"contact": contact}
-    if part != "tasks":
+    if part not in ("tasks", "conversations"):
         before = visit.query_number("before")
         rows = await read_timeline(
             pool, number, viewer=as_viewer(visit.person), before=before, limit=TIMELINE_PAGE + 1
@@ -132,6 +133,13 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
     if part == "timeline":
         return visit.page("contact_timeline.html", **values)
     values["tasks"] = await list_tasks_of_contact(pool, visit.person, number, visit.now)
+    values["conversations"] = (
+        await list_conversations_of_contact(pool, visit.person, number)
+        if visit.person.may(Permission.CONVERSATIONS_WORK)
+        else None
+    )
+    if part == "conversations":
+        return visit.page("contact_conversations.html", **values)
     if part == "tasks":
         return visit.page("contact_tasks.html", **values)
     owners = {row["id"]: row["name"] for row in await list_users(pool)}
