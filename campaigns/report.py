@@ -28,7 +28,7 @@ GROUP BY state
 
 _REASONS: Final = """
 SELECT state, reason, count(*) FROM deliveries
-WHERE campaign_id = $1 AND reason IS NOT NULL AND state IN ('deferred', 'rejected', 'uncertain')
+WHERE campaign_id = $1 AND reason IS NOT NULL AND state IN ('queued', 'deferred', 'rejected', 'uncertain')
 GROUP BY state, reason ORDER BY count(*) DESC
 """
 

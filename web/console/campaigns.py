@@ -19,6 +19,7 @@ from domain.campaigns import CampaignMove, CampaignState
 from domain.errors import ClytieError, InvalidInput
 from domain.events import EventType
 from domain.messages import DeliveryState
+from outbox.journal import list_waiting
 from web.campaign_preview import preview_campaign
 from web.console.pages import page
 from web.console.visit import Visit
@@ -122,6 +123,7 @@ async def _progress(visit: Visit, campaign: Campaign) -> dict[str, Any]:
         "campaign": campaign,
         "deliveries": deliveries,
         "settled": settled,
+        "waiting": await list_waiting(visit.context.pool, campaign.id) if deliveries["queued"] else [],
         "moves": _moves(visit, campaign),
     }
 
