@@ -36,7 +36,7 @@ RETURNING r.id, r.sender, r.content, r.blob, r.attempts, now() - r.received_at A
 _CLAIM_AGAIN: Final = """
 UPDATE raw_mails AS r SET attempts = r.attempts + 1, read_again_at = now() + make_interval(secs => $1)
 FROM (SELECT id FROM raw_mails WHERE state = 'stored' AND attempts > 0 AND read_again_at < now()
-      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
+      ORDER BY attempts, read_again_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
 WHERE r.id = next.id
 RETURNING r.id, r.sender, r.content, r.blob, r.attempts, now() - r.received_at AS age
 """

@@ -10,7 +10,7 @@ from inbox.reading_settings import ReadingSettings
 from storage.pool import open_pool
 from tests.inbox.post import open_post_room
 
-SETTINGS = ReadingSettings(batch=4, lease=1.5, retry_after=0.1)
+SETTINGS = ReadingSettings(batch=4, lease=1.5, retry_after=0.1, attempts=20)
 
 
 async def main(url: str, folder: Path) -> None:
