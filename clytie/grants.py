@@ -17,8 +17,9 @@ from typing import Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from channels.mail.oauth.tokens import Grant
-from domain.errors import ConfigurationError
-from storage.pool import Connection, Pool, transaction
+from channels.mail.oauth.wire import ProviderAway
+from domain.errors import ConfigurationError, Unavailable
+from storage.pool import DATABASE_AWAY, Connection, Pool, transaction
 
 _PURPOSE: Final = b"clytie oauth"
 _PLACE: Final = "INSERT INTO oauth_grants (name) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -63,11 +64,16 @@ class DatabaseGrants:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[HeldRow]:
-        """Lock the row of this name until the block ends."""
-        await self._pool.execute(_PLACE, name)
-        async with transaction(self._pool) as connection:
-            secret = await connection.fetchval(_LOCK, name)
-            yield HeldRow(connection, name, self._cipher, secret)
+        """Lock the row of this name until the block ends. Raises Unavailable when the database is away."""
+        try:
+            await self._pool.execute(_PLACE, name)
+            async with transaction(self._pool) as connection:
+                secret = await connection.fetchval(_LOCK, name)
+                yield HeldRow(connection, name, self._cipher, secret)
+        except ProviderAway:  # an OSError too, but of the block
+            raise
+        except DATABASE_AWAY as error:
+            raise Unavailable("The logins cannot be read or stored now.") from error
 
 
 def _derive(root: bytes) -> bytes:

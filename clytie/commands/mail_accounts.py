@@ -20,6 +20,7 @@ from channels.mail.oauth.login import (
 )
 from channels.mail.oauth.settings import Flow, OAuthSettings, grant_name
 from channels.mail.oauth.tokens import Grant
+from channels.mail.oauth.wire import ProviderAway
 from clytie.attach import reach_servers
 from clytie.bootstrap import Core, open_core
 from clytie.commands.output import say
@@ -70,7 +71,7 @@ async def _login(settings: Settings, name: str, browser: bool) -> None:
         try:
             use_browser = browser or not oauth.endpoints.device_url
             grant = await (_consent(oauth, found.username) if use_browser else _type_code(oauth))
-        except OSError as error:
+        except ProviderAway as error:
             raise Unavailable(str(error)) from error
         async with (
             _reach(settings) as (known, core),

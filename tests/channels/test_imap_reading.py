@@ -325,8 +325,12 @@ async def test_a_crash_between_commit_and_position_doubles_nothing(dovecot: Dove
             raise ConnectionError("cut off")
 
     memory.before_move = crash
-    async with watching(memory, dovecot.account(user)):
+    account = dovecot.account(user)
+    async with watching(memory, account):
         await until(lambda: any(position.uid == 4 for position in memory.positions.values()))
+    trouble = memory.trouble(account.name)
+    assert trouble is not None
+    assert trouble.trouble == Trouble.STORAGE
     assert memory.offered == 16  # fetched four times,
     assert len(memory.mails) == 4  # taken in once
 

@@ -16,10 +16,11 @@ from channels.mail.imap.examination import check_account
 from channels.mail.imap.ports import FolderState, FolderStatus
 from channels.mail.oauth.settings import OAuthSettings, grant_name
 from channels.mail.oauth.tokens import Grant, Tokens
+from channels.mail.oauth.wire import ProviderAway
 from clytie.grants import DatabaseGrants
 from clytie.mailboxes import find_login
 from clytie.settings import Settings
-from domain.errors import ConfigurationError, InvalidInput
+from domain.errors import ConfigurationError, InvalidInput, Unavailable
 from inbox.imap_ledger import ImapLedger
 from storage.announce import Announcer
 from storage.pool import Pool
@@ -119,6 +120,19 @@ async def test_tokens_lie_encrypted_and_are_refreshed_once_for_all_processes(
     secret = await pool.fetchval("SELECT secret FROM oauth_grants")
     assert b"refresh" not in secret
     assert given[0].encode() not in secret
+
+
+async def test_a_database_that_is_away_is_told_apart_from_a_provider_that_is(
+    provider: Provider, pool: Pool
+) -> None:
+    settings = OAuthSettings.model_validate(provider.settings(token_url="http://127.0.0.1:1/token"))
+    async with DatabaseGrants(pool, KEYS).hold(grant_name(settings, "anna")) as held:
+        await held.keep(Grant(refresh_token="x"))
+    with pytest.raises(ProviderAway):
+        await Tokens(settings, "anna", DatabaseGrants(pool, KEYS)).access_token()
+    pool.terminate()
+    with pytest.raises(Unavailable):
+        await Tokens(settings, "anna", DatabaseGrants(pool, KEYS)).access_token()
 
 
 async def test_rotated_keys_still_open_a_login_and_foreign_ones_say_what_to_do(

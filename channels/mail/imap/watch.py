@@ -26,7 +26,7 @@ from channels.mail.imap.intake import BatchIntake
 from channels.mail.imap.ports import FolderState, FolderStatus, Ledger, Position, Refuse, Take
 from channels.mail.imap.settings import FolderSettings, ImapAccount
 from channels.mail.imap.thread import ConnectionThread
-from channels.mail.imap.words import Diagnosis, Trouble, diagnose
+from channels.mail.imap.words import Diagnosis, StorageAway, Trouble, diagnose
 from channels.mail.oauth.tokens import TokenSource
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,10 @@ class FolderWatch:
 
     async def _start(self, opened: Opened) -> Position:
         """Where reading goes on: at the position, or at the beginning of a folder that is new or was made anew."""
-        known = await self._ledger.position(self.account.name, self.folder.name)
+        try:
+            known = await self._ledger.position(*self._names)
+        except Exception as error:
+            raise StorageAway(f"The position is not known: {error}") from error
         if known is not None and known.uidvalidity == opened.uidvalidity:
             return known
         if known is not None:
@@ -137,12 +140,22 @@ class FolderWatch:
         else:
             since = self.account.since
             position = Position(opened.uidvalidity, 0, since if isinstance(since, date) else None)
-        await self._ledger.move(self.account.name, self.folder.name, position)
+        await self._move(position)
         return position
+
+    async def _move(self, position: Position) -> None:
+        """Note how far we are. Raises StorageAway."""
+        try:
+            await self._ledger.move(*self._names, position)
+        except Exception as error:
+            raise StorageAway(f"The position could not be noted: {error}") from error
 
     async def _count(
         self, thread: ConnectionThread, client: IMAPClient, opened: Opened, position: Position
     ) -> None:
+        """Show how much there is to do, if there is anything."""
+        if opened.uidnext - 1 <= position.uid:
+            return
         total = None
         if position.since is None or position.uid:
             total = await thread.call(count_new, client, opened.exists, position.uid)
@@ -165,16 +178,17 @@ class FolderWatch:
                 taken, error = await self._intake.take_in(position.uidvalidity, mails)
                 if taken.through:
                     position = replace(position, uid=taken.through)
-                    await self._ledger.move(account.name, self.folder.name, position)
+                    await self._move(position)
                 self._courtesy = await thread.call(be_courteous, client, self.folder, taken.whole)
                 if error is not None:
                     raise error
+                self._failures = 0
                 await self._tell_progress(len(batch))
                 del mails
             if listing.through <= position.uid and not listing.entries:
                 break
             position = replace(position, uid=max(position.uid, listing.through))
-            await self._ledger.move(account.name, self.folder.name, position)
+            await self._move(position)
         return position
 
     async def _pause(self, diagnosis: Diagnosis) -> None:

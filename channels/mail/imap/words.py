@@ -12,8 +12,8 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
 from channels.mail.imap.connection import FolderMissing, LoginRefused
-from channels.mail.oauth.wire import LoginNeeded, Refused
-from domain.errors import ClytieError, ConfigurationError
+from channels.mail.oauth.wire import LoginNeeded, ProviderAway, Refused
+from domain.errors import ClytieError, ConfigurationError, Unavailable
 
 
 class Trouble(StrEnum):
@@ -71,12 +71,14 @@ class StorageAway(ClytieError):
 def diagnose(error: BaseException, host: str) -> Diagnosis:
     """What an error means; any error has an answer."""
     words = str(error) or type(error).__name__
-    if isinstance(error, StorageAway):
+    if isinstance(error, (StorageAway, Unavailable)):
         return Diagnosis(Trouble.STORAGE, words)
     if isinstance(error, LoginNeeded):
         return Diagnosis(Trouble.CONSENT, words)
     if isinstance(error, Refused):
         return Diagnosis(Trouble.OAUTH, words)
+    if isinstance(error, ProviderAway):
+        return Diagnosis(Trouble.UNREACHABLE, words)
     if isinstance(error, ConfigurationError):
         return Diagnosis(Trouble.SETTINGS, words)
     if isinstance(error, LoginRefused):

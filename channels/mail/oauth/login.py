@@ -46,7 +46,7 @@ class Consent:
 
 
 async def start_device_login(settings: OAuthSettings) -> DeviceCode:
-    """Ask for a code. Raises Refused, OSError."""
+    """Ask for a code. Raises Refused, ProviderAway."""
     answer = await ask(
         settings.endpoints.device_url, {"client_id": settings.client_id, "scope": settings.endpoints.scope}
     )
@@ -67,7 +67,7 @@ async def await_device_login(
     code: DeviceCode,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Grant:
-    """Wait until the person has typed the code and consented. Raises Refused, OSError."""
+    """Wait until the person has typed the code and consented. Raises Refused, ProviderAway."""
     fields = _client(settings) | {"grant_type": _DEVICE_GRANT, "device_code": code.secret}
     interval, waited = code.interval, 0.0
     while waited < code.expires_in:
@@ -122,7 +122,7 @@ def read_code(pasted: str, state: str) -> str:
 
 
 async def exchange_code(settings: OAuthSettings, code: str, consent: Consent) -> Grant:
-    """The tokens for a code. Raises Refused, OSError."""
+    """The tokens for a code. Raises Refused, ProviderAway."""
     fields = _client(settings) | {
         "grant_type": "authorization_code",
         "code": code,

@@ -79,7 +79,7 @@ class Tokens:
         self._unsaved: Grant | None = None  # given by the provider, but the store was away
 
     async def access_token(self, *, not_this: str = "") -> str:
-        """Raises LoginNeeded when a person or an administrator has to act, OSError when the provider is away."""
+        """Raises LoginNeeded when a person or an administrator has to act, ProviderAway when it does not answer."""
         async with self._lock:
             if not self._good(self._grant, not_this):
                 self._grant = await self._renew(not_this)

@@ -39,6 +39,10 @@ class Refused(ConfigurationError):
         super().__init__(words)
 
 
+class ProviderAway(ConnectionError):
+    """The provider does not answer, or says that it cannot now; tried again later."""
+
+
 class LoginNeeded(Refused):
     """Somebody has to log in (again): `clytie mail login`."""
 
@@ -47,7 +51,7 @@ class LoginNeeded(Refused):
 
 
 async def ask(url: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """POST the fields, return the answer's JSON. Raises Refused, LoginNeeded, or OSError when nobody answers."""
+    """POST the fields, return the answer's JSON. Raises Refused, LoginNeeded, ProviderAway."""
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
@@ -56,13 +60,13 @@ async def ask(url: str, fields: Mapping[str, str]) -> dict[str, Any]:
             body = await response.content.read(_LARGEST)
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ConnectionError(f"{url} did not answer: {str(error) or 'timeout'}") from error
+        raise ProviderAway(f"{url} did not answer: {str(error) or 'timeout'}") from error
     answer = _read_json(body)
     if status == 200 and isinstance(answer.get("access_token") or answer.get("device_code"), str):
         return answer
     code = str(answer.get("error", ""))
     if status >= 500 or status == 429 or not code:
-        raise ConnectionError(f"{url} answered {status} {code}".rstrip())
+        raise ProviderAway(f"{url} answered {status} {code}".rstrip())
     raise explain(code, str(answer.get("error_description", "")))
 
 
