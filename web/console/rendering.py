@@ -91,6 +91,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     env.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    env.policies.update({"urlize.target": "_blank", "urlize.rel": "noopener noreferrer nofollow"})
     env.globals.update(
         static=static_url,
         label=label,
