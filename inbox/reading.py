@@ -140,6 +140,8 @@ class Reader:
                 log.warning("mail %d cannot be read: %s", mail.id, answer.words)
                 if answer.certain:
                     await quarantine(self.pool, mail, answer.words)
+                    if self.announcer is not None:
+                        self.announcer.touch()  # somebody may be looking at the list
                 else:
                     await try_later(self.pool, mail, answer.words, self.settings)
             else:

@@ -134,3 +134,39 @@ async def test_an_assessment_that_breaks_keeps_no_mail_out(pool: Pool, tmp_path:
 
     async with open_post_room(pool, tmp_path, judge=broken) as room:
         assert await room.receive(write_mail()) is not None
+
+
+async def test_an_out_of_office_answer_to_a_newsletters_own_address_names_the_campaign(
+    post: PostRoom,
+) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+    away = write_mail(
+        subject="Out of office", text="I am back on 12 May 2026.", Auto_Submitted="auto-replied"
+    )
+    message = await post.receive(away, post.return_path(sent, campaign), sender="")
+    [event] = await post.events("AutoReplied")
+    assert (event["contact_id"], event["campaign_id"]) == (ana, campaign)
+    assert message["conversation_id"] is None
+    assert await post.count("suppressions") == 0
+
+
+async def test_a_person_who_answers_to_the_envelope_of_a_newsletter_is_heard(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+    message = await post.receive(write_mail(text="Tell me more"), post.return_path(sent, campaign))
+    [answered] = await post.events("Answered")
+    assert (answered["contact_id"], answered["campaign_id"]) == (ana, campaign)
+    assert (await post.conversation(message["conversation_id"]))["state"] == "open"
+
+
+async def test_mail_from_one_of_our_own_addresses_makes_no_contact(post: PostRoom) -> None:
+    await post.queue("Support", "support@hub.example")
+    await post.queue("Sales", "sales@hub.example")
+    message = await post.receive(
+        write_mail("support@hub.example", to="sales@hub.example"),
+        "sales@hub.example",
+        sender="support@hub.example",
+    )
+    assert message["contact_id"] is None
+    assert await post.count("contacts") == 0
