@@ -144,7 +144,7 @@ class Sender:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left(grace + _ENDING)):
                 await self._settle_rest()
-                await self._feeder.give_back(self._traffic.drain())
+                await self._feeder.give_back(self._traffic.domains.drain())
 
     async def _settle_rest(self) -> None:
         """Settle what no stepper settled; what cannot be settled now becomes uncertain when its lease is over."""
@@ -250,7 +250,7 @@ class Sender:
         self._count(results, step)
         group = [row.message for row in portion.wanted if row.message_id in step.marked and row.message]
         if len(group) < len(portion.wanted):
-            self._traffic.drop(row for row in portion.wanted if row.message_id not in step.marked)
+            self._traffic.domains.drop(row for row in portion.wanted if row.message_id not in step.marked)
         if group:
             self._hand_over(group, began + lease - self._settings.lease_margin)
         self._announcer.touch()
@@ -268,7 +268,7 @@ class Sender:
         if self._stopping or window.doubtful:
             return [], []
         room = window.room(self._breaker.room(monotonic()))
-        recalled = self._traffic.recall(room) if self._traffic.active else []
+        recalled = self._traffic.domains.recall(room) if self._traffic.active else []
         wanted, late = self._feeder.take(room - len(recalled))
         return recalled + wanted, late
 
@@ -289,7 +289,7 @@ class Sender:
         finally:
             window.choosing -= len(rows)
         if self._stopping or window.doubtful:  # since we looked
-            self._traffic.drop(going)
+            self._traffic.domains.drop(going)
             await self._feeder.release(connection, going)
             return []
         return going
@@ -349,7 +349,7 @@ class Sender:
             message = owed.pop(outcome.key, None)
             if message is not None:
                 if outcome.state is DeliveryState.DEFERRED or self._traffic.watching:
-                    self._traffic.note(message, outcome)
+                    self._traffic.domains.note(message, outcome)
                 self._note(outcome)
 
         left = deadline - monotonic()

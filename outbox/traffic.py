@@ -7,18 +7,17 @@ and a reason, so that it holds up nobody else. Nothing is asked while nothing is
 from __future__ import annotations
 
 import random
-import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
 from channels.mail.settings import RelaySettings
-from domain.messages import DeliveryState, Outbound, Outcome
+from domain.messages import Outbound
 from outbox.addresses import LETTERS
-from outbox.backoff import Breaker
-from outbox.limits import DomainLimits, Grant, windows
+from outbox.domains import Domains
+from outbox.limits import Grant, windows
 from outbox.queue import Claimed, Held, monotonic
 from outbox.settings import OutboxSettings
 from outbox.windows import Ask, reserve_places
@@ -32,14 +31,6 @@ HOLD_REASONS: Final[Mapping[str, str]] = {
     "warming_up": "The mail server has taken as many messages as its warm-up plan allows for today.",
     "relay_away": "No mail server for this author can be reached.",
 }
-
-#: Replies that speak of our traffic and not of one recipient: 421, 451, 4.7.x (RFC 3463: security and policy).
-_PUT_OFF: Final = re.compile(r"(421|451)\b|4\d\d[ -]4\.7\.\d")
-#: Such replies in a row before a domain gets a rest, and its first rest in seconds.
-_PATIENCE: Final = 3
-_FIRST_REST: Final = 30.0
-#: Messages to a domain that wait in memory for others to settle, for each that may be under way.
-_QUEUE: Final = 4
 
 
 class Routes(Protocol):
@@ -76,25 +67,14 @@ class Traffic:
         self._settings = settings
         self._routes = routes
         self._today = today
-        self._groups = {
-            domain.lower(): group.lower()
-            for group, domains in settings.providers.items()
-            for domain in domains
-        }
-        self._limits = {domain.lower(): limits for domain, limits in settings.domains.items()}
-        self._default = self._limits.pop("*", DomainLimits())
-        every = [*self._limits.values(), self._default]
-        self._counts = any(limits.at_once for limits in every)
+        self.domains = Domains(settings)
         self._relays = {
             relay.called: relay
             for relay in relays
             if relay.per_minute or relay.per_hour or relay.per_day or relay.warm_up
         }
         self._only = relays[0].called if len(relays) == 1 else None
-        self._limited = bool(self._relays or self._counts or any(limits.windows() for limits in every))
-        self._flying: dict[str, dict[int, float]] = {}  # by domain, where that is limited: since when
-        self._waiting: dict[str, deque[Claimed]] = {}
-        self._rests: dict[str, Breaker] = {}
+        self._limited = bool(self._relays) or self.domains.limited
         self._parked: dict[
             str, float
         ] = {}  # when the next message that has to wait for this key is looked at
@@ -104,49 +84,13 @@ class Traffic:
     @property
     def active(self) -> bool:
         """Whether there is anything to ask for."""
-        return self._limited or bool(self._rests) or (self._routes is not None and self._routes.some_are_away)
+        away = self._routes is not None and self._routes.some_are_away
+        return self._limited or self.domains.resting or away
 
     @property
     def watching(self) -> bool:
         """Whether every outcome has to be noted, not only those that are deferred."""
-        return self._counts or bool(self._rests)
-
-    def recall(self, room: int) -> list[Claimed]:
-        """Messages that waited in memory for others to settle, up to `room`."""
-        recalled: list[Claimed] = []
-        for key, rows in list(self._waiting.items()):
-            free = self._free(key)
-            while rows and free > 0 and len(recalled) < room:
-                recalled.append(rows.popleft())
-                free -= 1
-            if not rows:
-                del self._waiting[key]
-        return recalled
-
-    def drain(self) -> list[Claimed]:
-        """Give up all that waits in memory."""
-        rows = [row for waiting in self._waiting.values() for row in waiting]
-        self._waiting.clear()
-        return rows
-
-    def drop(self, rows: Iterable[Claimed]) -> None:
-        """These were let through, and not marked after all."""
-        if self._counts:
-            for row in rows:
-                self._flying.get(self._key(row.address), {}).pop(row.message_id, None)
-
-    def note(self, message: Outbound, outcome: Outcome) -> None:
-        """What became of one."""
-        key = self._key(message.recipient)
-        if self._counts:
-            self._flying.get(key, {}).pop(message.key, None)
-        if puts_off(outcome):
-            rest = self._rests.setdefault(
-                key, Breaker(self._settings.domain_rest_limit, patience=_PATIENCE, first=_FIRST_REST)
-            )
-            rest.fail(monotonic())
-        elif key in self._rests and not outcome.unreached and outcome.state is not DeliveryState.UNCERTAIN:
-            del self._rests[key]
+        return self.domains.counted or self.domains.resting
 
     async def sift(self, connection: Connection, rows: Sequence[Claimed]) -> tuple[list[Claimed], list[Held]]:
         """Which of these messages may be marked, and which go back to the queue. Some may stay here (`recall`)."""
@@ -154,7 +98,7 @@ class Traffic:
         routed = self._ask_relays(self._ask_domains(rows, step), step)
         allowed = await self._within_domains(connection, routed, step)
         await self._within_relays(connection, allowed, step)
-        self.drop(one.row for one in step.held)
+        self.domains.drop(one.row for one in step.held)
         return step.going, step.held
 
     # --- questions ------------------------------------------------------------------------------------
@@ -168,22 +112,15 @@ class Traffic:
             if row.message is None:
                 step.going.append(row)
                 continue
-            key = self._key(row.address)
-            rest = self._rests.get(key)
-            room = rest.room(now) if rest else None
-            if rest is not None and room is not None and begun[key] >= room:
-                self._hold(step, row, key, "domain_resting", max(1.0, rest.until - now), 0.02)
-            elif self._counts and self._free(key) <= 0:
-                waiting = self._waiting.setdefault(key, deque())
-                if len(waiting) < self._at_once(key) * _QUEUE:
-                    waiting.append(row)
-                else:
-                    self._hold(step, row, key, "domain_limited", 1.0, 0.05)
-            else:
+            key = self.domains.key(row.address)
+            room, left = self.domains.rest(key, now)
+            if room is not None and begun[key] >= room:
+                self._hold(step, row, key, "domain_resting", left, 0.02)
+            elif self.domains.begin(key, row, now):
                 begun[key] += 1
-                if self._counts and self._limits_of(key).at_once:
-                    self._flying.setdefault(key, {})[row.message_id] = now
                 passed.append(row)
+            elif not self.domains.keep(key, row):
+                self._hold(step, row, key, "domain_limited", 1.0, 0.05)
         return passed
 
     def _ask_relays(self, rows: Sequence[Claimed], step: _Sifting) -> list[tuple[Claimed, list[str]]]:
@@ -209,15 +146,15 @@ class Traffic:
         asked: dict[str, list[tuple[Claimed, list[str]]]] = {}
         allowed = []
         for row, names in rows:
-            key = self._key(row.address)
-            if self._limits_of(key).windows():
+            key = self.domains.key(row.address)
+            if self.domains.windows(key):
                 asked.setdefault(key, []).append((row, names))
             else:
                 allowed.append((row, names))
         grants = await _reserve(
             connection,
             {
-                f"domain:{key}": (self._limits_of(key).windows(), [row for row, _ in some])
+                f"domain:{key}": (self.domains.windows(key), [row for row, _ in some])
                 for key, some in asked.items()
             },
         )
@@ -279,40 +216,19 @@ class Traffic:
         """Places in the limits of domains that were taken, and no relay has room."""
         taken: dict[str, list[Claimed]] = {}
         for row in rows:
-            key = self._key(row.address)
-            if self._limits_of(key).windows():
+            key = self.domains.key(row.address)
+            if self.domains.windows(key):
                 taken.setdefault(key, []).append(row)
         if taken:
             await reserve_places(
                 connection,
                 [
-                    Ask(f"domain:{key}", self._limits_of(key).windows(), *(-count for count in _kinds(some)))
+                    Ask(f"domain:{key}", self.domains.windows(key), *(-count for count in _kinds(some)))
                     for key, some in taken.items()
                 ],
             )
 
     # --- inside ---------------------------------------------------------------------------------------
-
-    def _key(self, address: str) -> str:
-        domain = address.rpartition("@")[2].lower()
-        return self._groups.get(domain, domain)
-
-    def _limits_of(self, key: str) -> DomainLimits:
-        return self._limits.get(key, self._default)
-
-    def _at_once(self, key: str) -> int:
-        return self._limits_of(key).at_once or 1_000_000
-
-    def _free(self, key: str) -> int:
-        """How many more may be under way. What is older than its lease is not."""
-        flying = self._flying.get(key)
-        if not flying:
-            return self._at_once(key)
-        if len(flying) >= self._at_once(key):
-            oldest = monotonic() - self._settings.sending_lease
-            for message_id in [one for one, since in flying.items() if since < oldest]:
-                del flying[message_id]
-        return self._at_once(key) - len(flying)
 
     def _relay_windows(self, name: str) -> tuple[tuple[int, int], ...]:
         relay = self._relays[name]
@@ -334,16 +250,6 @@ class Traffic:
         else:
             self._parked[key] = due + pace
         step.held.append(Held(row, due - now, reason))
-
-
-def puts_off(outcome: Outcome) -> bool:
-    """Whether a server put this message off for our traffic's sake, so that others to the same domain had better wait."""
-    return (
-        outcome.state is DeliveryState.DEFERRED
-        and not outcome.unreached
-        and outcome.reason != "greylisted"
-        and (outcome.reason == "throttled" or _PUT_OFF.match(outcome.reply) is not None)
-    )
 
 
 async def _reserve(

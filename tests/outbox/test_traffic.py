@@ -15,11 +15,12 @@ from channels.mail.parsed import Mailbox
 from channels.mail.settings import RelaySettings, WarmUp
 from domain.clock import SystemClock
 from domain.messages import DeliveryState, Outbound, Outcome
+from outbox.domains import puts_off
 from outbox.letter_composing import LetterComposer
 from outbox.limits import DomainLimits
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
-from outbox.traffic import Traffic, puts_off
+from outbox.traffic import Traffic
 from outbox.windows import Ask, forget_windows, reserve_places
 from storage.announce import Announcer
 from storage.pool import Pool
