@@ -21,6 +21,8 @@ ENTRY_POINT_GROUP: Final = "clytie.channels"
 _BUILT_IN: Final[Mapping[str, str]] = {
     "mail": "channels.mail.smtp:MailChannel",
     "sandbox": "channels.sandbox.mail:SandboxMail",
+    "sms": "channels.sms.twilio:TwilioSms",
+    "sms_http": "channels.sms.generic:HttpSms",
 }
 
 

@@ -135,3 +135,4 @@ class Outcome(NamedTuple):
     reason: str = ""  #: a word of our vocabulary, e.g. `mailbox_unknown`, `connection_lost`
     relay: str = ""  #: the server of ours that it went to, or would have gone to
     unreached: bool = False  #: no connection could be had: says nothing about this message
+    provider_id: str = ""  #: the provider's number of a message it took; reports name it

@@ -7,15 +7,9 @@ from this table.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Reason(NamedTuple):
-    """What a word means. `hard` speaks of the address, not of the attempt: a refused message can be final and soft."""
-
-    gloss: str
-    hard: bool = False
-
+from channels.reasons import Reason
 
 VOCABULARY: Final[dict[str, Reason]] = {
     # The address

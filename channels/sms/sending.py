@@ -1,0 +1,121 @@
+"""What every channel of short messages does alike: batches, turns under the limits, the provider's rests.
+
+A channel adds `_post`: one request for one message, and what its answer means.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from channels.sms.content import OPTIONS, Text, Unfit, read_text
+from channels.sms.dispatch import Dispatch, Flight
+from channels.sms.outcomes import Judgement, judge_silence, seconds_of
+from channels.sms.pace import Pace
+from channels.sms.reasons import VOCABULARY
+from channels.sms.settings import SmsSettings
+from channels.sms.web import WebSession, name_failure
+from domain.errors import DeliveryError, UnsupportedFeature
+from domain.messages import DeliveryState, Outbound, Outcome, Receipt
+
+log = logging.getLogger(__name__)
+
+#: Times that a message is offered again after 429, which was never processed.
+_OFFERS = 5
+
+
+class Posted:
+    """What an answer came to: the provider's number of a message it took, or a judgement and its words."""
+
+    __slots__ = ("judgement", "provider_id", "words")
+
+    def __init__(self, words: str, *, provider_id: str = "", judgement: Judgement | None = None) -> None:
+        self.words = words
+        self.provider_id = provider_id
+        self.judgement = judgement or Judgement(DeliveryState.SENT, "")
+
+
+class Sending(ABC):
+    """Sends short messages by requests. Belongs to the event loop that first delivers."""
+
+    #: Options of a message that it can carry (channels.sms.content)
+    options: ClassVar[frozenset[str]] = OPTIONS
+
+    def __init__(self, settings: SmsSettings) -> None:
+        waits = settings.timeouts
+        self.web = WebSession(waits, settings.connections)
+        self.pace = Pace(settings.rates, settings.rate, waits.turn, waits.rest)
+        self._dispatch = Dispatch(self._attempt, settings.connections, waits.grace)
+        self._longest_rest = waits.rest
+
+    @abstractmethod
+    async def _post(self, text: Text, flight: Flight) -> Posted:
+        """Offer one message. May raise what WebSession.request raises."""
+
+    def _unready(self) -> str:
+        """Why nothing can be sent with these settings, in words; empty when something can."""
+        return ""
+
+    async def send(self, message: Outbound) -> Receipt:
+        """Send one message. Raises DeliveryError, or UnsupportedFeature for an option that the channel lacks."""
+        outcomes: list[Outcome] = []
+        await self._dispatch.deliver([message], outcomes.append)
+        (outcome,) = outcomes
+        if outcome.state is DeliveryState.SENT:
+            return Receipt(message.key, message.attempt, outcome.reply, outcome.provider_id)
+        words = outcome.reply or VOCABULARY[outcome.reason].gloss
+        if outcome.reason == "unsupported":
+            raise UnsupportedFeature(words)
+        raise DeliveryError(
+            words,
+            permanent=outcome.state is DeliveryState.REJECTED,
+            uncertain=outcome.state is DeliveryState.UNCERTAIN,
+        )
+
+    async def deliver(self, batch: Sequence[Outbound], settle: Callable[[Outcome], None]) -> None:
+        """Send many; see Dispatch.deliver for cancellation and for errors in `settle`."""
+        await self._dispatch.deliver(batch, settle)
+
+    async def close(self) -> None:
+        """Interrupt what is under way, close the connections."""
+        await self._dispatch.close()
+        await self.web.close()
+
+    async def _attempt(self, flight: Flight) -> Outcome:
+        try:
+            text = read_text(flight.message, self.options)
+        except Unfit as unfit:
+            return flight.outcome(DeliveryState.REJECTED, str(unfit), unfit.reason)
+        if problem := self._unready():
+            return flight.outcome(DeliveryState.DEFERRED, problem, "auth_failed", unreached=True)
+        words = "no turn under the limits of this sender"
+        for _ in range(_OFFERS):
+            if not await self.pace.wait(text.paced_by, text.parts):
+                break
+            outcome = await self._offer(text, flight)
+            if outcome.reason != "throttled" or outcome.state is not DeliveryState.DEFERRED:
+                return outcome
+            words = outcome.reply
+        return flight.outcome(DeliveryState.DEFERRED, words, "throttled")
+
+    async def _offer(self, text: Text, flight: Flight) -> Outcome:
+        """One request; a refusal for too many of them lets everybody rest."""
+        flight.written = False
+        try:
+            posted = await self._post(text, flight)
+        except Exception as error:
+            reason, words, unreached = name_failure(error)
+            if reason == "protocol_error":
+                log.warning("offering message %s failed: %s", flight.message.key, words)
+            state, reason = judge_silence(reason, written=flight.written)
+            return flight.outcome(state, words, reason, unreached=unreached and not flight.written)
+        state, reason = posted.judgement
+        if state is DeliveryState.SENT:
+            self.pace.resting.end()
+            return flight.outcome(state, posted.words, provider_id=posted.provider_id)
+        if reason == "throttled" and state is DeliveryState.DEFERRED:
+            flight.written = False
+            self.pace.rest(seconds_of(flight.retry_after, self._longest_rest))
+        return flight.outcome(state, posted.words, reason)
