@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from channels.mail.bounces import Kind
@@ -32,14 +33,17 @@ MOST_PARTIES: Final = 50  #: people who take part because a mail names them
 MOST_RECIPIENTS: Final = 20  #: people on whose timelines a mail that we sent elsewhere is told
 
 _OPEN, _WAITING, _CLOSED = (one.value for one in ConversationState)
+_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 _REPORTS: Final = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What deciding takes beside the mail. `is_ours` knows the domains that are taken in as a whole."""
+    """What deciding takes beside the mail. `is_ours` knows the domains that are taken in as a whole; what came before
+    `history_before` belongs to the past: nobody is asked to answer it."""
 
     is_ours: Callable[[str], bool]
+    history_before: datetime = _LONG_AGO
 
 
 def decide(arrived: Arrived, known: Known, numbers: Numbers, house: House) -> Deed:
@@ -49,6 +53,7 @@ def decide(arrived: Arrived, known: Known, numbers: Numbers, house: House) -> De
     if copy is not None:
         return Deed(arrived, copy.id, stored=False)
     deed = Deed(arrived, next(numbers.messages), automatic=arrived.understood.automatic)
+    deed.history = arrived.at < house.history_before
     kind = arrived.understood.report.kind
     if kind in _REPORTS and not arrived.outgoing:
         deed.effects = read_effects(arrived, known)
@@ -109,8 +114,8 @@ def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
     deed.mailbox, queue_id = choose_queue(arrived, known)
     thread = placement.thread
     if placement.way is not Way.JOIN or thread is None:
-        thread = _begin(deed, known, numbers, queue_id)
-        deed.greets = placement.way is Way.NEW and deed.automatic is None
+        thread = _begin(deed, known, numbers, queue_id, state=_CLOSED if deed.history else _OPEN)
+        deed.greets = placement.way is Way.NEW and deed.automatic is None and not deed.history
     if placement.way is Way.ASK and placement.thread is not None:
         deed.placement = (placement.thread.id, placement.reason)
     _wait_for_us(thread, deed)
@@ -206,11 +211,11 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
     deed.contact_id = next(iter(contacts.values()), None)
     thread = _thread_of_recipients(arrived, known, contacts)
     if thread is None and contacts:
-        thread = _begin(deed, known, numbers, None, state=_WAITING)
+        thread = _begin(deed, known, numbers, None, state=_CLOSED if deed.history else _WAITING)
         thread.assignee_id = deed.author_id
     if thread is not None:
         _enter(deed, thread)
-        if not thread.junk:
+        if not thread.junk and not deed.history:
             thread.state, thread.waiting_since = _WAITING, None
         _take_part(deed, known, thread, contacts, ours)
     for contact in dict.fromkeys(contacts.values()):
@@ -274,13 +279,15 @@ def _enter(deed: Deed, thread: Thread) -> None:
 
 
 def _wait_for_us(thread: Thread, deed: Deed) -> None:
-    """We owe an answer, since the oldest message that has none."""
+    """We owe an answer, since the oldest message that has none; to what came long ago nobody waits for one."""
     _enter(deed, thread)
+    if thread.contact_id is None:
+        thread.contact_id = deed.contact_id
+    if deed.history:
+        return
     if thread.state != _OPEN or thread.waiting_since is None:
         thread.waiting_since = deed.arrived.at
     thread.state = _OPEN
-    if thread.contact_id is None:
-        thread.contact_id = deed.contact_id
 
 
 def _take_part(deed: Deed, known: Known, thread: Thread, addresses: Iterable[str], ours: set[str]) -> None:

@@ -73,6 +73,7 @@ class Deed:
     events: list[NewEvent] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     greets: bool = False  #: the queue may acknowledge it
+    history: bool = False  #: it came long ago: filed, and nothing follows from it
 
 
 @dataclass(slots=True)

@@ -219,7 +219,7 @@ class Reader:
             known = await load_known(connection, what_is_asked(mine), self.settings.queue)
             people = sum(1 if not one.outgoing else 25 for one in mine)
             numbers = await take_numbers(connection, len(mine), people)
-            house = House(self._is_ours)
+            house = House(self._is_ours, self.clock.now() - timedelta(days=self.settings.history_days))
             deeds = [decide(one, known, numbers, house) for one in mine]
             await write_deeds(connection, deeds, known)
             await carry_out(work, deeds, self.bounces)

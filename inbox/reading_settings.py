@@ -45,6 +45,12 @@ class ReadingSettings(BaseModel):
         min_length=1,
         description="The queue for mail to addresses that no queue has; made if missing.",
     )
+    history_days: float = Field(
+        default=30,
+        gt=0,
+        description="Mail that came to its mailbox more than so many days before it reached us is history: it is filed in "
+        "closed conversations and on timelines; nobody is asked to answer it and no rule acts on it.",
+    )
     copy_local: _Local = Field(
         default="bcc",
         description="Local part of personal Bcc addresses; a token is added behind a plus sign.",

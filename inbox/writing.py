@@ -84,6 +84,7 @@ SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::b
 _PLACEMENTS: Final = """
 INSERT INTO placements (message_id, conversation_id, reason) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
 """
+_TOLD_ALREADY: Final = "DELETE FROM pending_events WHERE event_id = ANY($1::bigint[])"
 #: Locks the mails that are still ours: nobody read them meanwhile, and nobody else began to.
 HOLD: Final = """
 SELECT r.id FROM raw_mails AS r JOIN unnest($1::bigint[], $2::smallint[]) AS mine(id, attempts) USING (id)
@@ -145,8 +146,16 @@ async def write_deeds(connection: Connection, deeds: Sequence[Deed], known: Know
         _PLACEMENTS,
         ((deed.message_id, *deed.placement) for deed in stored if deed.placement is not None),
     )
-    await record(connection, [event for deed in stored for event in deed.events])
+    await _tell(connection, stored)
     await _put(connection, _SETTLE, ((deed.arrived.raw_id, deed.message_id) for deed in deeds))
+
+
+async def _tell(connection: Connection, deeds: Sequence[Deed]) -> None:
+    """Record the events. Those of history are told to people only: rules look at what happens now."""
+    await record(connection, [event for deed in deeds if not deed.history for event in deed.events])
+    ids = await record(connection, [event for deed in deeds if deed.history for event in deed.events])
+    if ids:
+        await connection.execute(_TOLD_ALREADY, ids)
 
 
 async def _put(connection: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:

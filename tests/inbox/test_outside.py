@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inbox.authors import take_original_author
@@ -116,3 +117,35 @@ async def test_a_colleague_who_writes_becomes_a_contact_as_an_employee(post: Pos
     await user(post)
     message = await post.receive(write_mail("Rita <rep@hub.example>"))
     assert (await post.row("contacts", message["contact_id"]))["relation"] == "employee"
+
+
+async def test_mail_of_long_ago_is_filed_and_nothing_follows_from_it(post: PostRoom) -> None:
+    await post.queue("Support", "support@hub.example", auto_answer="We got it.")
+    await post.pool.execute("INSERT INTO router_interests VALUES ('Received')")
+    years_ago = datetime.now(UTC) - timedelta(days=900)
+    old = await post.receive(
+        write_mail(message_id="old@client.example"),
+        door="file",
+        cursor="a/1",
+        meta={"received_at": years_ago.isoformat()},
+    )
+    conversation = await post.conversation(old["conversation_id"])
+    [event] = await post.events("Received")
+    assert (conversation["state"], conversation["waiting_since"]) == ("closed", None)
+    assert (post.clock.now() - event["occurred_at"]).days == 900
+    assert await post.count("pending_events") == 0
+    assert await post.count("letters") == 0
+    new = await post.receive(write_mail(references=["old@client.example"], text="Still broken"))
+    assert new["conversation_id"] == old["conversation_id"]
+    assert (await post.conversation(old["conversation_id"]))["state"] == "open"
+    assert await post.count("pending_events") == 1
+
+
+async def test_mail_that_waited_at_the_provider_during_an_outage_is_no_history(post: PostRoom) -> None:
+    last_week = datetime.now(UTC) - timedelta(days=8)
+    message = await post.receive(
+        write_mail(), door="imap:support", cursor="INBOX/1/1", meta={"received_at": last_week.isoformat()}
+    )
+    conversation = await post.conversation(message["conversation_id"])
+    assert conversation["state"] == "open"
+    assert (post.clock.now() - conversation["waiting_since"]).days == 8
