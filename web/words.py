@@ -157,9 +157,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cancelled": N_("A person took it back before it left."),
     },
     "conversation_state": {
-        "open": N_("open"),
+        "open": N_("to answer"),
         "waiting": N_("waiting for the contact"),
-        "closed": N_("closed"),
+        "closed": N_("conversation closed"),
     },
     "automatic": {
         "auto_submitted": N_("written by a machine"),
