@@ -8,6 +8,7 @@ in between, the mails that were not stored are read again, and those that were s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +98,10 @@ class Reader:
         return len(again) + len(fresh)
 
     async def close(self) -> None:
-        """End the process that understands mails."""
+        """End the process that understands mails, and leave those that were not stored to the next reader at once."""
         await self.process.close()
+        with contextlib.suppress(*DATABASE_AWAY):
+            await give_back(self.pool, self._unsettled)
 
     async def _read(self, mails: Sequence[Claimed]) -> None:
         """Store one batch while the next is being understood."""
@@ -113,7 +116,7 @@ class Reader:
                 if arrived:
                     await self._store_all(arrived)
             await understanding
-        except DATABASE_AWAY:
+        except BaseException:  # whatever it is, these mails are not to blame for it
             self._unsettled += [(mail.id, mail.attempts) for mail in mails]
             raise
         finally:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Final
 
+from domain.errors import Unavailable
 from inbox.reading_settings import ReadingSettings
 from inbox.understanding import Understood, from_json, to_json, understand
 from storage.blobs import BlobStore
@@ -64,7 +65,8 @@ class ReadingProcess:
     ) -> list[Understood | Problem]:
         """One answer for each mail, in order; fewer, but at least one, when they take longer than `patience` seconds.
 
-        Never raises for a mail's sake: what hangs or kills the process is a Problem.
+        Never raises for a mail's sake: what hangs or kills the process is a Problem. Raises Unavailable when the process
+        cannot be started, or the disk takes no file.
         """
         clock = asyncio.get_running_loop().time
         until = None if patience is None else clock() + patience
@@ -120,7 +122,11 @@ class ReadingProcess:
             env={**os.environ, "PYTHONPATH": path},
         )
         assert self._process.stdout is not None
-        await asyncio.wait_for(self._process.stdout.readexactly(1), _START_SECONDS)
+        try:
+            await asyncio.wait_for(self._process.stdout.readexactly(1), _START_SECONDS)
+        except (TimeoutError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            raise Unavailable("The process that understands mails cannot be started; see the log.") from error
         return self._process
 
     async def _end(self) -> int:
@@ -150,6 +156,8 @@ async def _read(process: asyncio.subprocess.Process) -> Understood | Problem:
     head = json.loads(await process.stdout.readexactly(size))
     if "problem" in head:
         return Problem(head["problem"])
+    if "away" in head:
+        raise Unavailable(head["away"])
     return from_json(await process.stdout.readexactly(head["size"]))
 
 
@@ -190,15 +198,15 @@ def serve(
         except MemoryError:
             answer = {"problem": "Reading it took more memory than a mail may take."}
         except OSError as error:
-            # our own disk's fault, not the mail's: end, so that it is tried again
-            log.warning("a file of a mail could not be kept: %s", error)
-            raise
+            answer = {
+                "away": f"A file of a mail could not be kept: {error}"
+            }  # the house's fault, not the mail's
         except Exception as error:
             log.exception("a mail of %d bytes could not be read", len(raw))
             answer = {"problem": f"{type(error).__name__}: {error}"[:500].replace("\0", "")}
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        sink.write(_frame(answer) + (b"" if "problem" in answer else body))
+        sink.write(_frame(answer) + (body if "size" in answer else b""))
         sink.flush()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Unavailable
 from inbox import quarantine
 from inbox.reading import Reader
 from inbox.reading_process import Enveloped, Problem, ReadingProcess
@@ -36,10 +36,12 @@ def understand(raw, *rest):
         time.sleep(0.2)
     if b"sleep now" in raw:
         time.sleep(600)
+    if b"fill the disk" in raw:
+        raise OSError(28, "No space left on device")
     if b"break now" in raw:
         raise KeyError("a part that is not there")
     if b"eat now" in raw:
-        return [bytearray(1 << 28) for _ in range(100)]
+        return [bytearray(1 << 32) for _ in range(100)]
     return real(raw, *rest)
 process.understand = understand
 sys.argv[0] = "inbox.reading_process"
@@ -201,3 +203,50 @@ async def test_a_mail_that_takes_long_leaves_the_others_to_the_next_turn(tmp_pat
     assert isinstance(again, Understood)
     assert again.new_text == "wait a bit 0"
     await process.close()
+
+
+async def test_a_full_disk_is_no_mails_fault(pool: Pool, tmp_path: Path) -> None:
+    async with open_post_room(pool, tmp_path, BRISK) as post:
+        whole = post.reader.process
+        poisoned(post, tmp_path, BRISK)
+        for text in ("one", "fill the disk", "two"):
+            await post.drop(write_mail(text=text), "support@hub.example")
+        for _ in range(4):
+            with pytest.raises(Unavailable, match="No space left"):
+                await post.reader.read_due()
+        await post.reader.process.close()
+        post.reader.process = whole
+        await post.read()
+        assert await post.count("messages") == 3
+        assert await quarantine.list_quarantine(pool) == []
+
+
+async def test_a_process_that_cannot_start_is_no_mails_fault(post: PostRoom, tmp_path: Path) -> None:
+    class Missing(ReadingProcess):
+        command = (sys.executable, "-c", "raise SystemExit(1)")
+
+    whole, post.reader.process = post.reader.process, Missing(tmp_path / "blobs", BRISK)
+    await post.drop(write_mail(), "support@hub.example")
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            await post.reader.read_due()
+    post.reader.process = whole
+    await post.read()
+    assert await post.count("messages") == 1
+
+
+async def test_a_reader_that_is_told_to_stop_leaves_its_mails_to_the_next_at_once(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with open_post_room(pool, tmp_path, ReadingSettings()) as post:
+        poisoned(post, tmp_path, ReadingSettings())
+        await post.drop(write_mail(text="sleep now"), "support@hub.example")
+        reading = asyncio.create_task(post.reader.read_due())
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if await pool.fetchval("SELECT attempts FROM raw_mails"):
+                break
+        await asyncio.sleep(0.3)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert await pool.fetchval("SELECT attempts FROM raw_mails") == 0
