@@ -65,8 +65,11 @@ _OUTLOOK_LINE = re.compile(
 )
 _COLON = re.compile("[:：]")
 _HIDDEN = re.compile(r"display:\s*none", re.IGNORECASE)
+_KEEPS_LINES = re.compile(r"white-space:\s*(?:pre|break-spaces)", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
+_UNSEEN = " \t\r\n\f\v\xa0\u200b\u200e\u200f\ufeff"  # what of a text node may go with the quote beside it
 MOST_CONTAINERS = 500  #: elements of a document whose insides are looked at ahead
+MOST_TYPED_LINES = 20_000  #: lines of <pre> that are taken apart
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class _Line:
     pieces: list[tuple[Node, str]] = field(default_factory=list)
     quoted: bool = False
     text: str = ""  #: of lines that stand for no text node
+    shown: bool = False  #: holds a picture
 
 
 class Lines:
@@ -84,6 +88,8 @@ class Lines:
         self.line_of: dict[Node, int] = {}
         self._quotes = 0
         self._looks = 0
+        self._as_typed: list[Node] = []  # open elements such as <pre>
+        self._typed_lines = 0
         self._walk(document.body)
 
     def texts(self) -> list[str]:
@@ -94,7 +100,7 @@ class Lines:
         return [line.quoted and bool(text.strip()) for line, text in zip(self.lines, texts, strict=True)]
 
     def _break(self, always: bool = False) -> None:
-        if always or self.lines[-1].pieces or self.lines[-1].text:
+        if always or self.lines[-1].pieces or self.lines[-1].text or self.lines[-1].shown:
             self.lines.append(_Line(quoted=self._quotes > 0))
         self.lines[-1].quoted = self._quotes > 0
 
@@ -110,6 +116,8 @@ class Lines:
             node, step = stack.pop()
             if step:
                 self._break()
+                if self._as_typed and self._as_typed[-1] is node:
+                    self._as_typed.pop()
                 if step == 2:
                     self._quotes -= 1
                     self.lines[-1].quoted = self._quotes > 0
@@ -119,10 +127,13 @@ class Lines:
             self.line_of[node] = len(self.lines) - 1
             if node.name.startswith("#"):
                 if node.name == "#text":
-                    self._text(node)
+                    self._typed(node) if self._as_typed and "\n" in node.source else self._text(node)
                 continue
             if node.name == "br":
                 self._break(always=True)
+                continue
+            if node.name == "img":
+                self.lines[-1].shown = True
                 continue
             if node.name == "hr":
                 announces = self._kind(node) == "begins"
@@ -141,6 +152,8 @@ class Lines:
                 continue
             self._break()
             self.line_of[node] = len(self.lines) - 1
+            if node.name == "pre" or ("white-space" in node.source and _KEEPS_LINES.search(node.source)):
+                self._as_typed.append(node)
             if kind in ("begins", "holds", "answers"):
                 self._say(ANNOUNCEMENT)
             if kind in ("holds", "answers", "quoted"):
@@ -167,9 +180,25 @@ class Lines:
         ):
             self._break(always=True)
 
+    def _typed(self, node: Node) -> None:
+        """Text whose line ends count: every line becomes a node of its own."""
+        parts = node.source.splitlines(keepends=True)
+        self._typed_lines += len(parts)
+        if self._typed_lines > MOST_TYPED_LINES:
+            self._text(node)
+            return
+        node.name, node.source = "#lines", ""
+        for part in parts:
+            line = Node("#text", part, node)
+            node.children.append(line)
+            self.line_of[line] = len(self.lines) - 1
+            self._text(line)
+            if part[-1] in "\r\n":
+                self._break(always=True)
+
     def _text(self, node: Node) -> None:
         text = decode(node.source).replace("\u200e", "").replace("\u200f", "").replace("\ufeff", "")
-        text = _SPACE.sub(" ", text)
+        text = _SPACE.sub(" ", text.rstrip("\r\n") if self._as_typed else text)
         if text.strip(" ") or self.lines[-1].pieces:
             self.lines[-1].pieces.append((node, text))
 
@@ -276,11 +305,11 @@ def _prune(body: Node, line_of: dict[Node, int], kept: list[int]) -> None:
             line = line_of.get(child)
             gone = line is not None and kept[line] == 0
             if child.name == "#text":
-                stays = (not child.source.isspace() and bool(child.source)) or not gone
-            elif child.name.startswith("#"):
-                stays = not gone
+                stays = bool(child.source.strip(_UNSEEN)) or not gone
             elif child.children:
                 stays = True
+            elif child.name.startswith("#"):
+                stays = not gone
             else:
                 stays = not gone and line is not None
             if stays:

@@ -76,6 +76,14 @@ CLOSES = {
     "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "option": {"option"},
     "tr": {"td", "th", "tr"}, "td": {"td", "th"}, "th": {"td", "th"}, "tbody": {"td", "th", "tr", "tbody", "thead"},
 }  # fmt: skip
+#: Start tags that end an open <p>, as the standard has it; others (<br>, <img>, <a>) belong to the paragraph.
+ENDS_PARAGRAPH = frozenset(
+    (
+        "address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "li",
+        "listing", "main", "menu", "nav", "ol", "p", "plaintext", "pre", "section", "summary", "table", "ul", "xmp",
+    )
+)  # fmt: skip
 WALLS = frozenset({"table", "td", "th"})  #: end tags of other elements do not reach beyond these
 DEEPEST_SEARCH = 64  #: how far up an end tag looks for its start tag
 MOST_NODES = 60_000
@@ -209,8 +217,10 @@ class Document:
         closes = CLOSES.get(name)
         while closes and self._open[-1].name in closes and len(self._open) > 1:
             self._pop()
-        if name not in INLINE and self._open[-1].name == "p":
+        if name in ENDS_PARAGRAPH and self._open[-1].name == "p":
             self._pop()
+        if name == "tr" and self._open[-1].name == "table":  # left out by nearly everybody; every browser adds it
+            self._start("tbody", "")
         node = Node(name, source, self._open[-1])
         self._add(node)
         if name not in VOID and not (source.endswith("/") and ":" in name):
@@ -252,7 +262,10 @@ class Document:
             if isinstance(item, str):
                 out.append(item)
             elif item.name == "#text":
-                out.append(item.source.replace("\xa0", "&#160;"))  # else the next editor makes it a space
+                # else the next editor makes it a space
+                out.append(item.source.replace("\xa0", "&#160;").replace("&nbsp;", "&#160;"))
+            elif item.name == "#lines":
+                stack.extend(reversed(item.children))
             elif item.name.startswith("#"):
                 out.append(item.source)
             else:
