@@ -83,11 +83,19 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.outcome", _O, "how a task ended"),
         Field("event.mailbox", _O, "the address of ours that a mail came to"),
         Field("event.queue", _O, "the queue that a mail's conversation is in, by name"),
-        Field("event.automatic", _O, "why a mail counts as written by a machine; missing when a person wrote"),
+        Field(
+            "event.automatic", _O, "why a mail counts as written by a machine; missing when a person wrote"
+        ),
         Field("event.junk", _O, "why a mail counts as junk; missing when it does not"),
-        Field("event.spf", _O, "whether the sending host was allowed: pass, fail, softfail, neutral, none..."),
-        Field("event.dkim", _O, "whether a signature of the sender's domain holds: pass, fail, none..."),
-        Field("event.dmarc", _O, "whether the From address is its domain's own: pass, fail, none..."),
+        Field(
+            "event.spf",
+            _O,
+            "whether the sending host was allowed: pass, fail, softfail, neutral, none and others",
+        ),
+        Field(
+            "event.dkim", _O, "whether a signature of the sender's domain holds: pass, fail, none and others"
+        ),
+        Field("event.dmarc", _O, "whether the From address is its domain's own: pass, fail, none and others"),
         Field("event.attachments", _O, "how many files a mail brought"),
         Field("event.message_id", _N, "the number of the message it belongs to"),
         Field("event.campaign_id", _N, "the number of the campaign it belongs to"),
