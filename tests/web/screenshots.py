@@ -43,6 +43,7 @@ def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
         "personas": ("", "/personas"),
         "home-rep": ("rep", "/"),
         "home-marketer": ("marketer", "/"),
+        "home-agent": ("agent", "/"),
         "tasks": ("rep", "/tasks"),
         "tasks-closed": ("manager", "/tasks?scope=closed"),
         "tasks-empty": ("agent", "/tasks"),

@@ -12,6 +12,7 @@ from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_, _
 from web.permissions import Permission, Role
+from web.queries.conversations import Box, count_conversations, list_conversations
 from web.queries.tasks import Scope, count_tasks, list_tasks
 from web.times import local
 
@@ -39,8 +40,8 @@ _DEMO_INTRO: Final = {
         "Advance the clock by an hour to see deadlines pass."
     ),
     Role.AGENT: N_(
-        "You answer people who write or call. Every contact has one timeline of all that happened. "
-        "Look one up, and leave a note."
+        "You answer people who write. Their mails wait under Conversations: take one, answer it, and watch the answer "
+        "arrive in the test mailbox, where you can be the contact and write back."
     ),
     Role.ADMINISTRATOR: N_(
         "You look after this installation. Invite people, make teams, and read the rules that open tasks. "
@@ -51,7 +52,7 @@ _DEMO_INTRO: Final = {
 
 @page("GET", "/", permission=Permission.TASKS_WORK)
 async def show_home(visit: Visit) -> web.StreamResponse:
-    """The page; `?part=tiles|tasks` gives only that."""
+    """The page; `?part=tiles|tasks|conversations` gives only that."""
     part = visit.request.query.get("part") if visit.is_fragment else None
     if part == "tiles":
         return visit.page("home_tiles.html", tiles=await _tiles(visit))
@@ -59,6 +60,11 @@ async def show_home(visit: Visit) -> web.StreamResponse:
     tasks.sort(key=lambda task: (task.deadline, task.id))
     if part == "tasks":
         return visit.page("home_tasks.html", tasks=tasks[:_SHOWN])
+    values: dict[str, Any] = {"conversations": None}
+    if visit.person.may(Permission.CONVERSATIONS_WORK) and visit.person.role is not Role.ADMINISTRATOR:
+        values["conversations"] = await _conversations(visit)
+    if part == "conversations":
+        return visit.page("home_conversations.html", **values)
     campaigns = None
     if visit.person.may(Permission.CAMPAIGNS_SEE):
         async with visit.context.pool.acquire() as connection:
@@ -70,7 +76,16 @@ async def show_home(visit: Visit) -> web.StreamResponse:
         tiles=await _tiles(visit),
         tasks=tasks[:_SHOWN],
         campaigns=campaigns,
+        **values,
     )
+
+
+async def _conversations(visit: Visit) -> list[Any]:
+    """What waits longest for an answer: one's own, then what nobody has taken."""
+    pool = visit.context.pool
+    mine = await list_conversations(pool, visit.person, Box.MINE, limit=_SHOWN)
+    free = await list_conversations(pool, visit.person, Box.UNASSIGNED, limit=_SHOWN)
+    return [*mine, *free][:_SHOWN]
 
 
 def _greet(visit: Visit) -> str:
@@ -94,6 +109,17 @@ async def _tiles(visit: Visit) -> list[dict[str, Any]]:
     ]
     if not works:
         tiles = []
+    if visit.person.may(Permission.CONVERSATIONS_WORK):
+        boxes, _queues = await count_conversations(pool, visit.person)
+        if visit.person.role is Role.AGENT and not counts["open"]:
+            tiles = []
+        for box, words in (
+            ("mine", _("conversations of yours to answer")),
+            ("unassigned", _("waiting for somebody")),
+        ):
+            tile = {"number": boxes[box], "words": words, "path": f"/conversations?box={box}", "late": False}
+            if boxes[box] or visit.person.role is Role.AGENT:
+                tiles.append(tile)
     if visit.person.may(Permission.CAMPAIGNS_SEE):
         since = visit.now - timedelta(days=1)
         hits = await pool.fetchval(_RECENT_HITS, since, since - timedelta(days=1))

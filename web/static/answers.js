@@ -81,6 +81,10 @@ list.addEventListener("click", async (event) => {
   if (answer.ok) list.innerHTML = await answer.text();
 });
 
+// in a long thread what came last is what one wants to read
+const steps = thread.querySelectorAll("article");
+if (!location.hash && !location.search && steps.length > 3) steps[steps.length - 1].scrollIntoView({ block: "center" });
+
 let counting = 0;
 let ends = 0;
 function countDown() {
