@@ -50,7 +50,7 @@ class EventType(StrEnum):
     CONVERSATION_MOVED = "ConversationMoved"  #: a conversation was moved to another queue
     CONVERSATION_CLOSED = "ConversationClosed"  #: a person said that nobody owes anything any more
     CONVERSATION_REOPENED = "ConversationReopened"  #: a person said that we owe an answer after all
-    CONVERSATION_JUDGED = "ConversationJudged"  #: a person said that a conversation is junk, or that it is not
+    CONVERSATION_JUDGED = "ConversationJudged"  #: a person said whether a conversation is junk
     PLACED = "Placed"  #: a person decided which conversation a message belongs to
     # Data
     CHANGED = "Changed"  #: a field of the contact changed: field, old, new
