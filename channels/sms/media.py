@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from channels.sms.web import WebSession
+from channels.sms.web import WebSession, authorization
 from domain.errors import InvalidInput, NotFound, Unavailable
 
 _STORES = (".twilio.com", ".twiliocdn.com", ".amazonaws.com")
@@ -39,9 +39,9 @@ async def fetch_media(web: WebSession, url: str, login: tuple[str, str], base_ur
             raise InvalidInput(
                 "media", "the file is not at the provider.", "Nothing was fetched; look at its address."
             )
-        auth = aiohttp.BasicAuth(*login) if at_home else None
+        headers = authorization(login) if at_home else {}
         try:
-            async with web.open().get(url, auth=auth, allow_redirects=False) as response:
+            async with web.open().get(url, headers=headers, allow_redirects=False) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     url = urljoin(url, response.headers.get("Location", ""))
                     continue

@@ -46,14 +46,14 @@ class WebSession:
     ) -> Answer:
         """One request; redirects are answers. Raises aiohttp's errors, TimeoutError, ValueError for an endless answer."""
         flight = FLIGHT.get()
-        auth = aiohttp.BasicAuth(*login) if login else None
+        if login is not None:
+            headers = {**(headers or {}), **authorization(login)}
         async with self.open().request(
             method,
             url,
             params=params,
             data=data,
             headers=headers,
-            auth=auth,
             allow_redirects=False,
             trace_request_ctx=flight,
         ) as response:
@@ -93,6 +93,11 @@ class WebSession:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def authorization(login: tuple[str, str]) -> dict[str, str]:
+    """The header of HTTP Basic."""
+    return {"Authorization": aiohttp.encode_basic_auth(*login, encoding="utf-8")}
 
 
 async def _mark(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:

@@ -1,6 +1,7 @@
 """The other side of each kind of channel, for the contract tests: a real server, and one that misbehaves.
 
-A new kind of channel adds its counterpart to `COUNTERPARTS`; the contract fails for channels without one.
+A new kind of channel adds its counterpart to `COUNTERPARTS`; the contract fails for channels without one. A channel
+whose other side differs from that of its kind is in `BY_NAME`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from channels.base import Received
+from channels.base import Channel, Received
 from channels.mail.settings import Timeouts
 from channels.sandbox.door import SandboxDoor
 from domain.messages import ChannelKind, DeliveryState, Outbound
 from tests.channels.mails import make_message
 from tests.channels.scripted import SILENCE, Answer, Cut, Pause, ScriptedServer
+from tests.channels.sms import provider as sms
+from tests.channels.sms.texts import key_of, make_text
 
 
 @dataclass
@@ -114,6 +117,68 @@ def _mail_mischiefs() -> tuple[Mischief, ...]:
     return tuple(mischiefs)
 
 
+def _provider_settings(running: sms.Provider, *, plain: bool) -> dict[str, Any]:
+    settings = running.settings()
+    if not plain:
+        return settings
+    kept = {name: settings[name] for name in ("rate", "timeouts")}
+    return {"url": f"{running.url}/plain", "error_path": "code", "reasons": {"21610": "opted_out"}, **kept}
+
+
+def _run_provider(*scripts: sms.Script, always: sms.Script = sms.TAKE, plain: bool) -> Callable[[], Any]:
+    @contextlib.asynccontextmanager
+    async def run() -> AsyncIterator[Counterpart]:
+        async with sms.Provider(always=always).running() as running:
+            running.script.extend(scripts)
+            settings = _provider_settings(running, plain=plain)
+            yield Counterpart(settings, lambda: [key_of(message["to"]) for message in running.messages])
+
+    return run
+
+
+def _sms_mischiefs(*, plain: bool) -> tuple[Mischief, ...]:
+    sent, deferred = DeliveryState.SENT, DeliveryState.DEFERRED
+    rejected, uncertain = DeliveryState.REJECTED, DeliveryState.UNCERTAIN
+    answers = {
+        "cut before it is taken": (sms.CUT_BEFORE, uncertain),
+        "cut after it is taken": (sms.CUT_AFTER, uncertain),
+        "silence": (sms.SILENCE, uncertain),
+        "garbage": (sms.GARBAGE, uncertain),
+        "429 with a time": (sms.BUSY, deferred),
+        "500": (sms.BROKEN, uncertain),
+        "502": (sms.GATEWAY, uncertain),
+        "503 with a time": (sms.AWAY, deferred),
+        "400": (sms.refusal(21211), rejected),
+        "opted out": (sms.refusal(21610), rejected),
+        "401": (sms.refusal(20003, 401), deferred),
+        "redirect": (sms.Script(status=302, takes=False, body=b""), deferred),
+    }
+    mischiefs = []
+    for name, (script, state) in answers.items():
+        states = frozenset({sent, state})
+        once = _run_provider(script, plain=plain)
+        mischiefs.append(Mischief(f"{name} once", once, states))
+        always = _run_provider(always=script, plain=plain)
+        mischiefs.append(Mischief(f"{name} always", always, frozenset({state})))
+    return tuple(mischiefs)
+
+
+def _sms_kind(*, plain: bool) -> Kind:
+    return Kind(
+        running=_run_provider(plain=plain),
+        make_message=make_text,
+        injections=(
+            *(make_text(1, recipient=number) for number in ("", "+33", "+33612345678\r\nX: y", "0612345678")),
+            *(make_text(1, sender=name) for name in ("", "Far too long a name", "+33&To=+336", "MG12")),
+            make_text(1, content=b"\xff\xfe"),
+            make_text(1, content=b"a\0b"),
+            make_text(1, content=b" \n"),
+            make_text(1, content=b"x" * 1601),
+        ),
+        mischiefs=_sms_mischiefs(plain=plain),
+    )
+
+
 _BREAKOUTS = (
     "a@example.com>\r\nRCPT TO:<b@example.com",
     "a@example.com\nDATA",
@@ -133,4 +198,12 @@ COUNTERPARTS: dict[ChannelKind, Kind] = {
         ),
         mischiefs=_mail_mischiefs(),
     ),
+    ChannelKind.SMS: _sms_kind(plain=False),
 }
+
+BY_NAME: dict[str, Kind] = {"sms_http": _sms_kind(plain=True)}
+
+
+def counterpart_of(channel: type[Channel]) -> Kind:
+    """The other side of a channel. Raises KeyError for a kind without one."""
+    return BY_NAME.get(channel.name) or COUNTERPARTS[channel.kind]

@@ -11,13 +11,13 @@ from channels.description import describe_channel
 from channels.registry import channel_class, channel_names, declaration_problems, open_channel
 from domain.errors import DeliveryError, InvalidInput, UnsupportedFeature
 from domain.messages import DeliveryState, Outcome
-from tests.channels.counterparts import COUNTERPARTS, Mischief
+from tests.channels.counterparts import COUNTERPARTS, Mischief, counterpart_of
 
 NAMES = channel_names()
 MISCHIEFS = [
     pytest.param(name, mischief, id=f"{name}: {mischief.name}")
     for name in NAMES
-    for mischief in COUNTERPARTS[channel_class(name).kind].mischiefs
+    for mischief in counterpart_of(channel_class(name)).mischiefs
 ]
 
 
@@ -28,7 +28,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 async def _deliver(channel: Channel, keys: range) -> list[Outcome]:
     settled: list[Outcome] = []
-    make_message = COUNTERPARTS[channel.kind].make_message
+    make_message = counterpart_of(type(channel)).make_message
     await channel.deliver([make_message(key) for key in keys], settled.append)
     return settled
 
@@ -58,16 +58,16 @@ def test_a_wrong_setting_is_named(name: str) -> None:
 
 
 async def test_send_returns_a_receipt_for_what_arrived(name: str) -> None:
-    async with COUNTERPARTS[channel_class(name).kind].running() as other:
+    async with counterpart_of(channel_class(name)).running() as other:
         channel = open_channel(name, other.settings)
-        receipt = await channel.send(COUNTERPARTS[channel.kind].make_message(7))
+        receipt = await channel.send(counterpart_of(type(channel)).make_message(7))
         await channel.close()
         assert (receipt.key, receipt.attempt) == (7, 1)
         assert other.arrived() == [7]
 
 
 async def test_deliver_brings_each_message_exactly_once(name: str) -> None:
-    async with COUNTERPARTS[channel_class(name).kind].running() as other:
+    async with counterpart_of(channel_class(name)).running() as other:
         channel = open_channel(name, other.settings)
         settled = await _deliver(channel, range(150))
         await channel.close()
@@ -77,14 +77,14 @@ async def test_deliver_brings_each_message_exactly_once(name: str) -> None:
 
 
 async def test_an_empty_batch_is_done_at_once(name: str) -> None:
-    async with COUNTERPARTS[channel_class(name).kind].running() as other:
+    async with counterpart_of(channel_class(name)).running() as other:
         channel = open_channel(name, other.settings)
         assert await _deliver(channel, range(0)) == []
         await channel.close()
 
 
 async def test_closing_twice_is_no_error_and_it_can_be_used_again(name: str) -> None:
-    async with COUNTERPARTS[channel_class(name).kind].running() as other:
+    async with counterpart_of(channel_class(name)).running() as other:
         channel = open_channel(name, other.settings)
         await channel.close()
         await _deliver(channel, range(2))
@@ -94,7 +94,7 @@ async def test_closing_twice_is_no_error_and_it_can_be_used_again(name: str) -> 
 
 
 async def test_injections_are_refused_for_good_and_nothing_arrives(name: str) -> None:
-    kind = COUNTERPARTS[channel_class(name).kind]
+    kind = counterpart_of(channel_class(name))
     async with kind.running() as other:
         channel = open_channel(name, other.settings)
         for message in kind.injections:
