@@ -331,6 +331,18 @@ async def test_files_are_handed_out_as_downloads_and_never_as_pages(
     assert (await agent.get(other)).status == 404
 
 
+async def test_files_of_a_mail_with_a_virus_are_handed_to_nobody(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    agent = await enter(house, "agent")
+    await pool.execute("UPDATE mail_facts SET virus = 'Eicar' WHERE message_id = $1", post.messages["thanks"])
+    page = await agent.get(f"/conversations/{post.conversations['order']}")
+    assert "A virus was found: Eicar." in page.words
+    assert "gate.png" not in page.words
+    path = f"/conversations/{post.conversations['order']}/messages/{post.messages['thanks']}/files/1/gate.png"
+    assert (await agent.get(path)).status == 404
+
+
 def test_names_of_files_are_written_as_browsers_read_them() -> None:
     assert disposition("a.pdf") == "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"
     assert disposition('é"\r\nX: 1/€.pdf') == (

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from domain.events import EventType, NewEvent
+from inbox.drafts import Draft, save_draft
 from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
@@ -202,6 +203,40 @@ async def test_no_listener_s_topic_stops_the_others(house: House) -> None:
     await asyncio.sleep(0.3)
     await tell(house, opened(contact))
     assert await listener.next() == [f"contact:{contact}"]
+
+
+async def test_conversations_tell_of_events_drafts_and_deliveries(house: House, pool: Pool) -> None:
+    agent = await house.signed_in("agent")
+    number = await pool.fetchval("INSERT INTO conversations (subject) VALUES ('x') RETURNING id")
+    listener = await listen(agent, "conversations", f"conversation:{number}")
+    await asyncio.sleep(0.3)
+    async with pool.acquire() as connection:
+        told = NewEvent(EventType.RECEIVED, datetime.now(UTC), conversation_id=number)
+        await record(connection, [told])
+    house.context.announcer.touch()
+    assert await listener.next() == [f"conversation:{number}", "conversations"]
+    user = await pool.fetchval("SELECT id FROM users")
+    await save_draft(pool, house.context.announcer, number, user, Draft("Dear"))
+    assert await listener.next() == [f"conversation:{number}"]
+    message = await pool.fetchval(
+        "INSERT INTO messages (direction, channel, conversation_id) VALUES ('out', 'mail', $1) RETURNING id",
+        number,
+    )
+    await pool.execute(
+        "INSERT INTO deliveries (message_id, channel, address) VALUES ($1, 'mail', 'a@b.example')", message
+    )
+    assert await listener.next() == [f"conversation:{number}"]
+    await pool.execute("UPDATE deliveries SET state = 'sent'")
+    assert await listener.next() == [f"conversation:{number}"]
+
+
+async def test_an_unreadable_message_is_told(house: House, pool: Pool) -> None:
+    listener = await listen(await house.signed_in("manager"), "quarantine")
+    await asyncio.sleep(1.2)
+    await pool.execute(
+        "INSERT INTO raw_mails (content_hash, size, sender, state) VALUES ('\\x01', 1, '', 'quarantined')"
+    )
+    assert await listener.next() == ["quarantine"]
 
 
 async def test_a_stream_with_an_odd_last_id_begins_at_the_end(house: House) -> None:

@@ -71,7 +71,8 @@ async def show_body(visit: Visit) -> web.StreamResponse:
     message = await _message(visit)
     remote = visit.request.query.get("images") == "1"
     source = await read_html(visit.context.pool, message.id)
-    pictures = await asyncio.to_thread(_load_pictures, visit, message.files)
+    files = [] if message.virus else message.files
+    pictures = await asyncio.to_thread(_load_pictures, visit, files)
     cleaned = await asyncio.to_thread(clean_mail, source, pictures, remote=remote)
     policy = framed_mail_policy("data: https:" if remote else "data:")
     return web.Response(

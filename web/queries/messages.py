@@ -61,9 +61,12 @@ LEFT JOIN message_parties p ON p.message_id = s.message_id AND p.part = 'from' A
 WHERE s.decided_at IS NULL AND (s.conversation_id = $4 OR m.conversation_id = $4)
 ORDER BY s.message_id
 """
-_FILE: Final = (
-    "SELECT name, media_type, size, blob, inline FROM attachments WHERE message_id = $1 AND no = $2"
-)
+#: files of a mail with a virus are handed out to nobody; the mail as a whole is, to whoever asks for its bytes
+_FILE: Final = """
+SELECT name, media_type, size, blob, inline FROM attachments
+WHERE message_id = $1 AND no = $2
+  AND NOT EXISTS (SELECT FROM mail_facts f WHERE f.message_id = $1 AND f.virus IS NOT NULL)
+"""
 _HTML: Final = "SELECT html FROM message_contents WHERE message_id = $1"
 _CONVERSATION_OF: Final = "SELECT conversation_id FROM messages WHERE id = $1"
 
