@@ -5,22 +5,20 @@ What one mail changes is written back to `Known`, so that the next mail of the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from channels.mail.bounces import Kind
 from channels.mail.joining import Way
 from channels.mail.parsed import Mailbox
-from domain.conversations import ConversationState
 from domain.events import EventType, NewEvent
 from inbox.arrived import Arrived, address_of
 from inbox.consequences import read_effects, tell_effect
-from inbox.deeds import Deed, EffectKind, NewContact, Numbers
+from inbox.deeds import Deed, EffectKind, Numbers
 from inbox.known import Earlier, Known, Thread
 from inbox.placing import (
-    Placement,
     campaign_message,
     choose_queue,
     earlier_messages,
@@ -28,11 +26,10 @@ from inbox.placing import (
     place,
     takes_part,
 )
+from inbox.steps import CLOSED, OPEN, WAITING, begin, enter, make_contact, take_part, tell, wait_for_us
 
-MOST_PARTIES: Final = 50  #: people who take part because a mail names them
 MOST_RECIPIENTS: Final = 20  #: people on whose timelines a mail that we sent elsewhere is told
 
-_OPEN, _WAITING, _CLOSED = (one.value for one in ConversationState)
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 _REPORTS: Final = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERED})
 
@@ -108,24 +105,24 @@ def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
     sender = arrived.author
     contact = known.contacts.get(sender) if sender else None
     if contact is None and sender and deed.automatic is None and sender not in known.queue_addresses:
-        contact = _make_contact(deed, known, numbers, sender, arrived.understood.mail.sender)
+        contact = make_contact(deed, known, numbers, sender, arrived.understood.mail.sender)
     deed.contact_id = contact
     placement = place(arrived, known, sender, contact)
     deed.mailbox, queue_id = choose_queue(arrived, known)
     thread = placement.thread
     if placement.way is not Way.JOIN or thread is None:
-        thread = _begin(deed, known, numbers, queue_id, state=_CLOSED if deed.history else _OPEN)
+        thread = begin(deed, known, numbers, queue_id, state=CLOSED if deed.history else OPEN)
         deed.greets = placement.way is Way.NEW and deed.automatic is None and not deed.history
     if placement.way is Way.ASK and placement.thread is not None:
         deed.placement = (placement.thread.id, placement.reason)
-    _wait_for_us(thread, deed)
+    wait_for_us(thread, deed)
     thread.queue_id = thread.queue_id or queue_id
     mail = arrived.understood.mail
     if deed.automatic is None or thread.fresh:
         ours = our_addresses(arrived, known, house.is_ours)
-        _take_part(deed, known, thread, [sender] if sender else [], ours)
-        _take_part(deed, known, thread, (address_of(box.address) for box in (*mail.to, *mail.cc)), ours)
-    _tell(deed, known, EventType.RECEIVED, placement)
+        take_part(deed, known, thread, [sender] if sender else [], ours)
+        take_part(deed, known, thread, (address_of(box.address) for box in (*mail.to, *mail.cc)), ours)
+    tell(deed, known, EventType.RECEIVED, placement)
     answered = placement.answers
     if answered is not None and answered.campaign_id is not None and deed.automatic is None:
         deed.events.append(
@@ -145,11 +142,11 @@ def _filter(deed: Deed, known: Known, numbers: Numbers) -> None:
     """Junk: a conversation that nobody works on, no contact, an event of another type."""
     deed.contact_id = known.contacts.get(deed.arrived.author)
     deed.mailbox, queue_id = choose_queue(deed.arrived, known)
-    thread = _begin(deed, known, numbers, queue_id, state=_CLOSED)
+    thread = begin(deed, known, numbers, queue_id, state=CLOSED)
     thread.junk = True
     if deed.arrived.author:
-        _take_part(deed, known, thread, [deed.arrived.author], set())
-    _tell(deed, known, EventType.FILTERED)
+        take_part(deed, known, thread, [deed.arrived.author], set())
+    tell(deed, known, EventType.FILTERED)
 
 
 def _report(deed: Deed, known: Known, numbers: Numbers) -> None:
@@ -162,13 +159,13 @@ def _report(deed: Deed, known: Known, numbers: Numbers) -> None:
         (known.threads[one.conversation_id] for one in proven if one.conversation_id in known.threads), None
     )
     if thread is not None:
-        _enter(deed, thread)
+        enter(deed, thread)
         if any(one.kind is EffectKind.BOUNCED for one in proven):
-            _wait_for_us(thread, deed)  # what we wrote did not arrive: somebody has to see to it
+            wait_for_us(thread, deed)  # what we wrote did not arrive: somebody has to see to it
     elif not proven:
         # nobody knows which message of ours it is about; a complaint is for a person to look into
         complaint = deed.arrived.understood.report.kind is Kind.COMPLAINT
-        thread = _begin(deed, known, numbers, queue_id, state=_OPEN if complaint else _CLOSED)
+        thread = begin(deed, known, numbers, queue_id, state=OPEN if complaint else CLOSED)
     deed.events += [tell_effect(one, deed.arrived.at, deed.message_id) for one in deed.effects]
 
 
@@ -180,15 +177,15 @@ def _note_auto_reply(deed: Deed, known: Known, numbers: Numbers) -> None:
     deed.automatic = deed.automatic or "auto_reply"
     placement = place(arrived, known, arrived.author, deed.contact_id)
     if placement.way is Way.JOIN and placement.thread is not None:
-        _enter(deed, placement.thread)
+        enter(deed, placement.thread)
     about = placement.answers or next(
         (message for message, token in earlier_messages(arrived, known) if token), None
     )
     if deed.contact_id is None and about is not None:
         deed.contact_id = about.contact_id
     if deed.contact_id is None and deed.conversation_id is None:
-        _begin(deed, known, numbers, queue_id, state=_CLOSED)
-    _tell(deed, known, EventType.AUTO_REPLIED, placement)
+        begin(deed, known, numbers, queue_id, state=CLOSED)
+    tell(deed, known, EventType.AUTO_REPLIED, placement)
 
 
 def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
@@ -205,19 +202,19 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
         if address and address not in ours and len(people) < MOST_RECIPIENTS:
             people.setdefault(address, box)
     contacts = {
-        address: known.contacts.get(address) or _make_contact(deed, known, numbers, address, box)
+        address: known.contacts.get(address) or make_contact(deed, known, numbers, address, box)
         for address, box in people.items()
     }
     deed.contact_id = next(iter(contacts.values()), None)
     thread = _thread_of_recipients(arrived, known, contacts)
     if thread is None and contacts:
-        thread = _begin(deed, known, numbers, None, state=_CLOSED if deed.history else _WAITING)
+        thread = begin(deed, known, numbers, None, state=CLOSED if deed.history else WAITING)
         thread.assignee_id = deed.author_id
     if thread is not None:
-        _enter(deed, thread)
+        enter(deed, thread)
         if not thread.junk and not deed.history:
-            thread.state, thread.waiting_since = _WAITING, None
-        _take_part(deed, known, thread, contacts, ours)
+            thread.state, thread.waiting_since = WAITING, None
+        take_part(deed, known, thread, contacts, ours)
     for contact in dict.fromkeys(contacts.values()):
         deed.events.append(
             NewEvent(
@@ -239,99 +236,3 @@ def _thread_of_recipients(arrived: Arrived, known: Known, contacts: dict[str, in
         if thread is not None and any(takes_part(thread, *pair) for pair in contacts.items()):
             return thread
     return None
-
-
-def _make_contact(deed: Deed, known: Known, numbers: Numbers, address: str, box: Mailbox | None) -> int:
-    number = next(numbers.contacts)
-    name = " ".join(box.name.split()) if box is not None else ""
-    relation = "employee" if address in known.ours else "other"
-    given = box.address if box is not None else address
-    deed.contacts.append(NewContact(number, name or address, address, given, relation))
-    known.contacts[address] = number
-    return number
-
-
-def _begin(deed: Deed, known: Known, numbers: Numbers, queue_id: int | None, *, state: str = _OPEN) -> Thread:
-    arrived = deed.arrived
-    thread = Thread(
-        id=next(numbers.conversations),
-        contact_id=deed.contact_id,
-        case_id=None,
-        queue_id=queue_id,
-        state=state,
-        subject=arrived.understood.mail.subject,
-        assignee_id=None,
-        junk=False,
-        waiting_since=arrived.at if state == _OPEN else None,
-        last_message_at=arrived.at,
-        created_at=arrived.at,
-        fresh=True,
-    )
-    known.threads[thread.id] = thread
-    _enter(deed, thread)
-    return thread
-
-
-def _enter(deed: Deed, thread: Thread) -> None:
-    thread.changed = True
-    thread.last_message_at = max(filter(None, (thread.last_message_at, deed.arrived.at)))
-    deed.conversation_id, deed.case_id = thread.id, thread.case_id
-
-
-def _wait_for_us(thread: Thread, deed: Deed) -> None:
-    """We owe an answer, since the oldest message that has none; to what came long ago nobody waits for one."""
-    _enter(deed, thread)
-    if thread.contact_id is None:
-        thread.contact_id = deed.contact_id
-    if deed.history:
-        return
-    if thread.state != _OPEN or thread.waiting_since is None:
-        thread.waiting_since = deed.arrived.at
-    thread.state = _OPEN
-
-
-def _take_part(deed: Deed, known: Known, thread: Thread, addresses: Iterable[str], ours: set[str]) -> None:
-    for address in addresses:
-        if (
-            address
-            and address not in ours
-            and address not in thread.parties
-            and len(thread.parties) < MOST_PARTIES
-        ):
-            thread.parties[address] = known.contacts.get(address)
-            deed.parties.append((thread.id, address, known.contacts.get(address)))
-
-
-def _tell(deed: Deed, known: Known, kind: EventType, placement: Placement | None = None) -> None:
-    answered = placement.answers if placement is not None else None
-    deed.events.append(
-        NewEvent(
-            kind,
-            deed.arrived.at,
-            contact_id=deed.contact_id,
-            message_id=deed.message_id,
-            campaign_id=answered.campaign_id if answered is not None else None,
-            conversation_id=deed.conversation_id,
-            case_id=deed.case_id,
-            data=describe(deed, known),
-        )
-    )
-
-
-def describe(deed: Deed, known: Known) -> dict[str, Any]:
-    """The facts of an inbound mail that rules may ask for (domain/fields.py); what is missing is left out."""
-    arrived = deed.arrived
-    thread = known.threads.get(deed.conversation_id or 0)
-    queue = known.queues.get(thread.queue_id or 0) if thread is not None else None
-    facts: dict[str, Any] = {
-        "mailbox": deed.mailbox,
-        "queue": queue.name if queue is not None else None,
-        "automatic": deed.automatic,
-        "back_on": arrived.understood.back_on.isoformat() if arrived.understood.back_on else None,
-        "junk": arrived.judgement.reason,
-        "virus": arrived.judgement.virus,
-        "asked": deed.placement is not None or None,
-        **{name: arrived.authentication.get(name) for name in ("spf", "dkim", "dmarc")},
-    }
-    told = {name: value for name, value in facts.items() if value}
-    return told | {"attachments": len(arrived.understood.files)}

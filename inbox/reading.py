@@ -20,17 +20,17 @@ from channels.mail.parsed import ParsedMail
 from domain.clock import Clock
 from domain.tokens import Token, TokenKeys, TokenUse
 from inbox import reading_metrics
-from inbox.arrived import Arrival, Arrived, address_of, envelope_of
+from inbox.arrived import Arrival, Arrived, envelope_of
+from inbox.asking import what_is_asked
 from inbox.auto_answers import greet
 from inbox.claims import Claimed, claim_again, claim_new, give_back, quarantine, try_later
 from inbox.deciding import House, decide
 from inbox.deeds import Deed
 from inbox.effects import carry_out
-from inbox.known import Asked, load_known
-from inbox.placing import campaign_message
+from inbox.known import load_known
 from inbox.reading_process import Enveloped, Problem, ReadingProcess
 from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings
-from inbox.understanding import Understood, short_id
+from inbox.understanding import Understood
 from inbox.writing import HOLD, take_numbers, write_deeds
 from outbox.addresses import read_bounce_address, read_reply_address
 from outbox.letters import Stationery
@@ -272,31 +272,3 @@ def _kind(deed: Deed) -> str:
     if deed.arrived.judgement:
         return "junk"
     return "automatic" if deed.automatic else deed.direction
-
-
-def what_is_asked(batch: Sequence[Arrived]) -> Asked:
-    """Everything that deciding about these mails looks up."""
-    asked = Asked()
-    for one in batch:
-        understood, mail = one.understood, one.understood.mail
-        returned = short_id(understood.report.message_id)
-        ids = {mail.message_id, returned, *understood.ancestors} - {""}
-        asked.header_ids |= ids
-        asked.locks |= ids
-        named = [found[0] for text in ids if (found := campaign_message(text))]
-        asked.message_ids |= {
-            *named,
-            *one.answered,
-            *(token.message_id for token in one.bounced if token.message_id is not None),
-        }
-        boxes = [*mail.to, *mail.cc, *mail.bcc, *mail.reply_to, *((mail.sender,) if mail.sender else ())]
-        written = [box.address for box in boxes]
-        failed = [recipient.address for recipient in understood.report.recipients]
-        asked.addresses |= {address_of(text) for text in (*written, *failed, *one.recipients)} - {""}
-        if one.author:
-            asked.locks.add(one.author)
-        if one.outgoing:
-            asked.locks |= {address_of(box.address) for box in (*mail.to, *mail.cc, *mail.bcc)} - {""}
-        if one.copier is not None:
-            asked.user_ids.add(one.copier)
-    return asked

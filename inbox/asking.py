@@ -1,0 +1,38 @@
+"""What has to be looked up to decide about a batch of mails, and what has to be locked meanwhile. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inbox.arrived import Arrived, address_of
+from inbox.known import Asked
+from inbox.placing import campaign_message
+from inbox.understanding import short_id
+
+
+def what_is_asked(batch: Sequence[Arrived]) -> Asked:
+    """Everything that deciding about these mails looks up."""
+    asked = Asked()
+    for one in batch:
+        understood, mail = one.understood, one.understood.mail
+        returned = short_id(understood.report.message_id)
+        ids = {mail.message_id, returned, *understood.ancestors} - {""}
+        asked.header_ids |= ids
+        asked.locks |= ids
+        named = [found[0] for text in ids if (found := campaign_message(text))]
+        asked.message_ids |= {
+            *named,
+            *one.answered,
+            *(token.message_id for token in one.bounced if token.message_id is not None),
+        }
+        boxes = [*mail.to, *mail.cc, *mail.bcc, *mail.reply_to, *((mail.sender,) if mail.sender else ())]
+        written = [box.address for box in boxes]
+        failed = [recipient.address for recipient in understood.report.recipients]
+        asked.addresses |= {address_of(text) for text in (*written, *failed, *one.recipients)} - {""}
+        if one.author:
+            asked.locks.add(one.author)
+        if one.outgoing:
+            asked.locks |= {address_of(box.address) for box in (*mail.to, *mail.cc, *mail.bcc)} - {""}
+        if one.copier is not None:
+            asked.user_ids.add(one.copier)
+    return asked
