@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from inbox.arrived import Arrived, address_of
 from inbox.known import Asked
 from inbox.placing import campaign_message
 from inbox.understanding import short_id
+
+#: ancestors that may be on their way in beside the mail; the database has room for so many locks only
+_NEAREST: Final = 5
 
 
 def what_is_asked(batch: Sequence[Arrived]) -> Asked:
@@ -18,7 +22,8 @@ def what_is_asked(batch: Sequence[Arrived]) -> Asked:
         returned = short_id(understood.report.message_id)
         ids = {mail.message_id, returned, *understood.ancestors} - {""}
         asked.header_ids |= ids
-        asked.locks |= ids
+        nearest = understood.ancestors[:_NEAREST]
+        asked.locks |= {mail.message_id, returned, *nearest} - {""}
         named = [found[0] for text in ids if (found := campaign_message(text))]
         asked.message_ids |= {
             *named,
