@@ -413,3 +413,15 @@ async def test_programs_work_on_conversations_too(house: House, pool: Pool, post
     status, placed = await agent.call("POST", "/placements", body)
     assert (status, placed["conversation_id"]) == (200, post.conversations["stranger"])
     assert (await agent.call("POST", "/placements", body))[0] == 409
+
+
+async def test_a_search_that_takes_too_long_says_so(
+    house: House, post: Correspondence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await enter(house, "agent")
+    monkeypatch.setattr("web.queries.conversations._SEARCH_SECONDS", 0.000_001)
+    slow = await agent.get("/conversations?q=panels")
+    assert slow.status == 503
+    assert "Write the whole e-mail address, or a rarer word." in slow.words
+    quick = await agent.get("/conversations", params={"q": "claire.dubreuil@dubreuil.example"})
+    assert "twelve panels" in quick.words

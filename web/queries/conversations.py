@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from domain.errors import Unavailable
 from storage.pool import Connection, Pool
+from web.i18n import N_
 from web.people import Person
 from web.permissions import Permission
 
@@ -88,11 +90,17 @@ SELECT {_COLUMNS} FROM (
 
 
 _LISTS: Final = {box: _list_of(*parts) for box, parts in _BOXES.items()}
+_BY_ADDRESS: Final = f"""
+SELECT {_COLUMNS} FROM (
+    SELECT v.*, {_LAST} AS sort_at {_BASE}
+    WHERE {VISIBLE} AND v.id IN (SELECT conversation_id FROM conversation_parties WHERE address = $4)
+    ORDER BY {_LAST} DESC, v.id DESC LIMIT $5
+) v {_JOINS} ORDER BY v.sort_at DESC, v.id DESC
+"""
 _SEARCH: Final = f"""
 SELECT {_COLUMNS} FROM (
     SELECT v.*, {_LAST} AS sort_at {_BASE} LEFT JOIN contacts c ON c.id = v.contact_id
     WHERE {VISIBLE} AND (v.subject ILIKE $4 OR c.name ILIKE $4
-          OR v.id IN (SELECT conversation_id FROM conversation_parties WHERE address = $6)
           OR EXISTS (SELECT FROM conversation_parties p WHERE p.conversation_id = v.id AND p.address ILIKE $4))
     ORDER BY {_LAST} DESC, v.id DESC LIMIT $5
 ) v {_JOINS} ORDER BY v.sort_at DESC, v.id DESC
@@ -141,18 +149,22 @@ async def list_conversations(
 
 
 async def search_conversations(pool: Pool, person: Person, words: str, limit: int = PAGE) -> list[Any]:
-    """Conversations whose subject, contact or an address holds `words`, latest first.
+    """Conversations in which this address takes part; else those whose subject, contact or address holds `words`.
 
-    Among very many conversations this may take too long; nothing is found then.
+    Latest first. Raises Unavailable when that takes too long, among very many conversations.
     """
-    needle = words.strip().lower()
+    needle = words.replace("\0", "").strip().lower()
+    if "@" in needle:
+        found = list(await pool.fetch(_BY_ADDRESS, *who(person), needle, limit))
+        if found:
+            return found
     escaped = needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     try:
-        return list(
-            await pool.fetch(_SEARCH, *who(person), f"%{escaped}%", limit, needle, timeout=_SEARCH_SECONDS)
-        )
-    except TimeoutError:
-        return []
+        return list(await pool.fetch(_SEARCH, *who(person), f"%{escaped}%", limit, timeout=_SEARCH_SECONDS))
+    except TimeoutError as error:
+        raise Unavailable(
+            N_("This search takes too long. Write the whole e-mail address, or a rarer word.")
+        ) from error
 
 
 async def list_conversations_of_contact(
