@@ -151,9 +151,10 @@ class TwilioSms(Sending):
 
 def _refusal(error: TwilioRestException | TwilioServiceException, flight: Flight) -> Posted:
     code = int(error.code) if str(error.code).isdecimal() else None
-    words = error.msg if isinstance(error, TwilioRestException) else (error.detail or error.title)
+    words = str(error.msg if isinstance(error, TwilioRestException) else error.detail or error.title)
+    words = words.removeprefix("Unable to create record: ")  # the client's, not the provider's
     judgement = judge_answer(error.status, reason_of(code), has_retry_after=bool(flight.retry_after))
-    return Posted(f"{code}: {words}" if code else str(words), judgement=judgement)
+    return Posted(f"{code}: {words}" if code else words, judgement=judgement)
 
 
 def _report(record: Any) -> Report | None:
