@@ -21,7 +21,7 @@ class CarrierLink:
 
     def __init__(self, url: str, account_sid: str, auth_token: str) -> None:
         self._url = url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(account_sid, auth_token)
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(account_sid, auth_token)}
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -35,7 +35,7 @@ class CarrierLink:
     ) -> Any:
         """Ask, and give the answer. Raises NotFound, Conflict, InvalidInput, Unavailable."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(auth=self._auth)
+            self._session = aiohttp.ClientSession(headers=self._headers)
         try:
             async with self._session.request(
                 method,
