@@ -152,6 +152,8 @@ def _reason(failure: Failure, words: str, status: str, reply: str, command: str)
 def _applies(
     reason: str, hint: str, by_status: str, words: str, reply: str, command: str, status: str
 ) -> bool:
+    if reason == "mailbox_unknown" and by_status == "sender_refused":
+        return False  # the address that the status condemns is the sender's
     if reason == hint:
         return True
     match reason:
