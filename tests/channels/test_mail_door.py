@@ -119,6 +119,7 @@ async def test_senders_come_in_many_forms(path: str, sender: str) -> None:
         b"MAIL FROM:<" + b"a" * 900 + b"@b.example>",
         b"MAIL FROM:<((((((((>",
         b"MAIL FROM: a@b.example",
+        "MAIL FROM:<a@b.example> SIZE=²".encode(),
         b"MAIL FROM:",
         b"MAIL",
         b"RCPT TO:<x@example.com>",
@@ -133,7 +134,9 @@ async def test_senders_come_in_many_forms(path: str, sender: str) -> None:
         b"X" * 100_000,
     ],
 )
-async def test_odd_lines_are_answered_and_the_connection_goes_on(line: bytes) -> None:
+async def test_odd_lines_are_answered_and_the_connection_goes_on(
+    line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     house = DoorHouse()
     async with house.door() as door, wire_to(door) as wire:
         await wire.say("EHLO c")
@@ -141,6 +144,7 @@ async def test_odd_lines_are_answered_and_the_connection_goes_on(line: bytes) ->
         assert (await wire.say("RSET")).startswith("250")
         await wire.begin()
         assert (await wire.say("hello\r\n.")).startswith("250")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_pipelined_commands_are_answered_in_order() -> None:

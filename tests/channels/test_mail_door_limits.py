@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from channels.mail.door import reception
 from channels.mail.door.peers import Peers
 from channels.mail.door.settings import SmtpSettings
 from tests.channels.door_house import DoorHouse, Wire, wire_to
@@ -67,7 +68,7 @@ def test_floods_of_peers_are_forgotten() -> None:
     peers = make_peers()
     for number in range(20_000):
         peers.pause(f"198.51.{number >> 8}.{number & 255}" if number < 65_536 else "")
-    assert len(peers._paused) == 10_000
+    assert len(peers._records) == 10_000
     for _ in range(100):
         assert peers.admit("203.0.113.9") is None
         peers.leave("203.0.113.9")
@@ -97,13 +98,76 @@ async def test_guessing_addresses_ends_the_connection_and_keeps_the_peer_out() -
             pass
 
 
-async def test_our_own_server_in_front_is_not_kept_out() -> None:
-    async with DoorHouse().door(errors_limit=2) as door:
-        for _ in range(3):
+async def test_our_own_server_in_front_is_told_of_every_error_and_goes_on() -> None:
+    async with DoorHouse().door(errors_limit=2) as door, wire_to(door) as wire:
+        await wire.say("EHLO c")
+        await wire.say("MAIL FROM:<a@b.example>")
+        for number in range(10):
+            assert (await wire.say(f"RCPT TO:<guess{number}@example.org>")).startswith("550")
+        assert (await wire.say("RCPT TO:<x@example.com>")).startswith("250")
+
+
+async def test_hanging_up_in_time_does_not_help_who_guesses() -> None:
+    async with DoorHouse().door(errors_limit=5, **STRANGERS) as door:
+        for _ in range(2):
             async with wire_to(door) as wire:
-                for _ in range(2):
-                    await wire.say("NONSENSE")
-                assert (await wire.read()).startswith("421")
+                await wire.say("EHLO c")
+                await wire.say("MAIL FROM:<a@b.example>")
+                for number in range(2):
+                    assert (await wire.say(f"RCPT TO:<guess{number}@example.org>")).startswith("550")
+        async with wire_to(door) as wire:
+            assert (await wire.say("EHLO")).startswith("501")
+            assert (await wire.read()).startswith("421 4.7.0 too many errors")
+        async with wire_to(door, greeting="421 4.7.0 too many errors"):
+            pass
+
+
+def test_errors_now_and_then_are_forgiven() -> None:
+    clock = Hands()
+    clock.now = 1000
+    peers = make_peers(clock, pause_seconds=60, errors_limit=3)
+    for _ in range(10):
+        assert not peers.note_error("192.0.2.1")
+        clock.now += 40
+    assert [peers.note_error("192.0.2.2") for _ in range(3)] == [False, False, True]
+
+
+def test_who_goes_on_after_a_pause_gets_a_longer_one_and_a_quiet_time_is_enough_to_be_forgiven() -> None:
+    clock = Hands()
+    clock.now = 10_000
+    peers = make_peers(clock, pause_seconds=60)
+    for seconds in (60, 120, 240, 480, 600, 600):
+        peers.pause("192.0.2.1")
+        peers.pause("192.0.2.1")  # by another of its connections
+        clock.now += seconds - 1
+        assert peers.admit("192.0.2.1") is not None
+        clock.now += 1
+        assert peers.admit("192.0.2.1") is None
+    clock.now += 700
+    peers.pause("192.0.2.1")
+    clock.now += 61
+    assert peers.admit("192.0.2.1") is None
+
+
+async def test_a_door_that_is_nearly_full_does_not_wait_long_for_strangers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reception, "_HURRY_COMMAND", 0.3)
+    async with (
+        DoorHouse().door(connections=4, **STRANGERS) as door,
+        wire_to(door) as first,
+        wire_to(door) as second,
+    ):
+        await asyncio.sleep(0.4)
+        assert (await first.say("EHLO c")).startswith("250")
+        async with wire_to(door) as third:
+            assert (await third.say("EHLO c")).startswith("250")
+            assert (await third.read()).startswith("421 4.4.2")
+        assert (await second.say("EHLO c")).startswith("250")
+    async with DoorHouse().door(connections=4) as door, wire_to(door), wire_to(door), wire_to(door) as ours:
+        await ours.say("EHLO c")
+        await asyncio.sleep(0.4)
+        assert (await ours.say("NOOP")).startswith("250")
 
 
 async def test_recipients_beyond_the_limit_are_for_another_transaction() -> None:

@@ -64,6 +64,18 @@ async def test_a_failure_is_told_for_each_recipient() -> None:
         assert (await wire.say("NOOP")).startswith("250")
 
 
+async def test_a_refusal_told_to_many_recipients_is_one_error() -> None:
+    house = DoorHouse()
+    settings = {"size_limit": 2000, "errors_limit": 3, "trusted_networks": []}
+    async with house.door("lmtp", **settings) as door, wire_to(door) as wire:
+        for _ in range(2):
+            await begin(wire, *(f"x{number}@example.com" for number in range(10)))
+            await wire.say("DATA")
+            wire.send("x" * 3000 + "\r\n.")
+            assert [(await wire.read())[:9] for _ in range(10)] == ["552 5.3.4"] * 10
+        assert (await wire.say("NOOP")).startswith("250")
+
+
 async def test_without_a_recipient_there_is_no_content() -> None:
     async with DoorHouse().door("lmtp") as door, wire_to(door) as wire:
         assert await begin(wire, "no@example.org") == ["550"]

@@ -117,6 +117,18 @@ async def test_what_was_sent_before_tls_is_forgotten(certificate: Certificate) -
     assert house.mails == []
 
 
+async def test_tls_begins_once(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
+    def begin_twice(port: int) -> tuple[int, int]:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            client.starttls(context=ssl.create_default_context(cafile=str(certificate.cert)))
+            client.ehlo()
+            return client.docmd("STARTTLS")[0], client.noop()[0]
+
+    async with DoorHouse().door(**submission(certificate)) as door:
+        assert await asyncio.to_thread(begin_twice, door.port) == (503, 250)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_handshake_that_fails_ends_the_connection_and_fills_no_log(
     certificate: Certificate, caplog: pytest.LogCaptureFixture
 ) -> None:

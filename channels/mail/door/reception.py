@@ -44,6 +44,9 @@ _CALLS: Final = {
     "*": 1_000_000,
 }
 _ABORT_SECONDS: Final = 5.0
+#: What strangers get for a command and for a content while the door is nearly full, in seconds.
+_HURRY_COMMAND: Final = 20.0
+_HURRY_CONTENT: Final = 120.0
 
 
 class Reception(SMTP):
@@ -73,6 +76,7 @@ class Reception(SMTP):
         self.command_size_limits = defaultdict(lambda: _COMMAND_BYTES)
         self._door = door
         self._errors = 0
+        self._sent_away = False
 
     async def _handle_client(self) -> None:
         peer = self._peer()
@@ -88,19 +92,31 @@ class Reception(SMTP):
             self._door.peers.leave(peer)
 
     async def push(self, status: Any) -> None:
-        """Answer; a peer that has been told of too many errors is sent away."""
+        """Answer; a stranger that has made too many errors is sent away."""
+        text = await self._say(status)
+        if text[:1] == "5":
+            await self._count_error()
+
+    async def _say(self, status: Any) -> str:
         text = status.decode("utf-8", "replace") if isinstance(status, bytes) else str(status)
         text = _UNFIT.sub("?", text)
         await super().push(text.encode())
-        if text[:1] == "5":
-            ERRORS.labels(self._door.name).inc()
-            self._errors += 1
-            if self._errors == self._door.settings.errors_limit:
-                self._door.peers.pause(self._peer())
-                await super().push(replies.TOO_MANY_ERRORS)
-                self._hang_up()
-                assert self._handler_coroutine is not None
-                self._handler_coroutine.cancel()
+        return text
+
+    async def _count_error(self) -> None:
+        """Hold an error against the peer, and send it away when it was one too many."""
+        ERRORS.labels(self._door.name).inc()
+        peers, peer = self._door.peers, self._peer()
+        if self._sent_away or not peers.is_limited(peer):
+            return
+        self._errors += 1
+        if peers.note_error(peer) or self._errors >= self._door.settings.errors_limit:
+            self._sent_away = True
+            peers.pause(peer)
+            await super().push(replies.TOO_MANY_ERRORS)
+            self._hang_up()
+            assert self._handler_coroutine is not None
+            self._handler_coroutine.cancel()
 
     async def handle_exception(self, error: Exception) -> str:
         """Our fault, so the sender tries again; but a handshake that fails is its own affair."""
@@ -111,7 +127,10 @@ class Reception(SMTP):
         return replies.NOT_NOW
 
     async def smtp_STARTTLS(self, arg: str) -> None:
-        """Begin TLS with the certificate as it is now."""
+        """Begin TLS with the certificate as it is now; once (RFC 3207, 4)."""
+        if self._tls_protocol is not None:
+            await self.push("503 5.5.1 TLS is active already")
+            return
         if self._door.certificate is not None:
             self.tls_context = self._door.certificate.context()
         await super().smtp_STARTTLS(arg)
@@ -230,8 +249,17 @@ class Reception(SMTP):
         return address, rest
 
     def _getparams(self, params: Sequence[str]) -> dict[str, str | bool] | None:
+        if not all(one.isascii() for one in params):  # some digits are none to int()
+            return None
         # AUTH= names who sent it first (RFC 4954, 5); we believe nobody that, and take it as said.
         return super()._getparams([one for one in params if not one.upper().startswith("AUTH=")])
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Wait for the next command, or so long; when the door is nearly full, strangers have to be quick."""
+        if self._door.peers.crowded and self._door.peers.is_limited(self._peer()):
+            seconds = duration or self._door.settings.command_seconds
+            duration = min(seconds, _HURRY_COMMAND if duration is None else _HURRY_CONTENT)
+        super()._reset_timeout(duration)
 
     def _timeout_cb(self) -> None:
         if self.transport is not None:
@@ -267,7 +295,9 @@ class LmtpReception(Reception):
     async def _answer(self, reply: str, recipients: Sequence[str]) -> None:
         """One reply for each recipient that was taken, in order (RFC 2033, 4.2)."""
         for recipient in recipients:
-            await self.push(f"{reply[:9]} <{recipient}>{reply[9:]}")
+            await self._say(f"{reply[:9]} <{recipient}>{reply[9:]}")
+        if reply[:1] == "5":  # one error, however many are told of it
+            await self._count_error()
 
     async def check_helo_needed(self, helo: str = "LHLO") -> bool:
         """Whether the greeting is still missing; answers if so."""

@@ -14,7 +14,6 @@ GO_ON: Final = "354 end data with <CR><LF>.<CR><LF>"
 NEED_RECIPIENT: Final = "503 5.5.1 need RCPT command"
 TOO_MANY_ERRORS: Final = "421 4.7.0 too many errors, try again later"
 TOO_SLOW: Final = "421 4.4.2 too slow, closing the connection"
-SHUTTING_DOWN: Final = "421 4.3.2 closing the connection"
 
 
 def taken(name: str) -> str:

@@ -54,10 +54,13 @@ class DoorSettings(BaseModel):
     errors_limit: int = Field(
         default=20,
         ge=1,
-        description="After so many errors the connection is closed, and its peer has to pause.",
+        description="After so many errors in one connection, or of one peer within `pause_seconds`, the connection "
+        "is closed, and its peer has to pause.",
     )
     pause_seconds: _Seconds = Field(
-        default=60, description="How long a peer whose connections ended by errors is kept out."
+        default=60,
+        description="How long a peer that made too many errors is kept out; each further time twice as long, up to "
+        "ten minutes.",
     )
     command_seconds: _Seconds = Field(
         default=300, description="Seconds to wait for the next command; RFC 5321 wants 300."
