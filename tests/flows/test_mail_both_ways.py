@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import smtplib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -182,7 +183,9 @@ async def test_a_mail_comes_in_is_answered_and_the_answer_arrives_in_the_same_th
     assert "> my panels have not arrived." in text
     assert [part.get_filename() for part in mail.iter_attachments()] == ["note.pdf"]
 
-    await expect(ada.locator("a.crumb")).to_have_attribute("href", "/conversations?box=unassigned")
+    await expect(ada.locator("a.crumb")).to_have_attribute(
+        "href", re.compile("/conversations.box=unassigned$")
+    )
 
     maud = await firm.person("maud")
     await maud.goto(f"{firm.settings.public_url}/mailbox?recipient={CLAIRE}")
