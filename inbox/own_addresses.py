@@ -42,18 +42,23 @@ class OwnAddresses:
         self._addresses: frozenset[str] = frozenset()
         self._domains: frozenset[str] = self._whole
         self._read_at = float("-inf")
+        self._away_at = float("-inf")
         self._turn = asyncio.Lock()
 
     async def __call__(self, address: str) -> bool:
-        """Whether mail to `address` is for us. Raises what the database raises while nothing was ever read."""
+        """Whether mail to `address` is for us. Raises what the database raises where only it could tell."""
         local, _, domain = address.rpartition("@")
         if domain.lower() in self._whole or self._is_signed(local):
             return True
-        known = self._form(address)
+        form = self._form(address)
         age = self._clock() - self._read_at
-        if age > _REMEMBERED or (age > _LOOKED and not self._is_known(known)):
-            await self._read()
-        return self._is_known(known)
+        if age > _REMEMBERED or (age > _LOOKED and not self._is_known(form)):
+            try:
+                await self._read()
+            except DATABASE_AWAY:
+                if not self._is_known(form):
+                    raise  # a new address must not be refused for ever
+        return self._is_known(form)
 
     def _is_known(self, address: str) -> bool:
         local, _, domain = address.rpartition("@")
@@ -69,15 +74,17 @@ class OwnAddresses:
         )
 
     async def _read(self) -> None:
+        """Raises what the database raises, and without asking it again for a while after it did not answer."""
         async with self._turn:
             if self._clock() - self._read_at <= _LOOKED:
                 return  # somebody else was faster
+            if self._clock() - self._away_at <= _LOOKED:
+                raise ConnectionError("The database did not answer a moment ago.")
             try:
                 rows = await asyncio.wait_for(self._pool.fetch(_ADDRESSES), _PATIENCE)
             except DATABASE_AWAY:
-                if not self._addresses:
-                    raise
-                return  # what was known stays known; the mail itself will be refused for now
+                self._away_at = self._clock()
+                raise
             self._addresses = frozenset(self._form(row["address"]) for row in rows)
             self._domains = self._whole | {one.rpartition("@")[2] for one in self._addresses}
             self._read_at = self._clock()

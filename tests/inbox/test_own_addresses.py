@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from typing import cast
+
 import pytest
 
 from domain.tokens import TokenKeys, TokenUse
@@ -86,6 +90,43 @@ async def test_a_new_address_works_at_once_and_guesses_cost_one_look_a_second(po
     assert not await ours("new@example.com")  # asked within the same second
     clock.now += 1.1
     assert await ours("new@example.com")
+
+
+async def test_an_address_that_nobody_can_look_up_is_not_refused_for_good(
+    database_url: str, pool: Pool
+) -> None:
+    await add_address(pool, "help@example.com")
+    async with lay_wire(database_url) as wire:
+        through = await open_pool(wire.url, max_size=1)
+        clock = Hands()
+        ours = OwnAddresses(through, KEYS, clock=clock)
+        assert await ours("help@example.com")
+        await add_address(pool, "new@example.com")
+        await wire.break_down()
+        clock.now += 5
+        with pytest.raises(DATABASE_AWAY):
+            await ours("new@example.com")
+        through.terminate()
+
+
+async def test_recipients_do_not_queue_up_for_a_database_that_hangs() -> None:
+    class Hanging:
+        asked = 0
+
+        async def fetch(self, query: str) -> list[object]:
+            self.asked += 1
+            await asyncio.sleep(0.2)
+            raise TimeoutError
+
+    hanging = Hanging()
+    ours = OwnAddresses(cast("Pool", hanging), KEYS)
+    started = time.monotonic()
+    results = await asyncio.gather(
+        *(ours(f"x{number}@example.com") for number in range(50)), return_exceptions=True
+    )
+    assert all(isinstance(result, OSError) for result in results)
+    assert hanging.asked == 1
+    assert time.monotonic() - started < 1
 
 
 async def test_without_the_database_known_addresses_stay_known(database_url: str, pool: Pool) -> None:
