@@ -96,9 +96,9 @@ def read_plain(notice: Notice) -> list[Failure]:
             shared.append(stripped)
         near = close
     others = [failure for failure in failures if failure.address not in ours]
-    for failure in others or failures:
+    for failure in others:
         failure.words = f"{' '.join(shared)[:500]} {failure.words}".strip()
-    return spread(others or failures[:1])
+    return spread(others)
 
 
 def read_returned(notice: Notice) -> list[Failure]:
