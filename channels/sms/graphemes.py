@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 _JOINER: Final = "\u200d"
@@ -50,36 +51,51 @@ def split_graphemes(text: str) -> Iterator[str]:
 
 def _belong_together(text: str, start: int, here: int) -> bool:
     """Whether text[here] goes on with the cluster that began at `start`."""
-    before, after = text[here - 1], text[here]
-    if before < "\u0300" and after < "\u0300":
-        return False  # Latin: the usual case. A joiner or mark is never below.
-    if unicodedata.category(before) in ("Cc", "Zl", "Zp"):
+    before, after = _trait(text[here - 1]), _trait(text[here])
+    if before == after == "":  # the usual case
         return False
-    if _extends(after):
+    if before == "control":
+        return False
+    if after == "extends":
         return True
-    if _is_flag_letter(before) and _is_flag_letter(after):
+    if before == after == "flag":
         return (here - start) % 2 == 1
-    if before == _JOINER and _is_picture(after):
+    if text[here - 1] == _JOINER and _is_picture(text[here]):
         stem = here - 2
-        while stem > start and _extends(text[stem]):
+        while stem > start and _trait(text[stem]) == "extends":
             stem -= 1
         return stem >= start and _is_picture(text[stem])
-    return _is_same_hangul(before, after)
+    return after in _HANGUL.get(before, ())
 
 
-def _extends(char: str) -> bool:
+#: What may follow a Korean letter or syllable within one: leading, vowel, trailing.
+_HANGUL: Final[dict[str, tuple[str, ...]]] = {
+    "L": ("L", "V", "LV", "LVT"),
+    "V": ("V", "T"),
+    "LV": ("V", "T"),
+    "T": ("T",),
+    "LVT": ("T",),
+}
+
+
+@lru_cache(maxsize=4096)
+def _trait(char: str) -> str:
+    """What matters about a character for its neighbours; empty for most."""
     code = ord(char)
-    return (
+    category = unicodedata.category(char)
+    if category in ("Cc", "Zl", "Zp"):
+        return "control"
+    if (
         char == _JOINER
         or char in _TIES
-        or unicodedata.category(char) in ("Mn", "Me", "Mc")
+        or category in ("Mn", "Me", "Mc")
         or 0x1F3FB <= code <= 0x1F3FF  # skin tones
         or 0xE0020 <= code <= 0xE007F  # tags, as in the flag of Scotland
-    )
-
-
-def _is_flag_letter(char: str) -> bool:
-    return "\U0001f1e6" <= char <= "\U0001f1ff"
+    ):
+        return "extends"
+    if 0x1F1E6 <= code <= 0x1F1FF:
+        return "flag"
+    return _hangul(code)
 
 
 def _is_picture(char: str) -> bool:
@@ -87,8 +103,7 @@ def _is_picture(char: str) -> bool:
     return any(first <= code <= last for first, last in _PICTURES)
 
 
-def _hangul(char: str) -> str:
-    code = ord(char)
+def _hangul(code: int) -> str:
     if 0x1100 <= code <= 0x115F:
         return "L"
     if 0x1160 <= code <= 0x11A7:
@@ -98,12 +113,3 @@ def _hangul(char: str) -> str:
     if 0xAC00 <= code <= 0xD7A3:
         return "LV" if (code - 0xAC00) % 28 == 0 else "LVT"
     return ""
-
-
-def _is_same_hangul(before: str, after: str) -> bool:
-    left, right = _hangul(before), _hangul(after)
-    return (
-        (left == "L" and right in ("L", "V", "LV", "LVT"))
-        or (left in ("V", "LV") and right in ("V", "T"))
-        or (left in ("T", "LVT") and right == "T")
-    )

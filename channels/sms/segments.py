@@ -83,5 +83,5 @@ def split(body: str) -> list[str]:
 def units(text: str, encoding: Encoding) -> int:
     """Units of room that a text takes: septets, or 16-bit units."""
     if encoding is Encoding.GSM_7:
-        return len(text) + sum(1 for char in text if char in _EXTENDED)
-    return len(text) + sum(1 for char in text if char > "\uffff")
+        return len(text) + sum(map(_EXTENDED.__contains__, text))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
