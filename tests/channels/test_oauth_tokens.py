@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from base64 import b64encode
@@ -11,8 +12,10 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiohttp import web
 
 from channels.mail.oauth.login import (
+    DeviceCode,
     await_device_login,
     exchange_code,
     read_code,
@@ -22,7 +25,7 @@ from channels.mail.oauth.login import (
 from channels.mail.oauth.settings import Flow, OAuthSettings, grant_name
 from channels.mail.oauth.settings import Provider as Known
 from channels.mail.oauth.tokens import Grant, Tokens
-from channels.mail.oauth.wire import LoginNeeded, Refused
+from channels.mail.oauth.wire import LoginNeeded, Refused, ask
 from channels.mail.oauth.xoauth2 import explain_challenge, initial_response
 from domain.errors import InvalidInput
 from tests.grants_memory import MemoryGrants
@@ -126,6 +129,36 @@ async def test_a_provider_that_does_not_answer_is_not_a_refusal(provider: Provid
     settings, grants = prepare(provider, token_url="http://127.0.0.1:1/token")
     with pytest.raises(ConnectionError, match="did not answer"):
         await Tokens(settings, USER, grants).access_token()
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end() -> None:
+    """The refresh token that was sent is used up: an answer that is cut short would end the login."""
+    answer = json.dumps({"access_token": "a" * 3000, "refresh_token": "r" * 1500}).encode()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.content_length = len(answer)
+        await response.prepare(request)
+        for start in range(0, len(answer), 1400):
+            await response.write(answer[start : start + 1400])
+            await asyncio.sleep(0.05)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/token", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        said = await ask(f"http://127.0.0.1:{runner.addresses[0][1]}/token", {"grant_type": "refresh_token"})
+    finally:
+        await runner.cleanup()
+    assert said["refresh_token"] == "r" * 1500
+
+
+def test_tokens_do_not_show_in_logs() -> None:
+    assert "secret" not in repr(Grant("secret refresh", "secret access", 1.0))
+    assert "secret" not in repr(DeviceCode("ABCD", "https://x.example", "secret", 5, 900))
 
 
 async def test_an_application_needs_no_person(provider: Provider) -> None:

@@ -10,7 +10,7 @@ import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -31,7 +31,7 @@ class DeviceCode:
 
     user_code: str
     url: str
-    secret: str
+    secret: str = field(repr=False)
     interval: float
     expires_in: float
 
@@ -42,7 +42,7 @@ class Consent:
 
     url: str
     state: str
-    verifier: str
+    verifier: str = field(repr=False)
 
 
 async def start_device_login(settings: OAuthSettings) -> DeviceCode:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from channels.mail.oauth.settings import Flow, OAuthSettings, grant_name
@@ -25,8 +25,8 @@ MARGIN: Final = 120.0
 class Grant:
     """What a provider gave: tokens, and until when (seconds since 1970) the access token is good."""
 
-    refresh_token: str = ""
-    access_token: str = ""
+    refresh_token: str = field(default="", repr=False)
+    access_token: str = field(default="", repr=False)
     expires_at: float = 0.0
 
 

@@ -57,7 +57,7 @@ async def ask(url: str, fields: Mapping[str, str]) -> dict[str, Any]:
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.post(url, data=dict(fields), allow_redirects=False) as response,
         ):
-            body = await response.content.read(_LARGEST)
+            body = await _read_body(response.content)
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as error:
         raise ProviderAway(f"{url} did not answer: {str(error) or 'timeout'}") from error
@@ -84,6 +84,14 @@ def lifetime(answer: Mapping[str, Any]) -> float:
         return max(0.0, float(answer.get("expires_in", _USUAL_LIFETIME)))
     except (TypeError, ValueError):
         return _USUAL_LIFETIME
+
+
+async def _read_body(content: aiohttp.StreamReader) -> bytes:
+    """All of the body, up to a limit: one `read` gives no more than what has arrived by then."""
+    body = bytearray()
+    while len(body) < _LARGEST and (piece := await content.read(_LARGEST - len(body))):
+        body += piece
+    return bytes(body)
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
