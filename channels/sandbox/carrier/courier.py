@@ -58,6 +58,10 @@ class Unanswered(Exception):  # an ending of a request, not a fault of ours
     """No usable answer: the address is not on this machine, the connection failed, or it took too long."""
 
 
+class Unroutable(Unanswered):
+    """The address is not on this machine, and no route leads there: never asked."""
+
+
 class Courier:
     """Makes the requests. `log` holds the last of them, the newest at the end."""
 
@@ -172,6 +176,8 @@ class Courier:
     async def _send(self, callback: _Callback) -> None:
         try:
             await self._request(callback)
+        except Unroutable:
+            return
         except Unanswered:
             await self._exchange.sleep(self._exchange.settings.pace)
             try:
@@ -238,7 +244,7 @@ class _Callback:
 
 
 def find_route(url: str, routes: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Where an address really lies, and the headers a proxy would add. Raises Unanswered when it is not ours."""
+    """Where an address really lies, and the headers a proxy would add. Raises Unroutable when it is not ours."""
     parts = urlsplit(url)
     for public, private in routes.items():
         if url == public or url.startswith(public.rstrip("/") + "/"):
@@ -246,7 +252,7 @@ def find_route(url: str, routes: Mapping[str, str]) -> tuple[str, dict[str, str]
             return private.rstrip("/") + url[len(public.rstrip("/")) :], proxied
     if parts.scheme in ("http", "https") and _is_loopback(parts.hostname or ""):
         return url, {}
-    raise Unanswered(f"{url} is not on this machine and in no route, so the test carrier does not ask it")
+    raise Unroutable(f"{url} is not on this machine and in no route, so the test carrier does not ask it")
 
 
 def _is_loopback(host: str) -> bool:

@@ -78,7 +78,8 @@ class Exchange:
         """The version, as soon as it is another than this, or after `timeout` real seconds."""
         if self.version == version:
             try:
-                await asyncio.wait_for(self._changed.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await self._changed.wait()
             except TimeoutError:
                 pass
         return self.version

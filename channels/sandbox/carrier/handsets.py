@@ -16,6 +16,7 @@ from domain.errors import Conflict, InvalidInput
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|client:[A-Za-z0-9_.@-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9*#]{1,32}")
 _TEXT_LIMIT: Final = 1600
+MOST_PHONES: Final = 200  #: phones in the list; after a campaign, those that were used last
 _STATES: Final = {"in-progress": "talking", "ringing": "ringing"}
 
 
@@ -30,13 +31,14 @@ class Handsets:
         """See Phones."""
         own = {number.phone_number for number in self._parts.exchange.memory.numbers.values()}
         numbers = dict.fromkeys(self._names)
-        for message in self._parts.exchange.memory.messages.values():
-            inbound = message.direction == "inbound"
-            if inbound or message.arrived is not None:
-                numbers[message.from_ if inbound else message.to] = None
-        for line in self._parts.switch.lines.values():
-            if line.shown:
-                numbers[line.person] = None
+        numbers |= dict.fromkeys(line.person for line in self._parts.switch.lines.values() if line.shown)
+        for message in reversed(self._parts.exchange.memory.messages.values()):
+            if len(numbers) >= MOST_PHONES:
+                break
+            if message.direction == "inbound":
+                numbers[message.from_] = None
+            elif message.arrived is not None:
+                numbers[message.to] = None
         summaries = [self._summarise(number) for number in numbers if number not in own]
         return sorted(summaries, key=lambda one: (one.last is not None, one.last), reverse=True)
 

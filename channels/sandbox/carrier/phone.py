@@ -85,7 +85,7 @@ class Phones(Protocol):
     """All phones. Raises NotFound, Conflict or InvalidInput of domain.errors, and Unavailable without a carrier."""
 
     async def list_phones(self) -> list[PhoneSummary]:
-        """Those that were added, and all that have a message or a call; the one used last comes first."""
+        """Those that were added, had a call or, last of all, a message: some 200, the one used last comes first."""
         ...
 
     async def add_phone(self, number: str, name: str = "") -> None:

@@ -48,6 +48,8 @@ _VOICE: dict[str, frozenset[str]] = {
                 "referUrl",
                 "referMethod",
                 "events",
+                "passports",
+                "recordingConfigurationId",
             ),
         }
     )

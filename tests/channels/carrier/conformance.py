@@ -16,33 +16,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 from twilio.http.response import Response
 
 _CORPORA = Path(os.environ.get("CLYTIE_CORPORA", Path(__file__).parents[4] / "shared" / "corpora"))
 DESCRIPTION = _CORPORA / "twilio" / "twilio_api_v2010.json"
 
-_formats = FormatChecker(formats=())
 
-
-@_formats.checks("date-time-rfc-2822", raises=ValueError)
 def _is_date(value: object) -> bool:
     return not isinstance(value, str) or parsedate_to_datetime(value).tzinfo is not None
 
 
-@_formats.checks("phone-number")
 def _is_phone_number(value: object) -> bool:
     return not isinstance(value, str) or re.fullmatch(r"\+?[\w &:.-]{2,}", value) is not None
 
 
-@_formats.checks("currency")
 def _is_currency(value: object) -> bool:
     return not isinstance(value, str) or re.fullmatch(r"[A-Z]{3}", value) is not None
 
 
-@_formats.checks("uri-map")
 def _is_uri_map(value: object) -> bool:
     return not isinstance(value, dict) or all(isinstance(one, str) for one in value.values())
+
+
+_formats = FormatChecker(formats=())
+_formats.checks("date-time-rfc-2822", raises=ValueError)(_is_date)
+_formats.checks("phone-number")(_is_phone_number)
+_formats.checks("currency")(_is_currency)
+_formats.checks("uri-map")(_is_uri_map)
 
 
 class Conformance:

@@ -27,7 +27,7 @@ _ROOT: Final = "/2010-04-01/Accounts"
 _SILENCE: Final = 600.0  #: real seconds that `silent` waits for the asker to give up
 
 #: Method, address below `_ROOT`, handler, and the resource as rules name it.
-_ROUTES: Final[tuple[tuple[str, str, Handler, str], ...]] = (
+ROUTES: Final[tuple[tuple[str, str, Handler, str], ...]] = (
     ("POST", ".json", accounts.create_account, "accounts"),
     ("GET", ".json", accounts.list_accounts, "accounts"),
     ("GET", "/{account}.json", accounts.fetch_account, "accounts"),
@@ -115,7 +115,7 @@ def build_app(parts: Parts, phones: Handsets) -> web.Application:
     """The interface over these parts."""
     app = web.Application(middlewares=[_answer_refusals], client_max_size=8_000_000)
     rate = _Rate(parts)
-    for method, path, handler, resource in _ROUTES:
+    for method, path, handler, resource in ROUTES:
         app.router.add_route(method, _ROOT + path, _guard(parts, rate, handler, resource))
     app.router.add_get("/content/{media:ME[0-9a-f]{32}}", _show_content(parts))
     add_controls(app, parts, phones, lambda request: _login(parts, request))

@@ -22,10 +22,11 @@ async def gather(script: Script, verb: Element) -> Source | None:
         patience += exchange.settings.typing_seconds
     most = int(number_of(verb, "numDigits", 1000))
     finish = verb.get("finishOnKey", "#")
-    line.listen(*(("digits",) if "dtmf" in wanted else ()), *(("speech",) if "speech" in wanted else ()))
     prompts = asyncio.create_task(_play(script, verb))
     digits, speech, finished_by = "", "", ""
     try:
+        await asyncio.sleep(0)  # the first words are heard before anything can be answered
+        line.listen(*(("digits",) if "dtmf" in wanted else ()), *(("speech",) if "speech" in wanted else ()))
         while len(digits) < most and not speech:
             deed = await _next(script, prompts, patience)
             if deed is None:

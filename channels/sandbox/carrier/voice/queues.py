@@ -92,7 +92,8 @@ class Queues:
             if left <= 0:
                 return False
             try:
-                await asyncio.wait_for(self._joined.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._joined.wait()
             except TimeoutError:
                 return False
         return True

@@ -57,7 +57,10 @@ async def _listen(script: Script, verb: Element) -> str:
     latest = loop.time() + exchange.real(number_of(verb, "maxLength", 3600))
     while (left := min(exchange.real(silence), latest - loop.time())) > 0:
         try:
-            deed: Deed = await asyncio.wait_for(line.deeds.get(), left)
+            async with asyncio.timeout(
+                left
+            ):  # wait_for of Python 3.11 swallows a hang-up that comes with a deed
+                deed: Deed = await line.deeds.get()
         except TimeoutError:
             break
         if deed.digit and deed.digit in finish:
