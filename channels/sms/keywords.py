@@ -198,7 +198,7 @@ def _rows() -> Iterator[Keyword]:
     for command, words in _OBEYED.items():
         for word in words:
             yield Keyword(command, word, "en", obeyed=True, ambiguous=word in _AMBIGUOUS)
-    for word in ("arret", "arrett", "arrete"):
+    for word in ("arrêt", "arrett", "arrête"):
         yield Keyword(Command.STOP, word, "fr", obeyed=True, ambiguous=False)
     for language, commands in _WORDS.items():
         for command, words in commands.items():
@@ -214,3 +214,12 @@ def _build() -> dict[str, Keyword]:
 
 
 _TABLE: Final = _build()
+
+
+def words_of() -> dict[str, dict[Command, list[tuple[str, bool, bool]]]]:
+    """The table by language and command: words, each with whether it is obeyed and ambiguous."""
+    found: dict[str, dict[Command, list[tuple[str, bool, bool]]]] = {}
+    for row in _TABLE.values():
+        commands = found.setdefault(row.language, {command: [] for command in Command})
+        commands[row.command].append((row.word, row.obeyed, row.ambiguous))
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from channels.mail.reasons import VOCABULARY as MAIL_VOCABULARY
 from channels.sms.keywords import _WORDS, Command, read_keyword
 from channels.sms.lookalikes import _SIGNS, Replacement, replace_lookalikes
 from channels.sms.reasons import VOCABULARY, WITHDRAWALS, is_hard
+from channels.sms.reference import write_reference
 from channels.sms.segments import GSM_7, Encoding, count
 from channels.sms.twilio_codes import REASONS, reason_of
 
@@ -222,3 +225,10 @@ def test_a_word_that_mail_has_too_means_the_same_there() -> None:
     shared = set(VOCABULARY) & set(MAIL_VOCABULARY)
     assert {"throttled", "timeout", "spam", "auth_failed", "connection_lost", "recipient_refuses"} <= shared
     assert all(VOCABULARY[word].hard == MAIL_VOCABULARY[word].hard for word in shared)
+
+
+def test_the_page_is_in_step_with_the_tables() -> None:
+    page = Path(__file__).parents[3] / "docs" / "sms.md"
+    assert page.read_text(encoding="utf-8") == write_reference(), (
+        "run: python -m channels.sms.reference > docs/sms.md"
+    )
