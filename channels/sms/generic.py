@@ -74,7 +74,11 @@ class HttpSmsSettings(SmsSettings):
         return value
 
     @model_validator(mode="after")
-    def _check_reasons(self) -> Self:
+    def _check_fields_and_reasons(self) -> Self:
+        if self.form is not Form.JSON and any(not isinstance(value, str) for value in self.fields.values()):
+            raise ValueError(
+                "fields: a form and a query hold texts only; write numbers in quotes, or use json"
+            )
         if unknown := sorted(set(self.reasons.values()) - set(VOCABULARY)):
             raise ValueError(f"reasons: there is no word {unknown[0]}; known are {', '.join(VOCABULARY)}")
         return self

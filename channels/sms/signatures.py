@@ -73,14 +73,12 @@ def is_signed_request(request: CallbackRequest, tokens: Iterable[str]) -> bool:
     if not signature:
         return False
     content: Fields | bytes = {}
-    if request.method.upper() != "GET" and request.body:
-        is_form = headers.get("content-type", "").partition(";")[0].strip().lower() in (
-            "application/x-www-form-urlencoded",
-            "",
-        )
+    if request.body:
+        if request.method.upper() == "GET":
+            return False  # what nobody signed must not be read
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_form = kind in ("application/x-www-form-urlencoded", "")
         content = read_form(request.body) if is_form else request.body
-        if is_form and "bodySHA256" in parse_qs(urlsplit(request.url).query):
-            content = request.body
     return is_signed(request.url, content, signature, tokens, algorithm=_algorithm(headers.get(SETTINGS, "")))
 
 

@@ -59,9 +59,11 @@ class WebSession:
         ) as response:
             if flight is not None:
                 flight.retry_after = response.headers.get("Retry-After", "")
-            raw = await response.content.read(_LONGEST_ANSWER)
-            if not response.content.at_eof():
-                raise ValueError("the answer is too long")
+            raw = bytearray()
+            async for piece in response.content.iter_any():
+                raw += piece
+                if len(raw) > _LONGEST_ANSWER:
+                    raise ValueError("the answer is too long")
             return Answer(response.status, raw.decode("utf-8", "replace"), response.headers)
 
     def open(self) -> aiohttp.ClientSession:

@@ -33,6 +33,7 @@ class Script:
     retry_after: str = ""
     body: bytes | None = None
     delay: float = 0.0
+    in_pieces: bool = False  #: the answer comes fifty bytes at a time
 
 
 TAKE = Script()
@@ -138,6 +139,8 @@ class Provider:
                 return web.Response(status=script.status, body=script.body, headers=headers)
             if script.status >= 400:
                 made = {"code": script.code, "message": "no", "status": script.status, "more_info": ""}
+            if script.in_pieces:
+                return await _trickle(request, script.status, json.dumps(made).encode())
             return web.json_response(made, status=script.status, headers=headers)
         finally:
             self._now -= 1
@@ -195,6 +198,16 @@ class Provider:
         if name == "gone":
             raise web.HTTPNotFound
         return web.Response(body=b"JPEG" * 100, content_type="image/jpeg")
+
+
+async def _trickle(request: web.Request, status: int, body: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    for start in range(0, len(body), 50):
+        await response.write(body[start : start + 50])
+        await asyncio.sleep(0.002)
+    await response.write_eof()
+    return response
 
 
 def inbound_form(**changes: str) -> dict[str, str]:

@@ -92,11 +92,12 @@ async def test_without_an_address_an_administrator_is_told(open_http: MakeHttp) 
         ({"method": "DELETE"}, "method"),
         ({"form": "xml"}, "form"),
         ({"rate": 0}, "rate"),
+        ({"form": "query", "fields": {"to": ["{recipient}"]}}, ""),
         ({"prices": {"countries": {"fr": 1}}}, "prices.countries.fr"),
     ],
 )
 def test_a_wrong_setting_is_named(settings: dict[str, object], field: str) -> None:
-    with pytest.raises(InvalidInput, match=rf"^sms_http\.{field}"):
+    with pytest.raises(InvalidInput, match=rf"^sms_http.?{field}"):
         open_channel("sms_http", settings)
 
 

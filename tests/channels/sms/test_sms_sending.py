@@ -165,6 +165,19 @@ async def test_a_message_that_is_created_as_failed_is_refused(
     assert outcome.reply == "30034: unregistered"
 
 
+async def test_an_answer_that_comes_in_pieces_is_read_whole(provider: Provider, open_sms: MakeTwilio) -> None:
+    provider.script.append(Script(in_pieces=True))
+    assert (await open_sms().send(make_text(1))).provider_id == provider.messages[0]["sid"]
+
+
+async def test_an_endless_answer_is_not_read_and_leaves_doubt(
+    provider: Provider, open_sms: MakeTwilio
+) -> None:
+    provider.script.append(Script(body=b" " * 2_000_000))
+    outcome = (await outcomes_of(open_sms(), [make_text(1)]))[1]
+    assert (outcome.state, outcome.reason) == (DeliveryState.UNCERTAIN, "protocol_error")
+
+
 async def test_a_provider_that_cannot_be_reached_leaves_no_doubt(
     open_sms: MakeTwilio, free_port: int
 ) -> None:

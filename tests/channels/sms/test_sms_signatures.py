@@ -147,6 +147,20 @@ def test_a_get_is_signed_by_its_address_alone() -> None:
     assert is_signed_request(request, [TOKEN])
 
 
+def test_a_get_with_a_body_that_nobody_signed_is_refused() -> None:
+    request = CallbackRequest(
+        "GET", URL, {"X-Twilio-Signature": sign(URL, {}, TOKEN)}, b"MessageStatus=failed"
+    )
+    assert not is_signed_request(request, [TOKEN])
+
+
+def test_a_form_does_not_hold_by_the_hash_of_a_body() -> None:
+    body = b"MessageStatus=failed"
+    url = f"https://hub.example/x?bodySHA256={sha256(body).hexdigest()}"
+    request = CallbackRequest("POST", url, {"X-Twilio-Signature": sign(url, {}, TOKEN)}, body)
+    assert not is_signed_request(request, [TOKEN])
+
+
 def test_a_shared_key_signs_with_sha_256_where_the_header_says_so() -> None:
     text = URL + "".join(name + FIELDS[name] for name in sorted(FIELDS))
     signature = base64.b64encode(hmac.new(b"shared", text.encode(), sha256).digest()).decode()
