@@ -19,6 +19,7 @@ class OddServer:
         self.mails: dict[int, bytes] = {}
         self.bad: set[int] = set()  # UIDs that cannot be given
         self.sizes: dict[int, int] = {}  # what is said instead of the true size
+        self.uidnext = 0  # what is said instead of the true one
         self.commands: list[str] = []
         self.sessions = 0
         self.port = 0
@@ -103,7 +104,7 @@ class OddServer:
     def _answer(self, tag: str, command: str) -> bytes:
         done = f"{tag} OK done\r\n".encode()
         if command.startswith(("SELECT", "EXAMINE")):
-            uidnext = max(self.mails, default=0) + 1
+            uidnext = self.uidnext or max(self.mails, default=0) + 1
             said = f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n"
             if "no uidnext" not in self.oddities:
                 said += f"* OK [UIDNEXT {uidnext}] ok\r\n"

@@ -130,3 +130,42 @@ async def test_a_server_that_keeps_telling_of_nothing_is_not_asked_without_end()
         await until(lambda: "IDLE" in server.commands)
         await asyncio.sleep(0.6)
         assert server.commands.count("IDLE") < 10
+
+
+@pytest.mark.parametrize("since", ["all", "now"])
+async def test_a_next_uid_that_is_too_high_costs_no_mail(since: str) -> None:
+    memory = Memory()
+    async with OddServer().running() as server:
+        server.uidnext = 1_000_000
+        server.put(mail("number 1"), mail("number 2"))
+        async with watching(memory, server.account(since=since)):
+            await until(lambda: FolderState.WATCHING in memory.states("odd"))
+            server.put(mail("number 3"))
+            await until(lambda: "number 3" in memory.subjects)
+        server.put(mail("number 4"))
+        async with watching(memory, server.account(since=since)):
+            await until(lambda: "number 4" in memory.subjects)
+    assert memory.subjects == [f"number {number}" for number in range(1 if since == "all" else 3, 5)]
+
+
+async def test_a_server_that_gives_uids_anew_is_named() -> None:
+    memory = Memory()
+    async with OddServer().running() as server:
+        server.put(*(mail(f"number {number}") for number in range(1, 4)))
+        async with watching(memory, server.account()):
+            await until(lambda: len(memory.mails) == 3)
+        del server.mails[3]  # restored from a copy
+        async with watching(memory, server.account()):
+            await until(lambda: memory.trouble("odd"))
+    trouble = memory.trouble("odd")
+    assert trouble is not None
+    assert (trouble.trouble, trouble.state) == ("protocol", FolderState.WATCHING)
+    assert "counts on from 3, although 3 was read" in trouble.words
+
+
+async def test_a_server_that_ends_every_visit_is_visited_ever_more_rarely() -> None:
+    memory = Memory()
+    async with OddServer("goodbye while idling").running() as server:
+        async with watching(memory, server.account(retry_seconds=0.1, retry_longest=60)):
+            await asyncio.sleep(1.5)
+        assert 2 <= server.sessions <= 6

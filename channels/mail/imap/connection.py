@@ -34,7 +34,7 @@ class FolderMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the server says of an opened folder."""
+    """What the server says of an opened folder. `uidnext` is 0 when it does not say (an old server)."""
 
     uidvalidity: int
     uidnext: int
@@ -113,10 +113,7 @@ def open_folder(client: IMAPClient, folder: FolderSettings) -> Opened:
         raise
     except IMAPClientError as error:
         raise FolderMissing(_bare(str(error))) from error
-    uidnext = int(said.get(b"UIDNEXT", 0))
-    if not uidnext:  # an old server
-        uidnext = max(client.search(["UID", "*"]), default=0) + 1
-    return Opened(int(said.get(b"UIDVALIDITY", 0)), uidnext, int(said.get(b"EXISTS", 0)))
+    return Opened(int(said.get(b"UIDVALIDITY", 0)), int(said.get(b"UIDNEXT", 0)), int(said.get(b"EXISTS", 0)))
 
 
 def _select(client: IMAPClient, name: str, *, readonly: bool) -> dict[bytes, Any]:

@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """New mails in the order of their UIDs; whatever is new up to `through` is among them."""
+    """New mails in the order of their UIDs; whatever is new up to `through`, which is one of them, is here."""
 
     entries: tuple[Entry, ...]
     through: int
@@ -55,7 +55,8 @@ class Fetched:
 def list_new(client: IMAPClient, after: int, end: int | None, since: date | None = None) -> Listing:
     """Some of the mails with a UID above `after`, up to `end` (None: whatever there is).
 
-    Nothing is left when `through` has reached `end`, or is `after`. Raises IMAPClientError, OSError.
+    Nothing is left when `through` has reached `end`, or is `after`: it never passes the last mail that is there, for
+    some servers name a next UID that is too high. Raises IMAPClientError, OSError.
     """
     filters = ["SINCE", since] if since else []
     if end is None:
@@ -66,9 +67,14 @@ def list_new(client: IMAPClient, after: int, end: int | None, since: date | None
         stop = min(end, start + width - 1)
         uids = [uid for uid in client.search(["UID", f"{start}:{stop}", *filters]) if uid > after]
         if uids:
-            return _with_sizes(client, sorted(uids), stop)
+            return _with_sizes(client, sorted(uids), max(uids))
         start, width = stop + 1, width * 8
-    return Listing((), max(after, end))
+    return Listing((), after)
+
+
+def find_last(client: IMAPClient) -> int:
+    """The highest UID in the folder; 0 when it is empty. Raises IMAPClientError, OSError."""
+    return max(client.search(["UID", "*"]), default=0)
 
 
 def count_new(client: IMAPClient, exists: int, after: int) -> int:

@@ -20,7 +20,7 @@ from imapclient import IMAPClient
 from channels.mail.imap.connection import Opened, connect, log_in, open_folder
 from channels.mail.imap.courtesy import be_courteous
 from channels.mail.imap.examination import find_secret
-from channels.mail.imap.fetching import count_new, fetch_batch, list_new, plan_batches
+from channels.mail.imap.fetching import count_new, fetch_batch, find_last, list_new, plan_batches
 from channels.mail.imap.idling import forget_news, wait_for_news
 from channels.mail.imap.intake import BatchIntake
 from channels.mail.imap.ports import FolderState, FolderStatus, Ledger, Position, Refuse, Take
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 _LONGEST_CALM: Final = 5.0
 #: seconds between two notes of the progress
 _TELL_EVERY: Final = 1.0
+#: seconds that a connection has to last before its end counts as the first failure
+_STEADY: Final = 60.0
+_REFUSALS: Final = frozenset({Trouble.LOGIN, Trouble.CONSENT, Trouble.OAUTH})
 
 
 def _now() -> datetime:
@@ -66,13 +69,18 @@ class FolderWatch:
         self._told_at = 0.0
         self._token = ""
         self._courtesy = ""
+        self._backwards = ""
 
     async def run(self) -> None:
         """Watch until cancelled; whatever goes wrong is shown in the status and tried again."""
+        time = asyncio.get_running_loop().time
         while True:
+            began = time()
             try:
                 await self._visit()
             except Exception as error:
+                if time() - began > _STEADY:
+                    self._failures = 0
                 await self._pause(diagnose(error, self.account.host))
 
     async def tell_end(self) -> None:
@@ -105,14 +113,15 @@ class FolderWatch:
         idles = self.account.idle and await thread.call(client.has_capability, "IDLE")
         while True:
             opened = await thread.call(open_folder, client, self.folder)
-            position = await self._start(opened)
-            await self._count(thread, client, opened, position)
-            position = await self._read(thread, client, position, opened.uidnext - 1)
+            end = opened.uidnext - 1 if opened.uidnext else await thread.call(find_last, client)
+            position = await self._start(thread, client, opened)
+            self._backwards = self._look_back(opened, position)
+            await self._count(thread, client, opened, position, end)
+            position = await self._read(thread, client, position, end)
             rumours = -1  # news in a row that came to nothing; the first look follows none
             while True:
                 before = position
                 position = await self._read(thread, client, position, None)
-                self._failures = 0
                 rumours = rumours + 1 if position == before else 0
                 if rumours > 0:
                     await asyncio.sleep(min(_LONGEST_CALM, 0.05 * rumours))
@@ -123,7 +132,7 @@ class FolderWatch:
                 if not await thread.call(wait_for_news, client, self.account.idle_seconds):
                     break
 
-    async def _start(self, opened: Opened) -> Position:
+    async def _start(self, thread: ConnectionThread, client: IMAPClient, opened: Opened) -> Position:
         """Where reading goes on: at the position, or at the beginning of a folder that is new or was made anew."""
         try:
             known = await self._ledger.position(*self._names)
@@ -136,12 +145,25 @@ class FolderWatch:
             position = Position(opened.uidvalidity, 0, known.since)
         elif self.account.since == "now":
             # Of today's mails those that are there already are left out by their UIDs.
-            position = Position(opened.uidvalidity, opened.uidnext - 1, self._now().date())
+            last = await thread.call(find_last, client)
+            position = Position(opened.uidvalidity, last, self._now().date())
         else:
             since = self.account.since
             position = Position(opened.uidvalidity, 0, since if isinstance(since, date) else None)
         await self._move(position)
         return position
+
+    def _look_back(self, opened: Opened, position: Position) -> str:
+        """What to say of a server that gives UIDs anew which it gave before (RFC 9051 2.3.1.1 forbids it)."""
+        if not opened.uidnext or opened.uidnext > position.uid:
+            return ""
+        words = (
+            f"the server counts on from {opened.uidnext}, although {position.uid} was read: was it restored from a copy? "
+            "Mail with numbers in between is not read; to read the folder anew, give the account another name"
+        )
+        if words != self._backwards:
+            log.error("%s, %s: %s", *self._names, words)
+        return words
 
     async def _move(self, position: Position) -> None:
         """Note how far we are. Raises StorageAway."""
@@ -151,14 +173,16 @@ class FolderWatch:
             raise StorageAway(f"The position could not be noted: {error}") from error
 
     async def _count(
-        self, thread: ConnectionThread, client: IMAPClient, opened: Opened, position: Position
+        self, thread: ConnectionThread, client: IMAPClient, opened: Opened, position: Position, end: int
     ) -> None:
         """Show how much there is to do, if there is anything."""
-        if opened.uidnext - 1 <= position.uid:
+        if end <= position.uid:
             return
         total = None
         if position.since is None or position.uid:
             total = await thread.call(count_new, client, opened.exists, position.uid)
+            if not total:
+                return
         await self._tell(
             state=FolderState.READING, contact_at=self._now(), done=0, total=total, trouble="", words=""
         )
@@ -195,9 +219,9 @@ class FolderWatch:
         """Show what went wrong, and wait: longer each time, and never in step with others."""
         account = self.account
         delay = min(account.retry_longest, account.retry_seconds * 2 ** min(self._failures, 30))
-        refused = diagnosis.trouble in (Trouble.LOGIN, Trouble.CONSENT, Trouble.OAUTH)
         # The first refusal of a token may be an old token: a fresh one is tried soon.
-        if refused and (self._tokens is None or self._failures):
+        again = self._tokens is None or self.status.trouble in _REFUSALS
+        if diagnosis.trouble in _REFUSALS and again:
             delay = account.login_retry_seconds
         delay *= random.uniform(0.5, 1.0)
         self._failures += 1
@@ -232,6 +256,8 @@ class FolderWatch:
             log.warning("%s, %s: the status was not noted: %s", *self._names, error)
 
     def _trouble(self) -> dict[str, str]:
+        if self._backwards:
+            return {"trouble": str(Trouble.PROTOCOL), "words": self._backwards}
         if self._courtesy:
             return {"trouble": str(Trouble.COURTESY), "words": self._courtesy}
         return {"trouble": "", "words": ""}
