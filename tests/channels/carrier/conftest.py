@@ -48,7 +48,7 @@ async def open_carrier(house: House) -> AsyncIterator[Callable[..., Any]]:
             else (),
             "second": 0.02,
             "pace": 0.5,
-            "typing_seconds": 10,
+            "typing_seconds": 250,
             "words_per_second": 20,
             **changes,
         }

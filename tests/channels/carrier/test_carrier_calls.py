@@ -55,7 +55,7 @@ async def ring(client: Client, house: House, to: str = ANNA, **more: Any) -> Any
         url=f"{house.url}/call",
         status_callback=f"{house.url}/status",
         status_callback_event=["initiated", "ringing", "answered", "completed"],
-        **more,
+        **{"timeout": 250, **more},
     )
 
 
@@ -92,7 +92,7 @@ async def test_a_declined_call_is_busy_and_an_unheeded_one_is_not_answered(
 ) -> None:
     await ring(client, house)
     await carrier.phones.hang_up((await when(carrier, ANNA, "ringing")).sid)
-    await ring(client, house, BEN, timeout=2)
+    await ring(client, house, BEN, timeout=20)
     told = await house.wait_for("/status", 6)
     assert {one["To"]: one["CallStatus"] for one in told} == {ANNA: "busy", BEN: "no-answer"}
 
@@ -101,7 +101,7 @@ async def test_a_declined_call_is_busy_and_an_unheeded_one_is_not_answered(
     ("ending", "status"), [("941", "busy"), ("942", "no-answer"), ("943", "failed"), ("945", "busy")]
 )
 async def test_numbers_end_calls_as_asked(client: Client, house: House, ending: str, status: str) -> None:
-    call = await ring(client, house, "+33639980" + ending, timeout=2)
+    call = await ring(client, house, "+33639980" + ending, timeout=20)
     final = {"busy", "no-answer", "failed"}
     await eventually(lambda: final & {one["CallStatus"] for one in house.about("/status")})
     assert (await client.calls(call.sid).fetch_async()).status == status
@@ -116,7 +116,7 @@ async def test_a_number_picks_up_by_itself(carrier: Carrier, client: Client, hou
 
 async def test_a_menu_takes_digits_and_goes_on_with_them(carrier: Carrier, house: House) -> None:
     menu = VoiceResponse()
-    gather = Gather(num_digits=1, action="/chosen", timeout=20)
+    gather = Gather(num_digits=1, action="/chosen", timeout=250)
     gather.say("Press 1 for sales")
     menu.append(gather)
     menu.say("Nothing chosen")
@@ -142,7 +142,7 @@ async def test_a_menu_without_choice_goes_on(carrier: Carrier, house: House) -> 
 
 
 async def test_a_menu_takes_many_digits_until_the_finishing_key(carrier: Carrier, house: House) -> None:
-    house.documents["/voice"] = '<Response><Gather action="/chosen" timeout="20"/></Response>'
+    house.documents["/voice"] = '<Response><Gather action="/chosen" timeout="250"/></Response>'
     sid = await carrier.phones.call(ANNA, OURS)
     await when(carrier, ANNA, "digits")
     await carrier.phones.press(sid, "4711#99")
@@ -190,7 +190,9 @@ async def test_a_call_is_rejected_without_being_answered(
 
 async def test_people_are_connected_and_hear_each_other(carrier: Carrier, house: House) -> None:
     document = VoiceResponse()
-    dial = Dial(action="/after", record="record-from-answer", recording_status_callback="/recorded")
+    dial = Dial(
+        timeout=250, action="/after", record="record-from-answer", recording_status_callback="/recorded"
+    )
     dial.number(BEN, status_callback="/leg", status_callback_event="ringing answered completed")
     document.append(dial)
     house.documents["/voice"] = str(document)
@@ -221,7 +223,7 @@ async def test_the_first_to_answer_talks_and_the_others_stop_ringing(
     carrier: Carrier, client: Client, house: House
 ) -> None:
     house.documents["/voice"] = (
-        f"<Response><Dial><Number>{BEN}</Number><Client>cleo</Client></Dial><Say>Over</Say></Response>"
+        f'<Response><Dial timeout="250"><Number>{BEN}</Number><Client>cleo</Client></Dial><Say>Over</Say></Response>'
     )
     anna = await carrier.phones.call(ANNA, OURS)
     await when(carrier, BEN, "ringing")
@@ -236,7 +238,7 @@ async def test_the_first_to_answer_talks_and_the_others_stop_ringing(
 
 async def test_one_after_the_other_rings_when_asked(carrier: Carrier, house: House) -> None:
     house.documents["/voice"] = (
-        f'<Response><Dial sequential="true" timeout="3"><Number>{BEN}</Number><Number>{CLEO}</Number></Dial></Response>'
+        f'<Response><Dial sequential="true" timeout="20"><Number>{BEN}</Number><Number>{CLEO}</Number></Dial></Response>'
     )
     await carrier.phones.call(ANNA, OURS)
     await when(carrier, BEN, "ringing")
@@ -249,7 +251,7 @@ async def test_one_after_the_other_rings_when_asked(carrier: Carrier, house: Hou
 async def test_nobody_answers_and_the_action_is_told(
     carrier: Carrier, house: House, deed: str, status: str
 ) -> None:
-    house.documents["/voice"] = f'<Response><Dial timeout="3" action="/after">{BEN}</Dial></Response>'
+    house.documents["/voice"] = f'<Response><Dial timeout="20" action="/after">{BEN}</Dial></Response>'
     await carrier.phones.call(ANNA, OURS)
     ringing = await when(carrier, BEN, "ringing")
     if deed == "decline":
@@ -259,10 +261,10 @@ async def test_nobody_answers_and_the_action_is_told(
 
 async def test_the_called_person_hears_a_whisper_and_may_refuse(carrier: Carrier, house: House) -> None:
     house.documents["/voice"] = (
-        f'<Response><Dial action="/after"><Number url="/whisper">{BEN}</Number></Dial></Response>'
+        f'<Response><Dial timeout="250" action="/after"><Number url="/whisper">{BEN}</Number></Dial></Response>'
     )
     house.documents["/whisper"] = (
-        '<Response><Gather numDigits="1" timeout="20" action="/accept"><Say>A call from sales</Say></Gather></Response>'
+        '<Response><Gather numDigits="1" timeout="250" action="/accept"><Say>A call from sales</Say></Gather></Response>'
     )
     house.documents["/accept"] = lambda given: (
         "<Response/>" if given["Digits"] == "1" else "<Response><Hangup/></Response>"
@@ -283,7 +285,7 @@ async def test_the_called_person_hears_a_whisper_and_may_refuse(carrier: Carrier
 async def test_when_the_caller_hangs_up_the_action_is_told_all_the_same(
     carrier: Carrier, house: House
 ) -> None:
-    house.documents["/voice"] = f'<Response><Dial action="/after">{BEN}</Dial></Response>'
+    house.documents["/voice"] = f'<Response><Dial timeout="250" action="/after">{BEN}</Dial></Response>'
     anna = await carrier.phones.call(ANNA, OURS)
     await carrier.phones.answer((await when(carrier, BEN, "ringing")).sid)
     await be_connected(carrier, anna)
@@ -293,7 +295,7 @@ async def test_when_the_caller_hangs_up_the_action_is_told_all_the_same(
 
 
 async def test_a_call_rings_on_until_bridged_when_asked(carrier: Carrier, house: House) -> None:
-    house.documents["/voice"] = f'<Response><Dial answerOnBridge="true">{BEN}</Dial></Response>'
+    house.documents["/voice"] = f'<Response><Dial timeout="250" answerOnBridge="true">{BEN}</Dial></Response>'
     anna = await carrier.phones.call(ANNA, OURS)
     ben = await when(carrier, BEN, "ringing")
     calling = await last_call(carrier, ANNA)
@@ -304,7 +306,9 @@ async def test_a_call_rings_on_until_bridged_when_asked(carrier: Carrier, house:
 
 
 async def test_the_star_key_ends_a_connection_when_asked(carrier: Carrier, house: House) -> None:
-    house.documents["/voice"] = f'<Response><Dial hangupOnStar="true">{BEN}</Dial><Say>Next</Say></Response>'
+    house.documents["/voice"] = (
+        f'<Response><Dial timeout="250" hangupOnStar="true">{BEN}</Dial><Say>Next</Say></Response>'
+    )
     anna = await carrier.phones.call(ANNA, OURS)
     await carrier.phones.answer((await when(carrier, BEN, "ringing")).sid)
     await be_connected(carrier, anna)
@@ -369,6 +373,15 @@ async def test_a_voicemail_is_kept_when_the_caller_hangs_up(carrier: Carrier, ho
     await carrier.phones.hang_up(sid)
     assert (await house.wait_for("/done"))[0]["Digits"] == "hangup"
     assert (await house.wait_for("/text"))[0]["TranscriptionText"] == "It is urgent"
+
+
+async def test_silence_ends_a_voicemail(open_carrier: Callable[..., Any], house: House) -> None:
+    carrier = await open_carrier(typing_seconds=0)
+    house.documents["/voice"] = '<Response><Record action="/done" timeout="25"/></Response>'
+    sid = await carrier.phones.call(ANNA, OURS)
+    await when(carrier, ANNA, "speech")
+    await carrier.phones.speak(sid, "That is all")
+    assert (await house.wait_for("/done"))[0]["Digits"] == ""
 
 
 async def test_an_empty_voicemail_is_absent_and_the_next_verb_follows(carrier: Carrier, house: House) -> None:
@@ -473,7 +486,7 @@ async def test_calls_that_the_provider_refuses_are_refused_with_its_code(
 
 async def test_the_longest_time_of_a_call_is_kept(carrier: Carrier, client: Client, house: House) -> None:
     house.documents["/call"] = '<Response><Pause length="1000"/></Response>'
-    await ring(client, house, time_limit=5)
+    await ring(client, house, time_limit=20)
     await carrier.phones.answer((await when(carrier, ANNA, "ringing")).sid)
     assert (await when(carrier, ANNA, "ended")).status == "completed"
 

@@ -11,7 +11,7 @@ from tests.channels.carrier.house import House, eventually
 from tests.channels.carrier.test_carrier_calls import ANNA, BEN, CLEO, sounds, when
 
 ENQUEUE = '<Response><Enqueue waitUrl="/wait" action="/left">support</Enqueue><Say>After</Say></Response>'
-TAKE = '<Response><Dial action="/taken"><Queue url="/whisper">support</Queue></Dial></Response>'
+TAKE = '<Response><Dial timeout="250" action="/taken"><Queue url="/whisper">support</Queue></Dial></Response>'
 WAIT = "<Response><Say>Please hold</Say></Response>"
 
 

@@ -123,6 +123,17 @@ async def test_a_document_that_is_none_is_noted_and_answers_nothing(
     assert len(carrier.parts.exchange.memory.messages) == 1
 
 
+async def test_an_address_may_want_to_be_asked_by_get(carrier: Carrier, client: Client, house: House) -> None:
+    number = (await client.incoming_phone_numbers.list_async())[0]
+    await client.incoming_phone_numbers(number.sid).update_async(
+        sms_url=f"{house.url}/get?a=1%202", sms_method="GET"
+    )
+    await carrier.phones.send_text(ANNA, OURS, "Ça va & bien ?")
+    told = (await house.wait_for("/get"))[0]
+    assert (told["a"], told["Body"]) == ("1 2", "Ça va & bien ?")
+    assert all(one.signed for one in house.told)
+
+
 async def test_a_phone_refuses_what_makes_no_sense(carrier: Carrier) -> None:
     with pytest.raises(InvalidInput, match="body"):
         await carrier.phones.send_text(ANNA, OURS, "")

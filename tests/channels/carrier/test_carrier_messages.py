@@ -113,7 +113,7 @@ async def test_a_page_goes_on_where_it_stopped_although_messages_came(client: Cl
 async def test_a_waiting_message_is_withdrawn_and_a_sent_one_is_not(
     open_carrier: Callable[..., Any], open_client: Callable[..., Client]
 ) -> None:
-    client = open_client(await open_carrier(messages_per_second=0.1))
+    client = open_client(await open_carrier(messages_per_second=0.001))
     first = await client.messages.create_async(to=ANNA, from_=OURS, body="first")
     second = await client.messages.create_async(to=ANNA, from_=OURS, body="second")
     cancelled = await client.messages(second.sid).update_async(status="canceled")

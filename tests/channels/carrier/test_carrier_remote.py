@@ -36,7 +36,7 @@ async def test_a_phone_does_everything_from_afar(carrier: Carrier, link: Carrier
     house.documents["/voice"] = (
         '<Response><Gather input="dtmf speech" numDigits="2" action="/chosen"><Say>Choose</Say></Gather></Response>'
     )
-    house.documents["/chosen"] = "<Response><Dial><Client>ben</Client></Dial></Response>"
+    house.documents["/chosen"] = '<Response><Dial timeout="250"><Client>ben</Client></Dial></Response>'
     sid = await phones.call(ANNA, OURS)
     await eventually(lambda: carrier.parts.switch.lines[sid].listening)
     await phones.press(sid, "42")
