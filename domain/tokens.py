@@ -39,6 +39,7 @@ class TokenUse(IntEnum):
     REPLY = 2  #: reply addresses and envelope senders
     CALLBACK = 3  #: provider callbacks
     COPY = 4  #: personal Bcc addresses; the message id is the user's
+    HEADER = 5  #: Message-IDs of campaigns' mails: nobody guesses one that they did not see
 
 
 class Token(NamedTuple):

@@ -31,7 +31,7 @@ class Arrived:
     """See the first lines of this file. `at`: when it came, in business time.
 
     `bounced` and `answered` are the tokens of envelope and reply addresses that it came to, `copier` the user whose
-    personal Bcc address it came to.
+    personal Bcc address it came to; `named` has the campaigns' messages behind the Message-IDs that it speaks of.
     """
 
     raw_id: int
@@ -45,6 +45,7 @@ class Arrived:
     bounced: Sequence[Token] = ()
     answered: Sequence[int] = ()
     copier: int | None = None
+    named: Mapping[str, Token] = field(default_factory=dict)
 
     @property
     def recipients(self) -> list[str]:

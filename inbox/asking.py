@@ -7,7 +7,6 @@ from typing import Final
 
 from inbox.arrived import Arrived, address_of
 from inbox.known import Asked
-from inbox.placing import campaign_message
 from inbox.understanding import short_id
 
 #: ancestors that may be on their way in beside the mail; the database has room for so many locks only
@@ -24,12 +23,8 @@ def what_is_asked(batch: Sequence[Arrived]) -> Asked:
         asked.header_ids |= ids
         nearest = understood.ancestors[:_NEAREST]
         asked.locks |= {mail.message_id, returned, *nearest} - {""}
-        named = [found[0] for text in ids if (found := campaign_message(text))]
-        asked.message_ids |= {
-            *named,
-            *one.answered,
-            *(token.message_id for token in one.bounced if token.message_id is not None),
-        }
+        tokens = (*one.bounced, *one.named.values())
+        asked.message_ids |= {*one.answered, *(token.message_id for token in tokens if token.message_id)}
         boxes = [*mail.to, *mail.cc, *mail.bcc, *mail.reply_to, *((mail.sender,) if mail.sender else ())]
         written = [box.address for box in boxes]
         failed = [recipient.address for recipient in understood.report.recipients]

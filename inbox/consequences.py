@@ -43,7 +43,7 @@ def read_effects(arrived: Arrived, known: Known) -> list[Effect]:
     )
     if by_token is not None:
         return [_about(by_token, kind, _finding_for(arrived, by_token.address or ""))]
-    returned = list(_returned(report.message_id, known))
+    returned = list(_returned(arrived, known))
     effects = []
     for finding in report.recipients:
         address = address_of(finding.address)
@@ -66,14 +66,13 @@ def _finding_for(arrived: Arrived, address: str) -> Recipient | None:
     return same or (findings[0] if findings else None)
 
 
-def _returned(header_id: str, known: Known) -> Iterator[Earlier]:
-    header_id = short_id(header_id)
+def _returned(arrived: Arrived, known: Known) -> Iterator[Earlier]:
+    header_id = short_id(arrived.understood.report.message_id)
     for message in known.by_header.get(header_id, ()):
         if message.direction == "out":
             yield message
-    named = campaign_message(header_id)
-    if named is not None and named[0] in known.messages and known.messages[named[0]].campaign_id == named[1]:
-        yield known.messages[named[0]]
+    if sent := campaign_message(arrived, known, header_id):
+        yield sent
 
 
 def _about(message: Earlier, kind: EffectKind, finding: Recipient | None) -> Effect:

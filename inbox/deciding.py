@@ -92,11 +92,7 @@ def find_copy(arrived: Arrived, known: Known) -> Earlier | None:
             return message
         if arrived.outgoing and message.direction == "out":
             return message
-    if arrived.outgoing and (named := campaign_message(header_id)):
-        sent = known.messages.get(named[0])
-        if sent is not None and sent.campaign_id == named[1]:
-            return sent
-    return None
+    return campaign_message(arrived, known, header_id) if arrived.outgoing else None
 
 
 def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:

@@ -6,18 +6,13 @@ else the mail waits in a conversation of its own for a person to decide; a subje
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from channels.mail import joining
 from channels.mail.joining import Candidate, Clue, Way
 from inbox.arrived import Arrived, address_of
 from inbox.known import Earlier, Known, Thread
-
-#: Message-IDs of campaigns: outbox/composing.py
-_CAMPAIGN_ID: Final = re.compile(r"m([0-9]{1,18})\.([0-9]{1,10})@[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +26,13 @@ class Placement:
     reason: str = ""
 
 
-def campaign_message(header_id: str) -> tuple[int, int] | None:
-    """Message and campaign that a Message-ID of ours names, if it has that form; anybody can write one."""
-    match = _CAMPAIGN_ID.fullmatch(header_id)
-    if match is None or int(match[1]) >= 1 << 47 or int(match[2]) >= 1 << 31:
+def campaign_message(arrived: Arrived, known: Known, header_id: str) -> Earlier | None:
+    """The message of a campaign that has this Message-ID."""
+    named = arrived.named.get(header_id)
+    message = known.messages.get(named.message_id or 0) if named is not None else None
+    if message is None or named is None or message.campaign_id != named.campaign_id:
         return None
-    return int(match[1]), int(match[2])
+    return message
 
 
 def earlier_messages(arrived: Arrived, known: Known) -> Iterator[tuple[Earlier, bool]]:
@@ -48,10 +44,8 @@ def earlier_messages(arrived: Arrived, known: Known) -> Iterator[tuple[Earlier, 
         found = known.by_header.get(header_id)
         if found:
             yield from ((one, False) for one in found)
-        elif (named := campaign_message(header_id)) and named[0] in known.messages:
-            message = known.messages[named[0]]
-            if message.campaign_id == named[1]:
-                yield message, False
+        elif message := campaign_message(arrived, known, header_id):
+            yield message, False
 
 
 def place(arrived: Arrived, known: Known, sender: str, contact_id: int | None) -> Placement:

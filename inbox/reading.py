@@ -30,9 +30,9 @@ from inbox.effects import carry_out
 from inbox.known import load_known
 from inbox.reading_process import Enveloped, Problem, ReadingProcess
 from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings
-from inbox.understanding import Understood
+from inbox.understanding import Understood, short_id
 from inbox.writing import HOLD, take_numbers, write_deeds
-from outbox.addresses import read_bounce_address, read_reply_address
+from outbox.addresses import read_bounce_address, read_header_id, read_reply_address
 from outbox.letters import Stationery
 from storage.announce import Announcer
 from storage.blobs import BlobStore
@@ -159,13 +159,16 @@ class Reader:
         arrived = Arrived(mail.id, mail.attempts, mail.sender, at, understood, mail.arrivals)
         outbox = self.stationery.settings
         parsed = understood.mail
-        named = [*arrived.recipients, *(box.address for box in (*parsed.to, *parsed.cc))]
+        reached = [*arrived.recipients, *(box.address for box in (*parsed.to, *parsed.cc))]
         bounced = [read_bounce_address(self.tokens, outbox, one) for one in arrived.recipients]
         bounced.append(self.tokens.verify(understood.report.token, TokenUse.REPLY))
         arrived.bounced = list(dict.fromkeys(one for one in bounced if one is not None and one.message_id))
-        answered = [read_reply_address(self.tokens, outbox, one) for one in named]
+        answered = [read_reply_address(self.tokens, outbox, one) for one in reached]
         arrived.answered = list(dict.fromkeys(one for one in answered if one))
-        copies = [self._copier(one) for one in (*named, *(box.address for box in parsed.bcc))]
+        spoken = {parsed.message_id, short_id(understood.report.message_id), *understood.ancestors} - {""}
+        named = {one: read_header_id(self.tokens, one) for one in spoken}
+        arrived.named = {one: token for one, token in named.items() if token is not None}
+        copies = [self._copier(one) for one in (*reached, *(box.address for box in parsed.bcc))]
         arrived.copier = next((one for one in copies if one), None)
         return arrived
 

@@ -43,6 +43,14 @@ def read_bounce_address(tokens: TokenKeys, settings: OutboxSettings, address: st
     return _read(tokens, settings.bounce_local, address)
 
 
+def read_header_id(tokens: TokenKeys, header_id: str) -> Token | None:
+    """Which message of which campaign a Message-ID of ours names; None for any other, and for one that was made up.
+
+    The domain is not looked at, as with reply addresses. Letters' Message-IDs are random and kept (mail_facts).
+    """
+    return tokens.verify(header_id.partition("@")[0], TokenUse.HEADER)
+
+
 def _read(tokens: TokenKeys, local: str, address: str) -> Token | None:
     text = verp.decode(local, address.strip().removesuffix(">").rpartition("@")[2], address)
     return tokens.verify(text, TokenUse.REPLY) if text else None

@@ -69,7 +69,7 @@ class MailComposer:
         bounce_domain = settings.bounce_domain or domain
         sample = verp.encode(settings.bounce_local, bounce_domain, self._campaign_token)
         self._bounce_head, self._bounce_tail = sample.split(self._campaign_token)
-        self._id_tail = f".{campaign_id}@{settings.message_id_domain or domain}"
+        self._id_tail = f"@{settings.message_id_domain or domain}"
 
     def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
         """See Composer. The reasons are `contact_gone` and `content_invalid`."""
@@ -98,7 +98,7 @@ class MailComposer:
         recipient = Recipient(
             address=address,
             contact=row,
-            message_id=f"m{message_id}{self._id_tail}",
+            message_id=sign(TokenUse.HEADER, self._campaign_id, message_id) + self._id_tail,
             unsubscribe_token=sign(TokenUse.UNSUBSCRIBE, self._campaign_id, message_id),
             pixel_token=pixel,
             link_token=link,

@@ -200,6 +200,10 @@ class PostRoom:
         )
         return campaign, id
 
+    def header_id(self, message_id: int, campaign_id: int) -> str:
+        """The Message-ID of a campaign's message."""
+        return f"{KEYS.sign(TokenUse.HEADER, campaign_id, message_id)}@hub.example"
+
     def return_path(self, message_id: int, campaign_id: int = 0) -> str:
         """Where bounces of a message go."""
         return f"bounces+{KEYS.sign(TokenUse.REPLY, campaign_id, message_id)}@hub.example"

@@ -12,6 +12,24 @@ from outbox.suppression import explain
 from tests.inbox.post import PostRoom, delivery_report, write_mail
 
 
+def complaint(recipient: str, header: str) -> bytes:
+    """A complaint as providers send it (RFC 5965), with one telling header of the mail that it returns."""
+    named = f"Original-Rcpt-To: {recipient}\n" if recipient else ""
+    return (
+        (
+            "From: <fbl@isp.example>\nTo: abuse@hub.example\nSubject: FW: May letter\nMIME-Version: 1.0\n"
+            'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n--b\n'
+            "Content-Type: text/plain\n\nThis is an abuse report.\n\n--b\n"
+            "Content-Type: message/feedback-report\n\n"
+            f"Feedback-Type: abuse\nUser-Agent: FBL/1.0\nVersion: 1\n{named}\n--b\n"
+            f"Content-Type: message/rfc822\n\n{header}\n"
+            "From: us@hub.example\nTo: ana@client.example\nSubject: May letter\n\nHello\n\n--b--\n"
+        )
+        .replace("\n", "\r\n")
+        .encode()
+    )
+
+
 async def suppression(post: PostRoom, address: str = "ana@client.example") -> Any:
     return await explain(post.pool, IdentityKind.MAIL, address)
 
@@ -34,7 +52,7 @@ async def test_a_returned_message_id_of_ours_proves_a_bounce_only_with_its_addre
     ana = await post.contact("Ana", "ana@client.example")
     bob = await post.contact("Bob", "bob@client.example")
     campaign, sent = await post.campaign_mail(ana, "ana@client.example")
-    original = f"m{sent}.{campaign}@hub.example"
+    original = post.header_id(sent, campaign)
     await post.receive(
         delivery_report("bob@client.example", original=original), "bounces@hub.example", sender=""
     )
@@ -45,6 +63,30 @@ async def test_a_returned_message_id_of_ours_proves_a_bounce_only_with_its_addre
     assert (await suppression(post)).message_id == sent
     events = await post.events("Bounced")
     assert [(one["contact_id"], one["data"]["proven"]) for one in events] == [(bob, False), (ana, True)]
+
+
+async def test_counting_through_our_message_ids_proves_nothing(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+    signed = post.header_id(sent, campaign)
+    for guess in (f"m{sent}.{campaign}@hub.example", signed.replace(signed[22:30], "AAAAAAAA")):
+        for forged in (
+            delivery_report("ana@client.example", original=guess),
+            complaint("ana@client.example", f"Message-ID: <{guess}>"),
+            complaint("", f"Message-ID: <{guess}>"),
+        ):
+            await post.receive(forged, "bounces@hub.example", sender="")
+    assert await suppression(post) is None
+    assert await post.events("Withdrawn") == []
+    assert not any(one["data"]["proven"] for one in await post.events("Bounced", "Complained"))
+
+
+async def test_a_complaint_that_hides_the_recipient_is_proven_by_the_message_id(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+    report = complaint("", f"Message-ID: <{post.header_id(sent, campaign)}>")
+    await post.receive(report, "abuse@hub.example", sender="fbl@isp.example")
+    assert (await suppression(post)).message_id == sent
 
 
 async def test_a_forged_bounce_is_told_and_suppresses_nobody(post: PostRoom) -> None:
@@ -106,15 +148,8 @@ async def test_a_report_settles_a_delivery_that_nobody_knew_the_end_of(
 async def test_a_complaint_withdraws_the_newsletter_and_suppresses(post: PostRoom) -> None:
     ana = await post.contact("Ana", "ana@client.example")
     campaign, sent = await post.campaign_mail(ana, "ana@client.example")
-    report = (
-        "From: <fbl@isp.example>\nTo: abuse@hub.example\nSubject: FW: May letter\nMIME-Version: 1.0\n"
-        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n--b\n'
-        "Content-Type: text/plain\n\nThis is an abuse report.\n\n--b\nContent-Type: message/feedback-report\n\n"
-        "Feedback-Type: abuse\nUser-Agent: FBL/1.0\nVersion: 1\nOriginal-Rcpt-To: ana@client.example\n\n--b\n"
-        f"Content-Type: message/rfc822\n\nReturn-Path: <{post.return_path(sent, campaign)}>\n"
-        "From: us@hub.example\nTo: ana@client.example\nSubject: May letter\n\nHello\n\n--b--\n"
-    ).replace("\n", "\r\n")
-    await post.receive(report.encode(), "abuse@hub.example", sender="fbl@isp.example")
+    report = complaint("ana@client.example", f"Return-Path: <{post.return_path(sent, campaign)}>")
+    await post.receive(report, "abuse@hub.example", sender="fbl@isp.example")
     [event] = await post.events("Complained")
     assert (event["contact_id"], event["message_id"]) == (ana, sent)
     assert (await suppression(post)).reason == "complaint"

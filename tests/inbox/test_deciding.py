@@ -22,7 +22,7 @@ from inbox.understanding import Understood
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 PEOPLE = ("ana@client.example", "bob@client.example", "mallory@evil.example", "support@hub.example", "")
-IDS = ("", "1@client.example", "2@client.example", "m7.3@hub.example", "9@hub.example")
+IDS = ("", "1@client.example", "2@client.example", "letter-7@hub.example", "9@hub.example")
 
 people = st.sampled_from(PEOPLE)
 boxes = st.lists(people, max_size=3).map(lambda found: tuple(Mailbox("", one) for one in found if one))
@@ -73,6 +73,7 @@ def arrivals(draw: st.DrawFn) -> Arrived:
         [Token(TokenUse.REPLY, 3, 7)] if draw(st.booleans()) else [],
         [9] if draw(st.booleans()) else [],
         5 if draw(st.integers(0, 6)) == 0 else None,
+        {"letter-7@hub.example": Token(TokenUse.HEADER, 3, 7)},
     )
 
 

@@ -88,7 +88,7 @@ async def test_another_address_of_the_same_contact_may_write_into_the_conversati
 async def test_an_answer_to_a_campaign_is_told_with_it_and_begins_a_conversation(post: PostRoom) -> None:
     ana = await post.contact("Ana", "ana@client.example")
     campaign, sent = await post.campaign_mail(ana, "ana@client.example")
-    reply = await post.receive(write_mail(references=[f"m{sent}.{campaign}@hub.example"]))
+    reply = await post.receive(write_mail(references=[post.header_id(sent, campaign)]))
     [answered] = await post.events("Answered")
     assert (answered["contact_id"], answered["campaign_id"], answered["message_id"]) == (ana, campaign, sent)
     assert answered["conversation_id"] == reply["conversation_id"]
@@ -97,7 +97,7 @@ async def test_an_answer_to_a_campaign_is_told_with_it_and_begins_a_conversation
 async def test_a_stranger_who_answers_a_forwarded_campaign_has_not_answered_it(post: PostRoom) -> None:
     ana = await post.contact("Ana", "ana@client.example")
     campaign, sent = await post.campaign_mail(ana, "ana@client.example")
-    reply = await post.receive(write_mail("bob@else.example", references=[f"m{sent}.{campaign}@hub.example"]))
+    reply = await post.receive(write_mail("bob@else.example", references=[post.header_id(sent, campaign)]))
     assert await post.events("Answered") == []
     assert reply["contact_id"] != ana
 
