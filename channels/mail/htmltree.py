@@ -219,7 +219,9 @@ class Document:
             self._pop()
         if name in ENDS_PARAGRAPH and self._open[-1].name == "p":
             self._pop()
-        if name == "tr" and self._open[-1].name == "table":  # left out by nearly everybody; every browser adds it
+        if (
+            name == "tr" and self._open[-1].name == "table"
+        ):  # left out by nearly everybody; every browser adds it
             self._start("tbody", "")
         node = Node(name, source, self._open[-1])
         self._add(node)

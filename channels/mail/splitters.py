@@ -63,7 +63,8 @@ ADDRESS = re.compile(r"[^\s<>()@,;:\"]{1,128}@[^\s<>()@,;:\"]{1,200}")
 END = re.compile(r"(?:[:：](?:\s*\([^()]{6,60}\))?|\bwrote ?)[\s*_>»\"”\-–—]*$")
 DASHED_END = re.compile(r"-{2,}\s*$")
 SPEAKER = re.compile(
-    r"\b(?:i|we|you|he|she|they|ich|wir|je|nous|yo|io|noi|ik|wij|we|eu|ja|jag|vi)\s+(?:have |had |just )?$", re.I
+    r"\b(?:i|we|you|he|she|they|ich|wir|je|nous|yo|io|noi|ik|wij|we|eu|ja|jag|vi)\s+(?:have |had |just )?$",
+    re.I,
 )
 DECORATED = re.compile(r"[\s>*]*[-_=~—–─━‐]{2,}\s*([^\n]{2,100}?)\s*[-_=~—–─━‐:：>*]*\s*$")
 BARE_FORWARD = re.compile(r"[\s*]*([^\n:：]{6,60}?)\s*[:：]?[\s*]*$")

@@ -200,3 +200,12 @@ def test_a_mistake_of_ours_shows_the_raw_mail_instead_of_losing_it(monkeypatch: 
     read = parse(b"Subject: s\r\n\r\n\xfftext\x00")
     assert read.text == "Subject: s\n\n�text"
     assert read.defects == ("not understood",)
+
+
+@pytest.mark.parametrize("lines", [2, 3, 12, 13])
+def test_a_footer_below_base64_costs_no_word_of_the_mail(lines: int) -> None:
+    said = "Bonjour à tous, ceci est un long message.\n" * lines
+    footer = "_______________\nstaff mailing list\nstaff@lists.example.org\n"
+    head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64"
+    raw = mail(head, in_base64(said.encode()) + footer)
+    assert parse(raw).text == said

@@ -11,6 +11,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET) - {0x3D})
 _WHITE = b" \t\r\n\x00"
 _BASE64_LINES = re.compile(rb"^[ \t]*+([A-Za-z0-9+/]++=*+)[ \t\r]*+$", re.MULTILINE)
+_LAST_LINE = re.compile(rb"[ \t]*+(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2,3}={1,2})?+[ \t\r]*+$")
 _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r*+\n|\Z)")
 _MANY_CR = re.compile(rb"(?<!\r)\r++\n")
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
@@ -54,6 +55,7 @@ def decode_base64(data: bytes, defects: set[str]) -> bytes:
         compact = data.translate(None, _WHITE)
     else:
         defects.add(Defect.BAD_CONTENT)
+        data = _without_footer(data)
         compact = data.translate(None, _NOT_BASE64)
         if len(compact) * 10 < len(data) * 9 or b"=" in compact[:-2]:
             # Not only stray bytes: text around the base64 (a footer of a mailing list), or text all along.
@@ -68,6 +70,28 @@ def decode_base64(data: bytes, defects: set[str]) -> bytes:
     if b"=" not in body:
         return _quads(body, defects)
     return b"".join(_quads(piece, defects) for piece in re.split(rb"=+", body))
+
+
+def _without_footer(data: bytes) -> bytes:
+    """The block of equally long lines that base64 begins with, when what is below is a text that a list server added.
+
+    The whole data when there is no such block, or more base64 below it.
+    """
+    lines = data.strip(_WHITE).split(b"\n")
+    length = len(lines[0].strip(_WHITE))
+    if length < 40 or length % 4:
+        return data
+    block = 0
+    while (
+        block < len(lines) and len(lines[block].strip(_WHITE)) == length and _BASE64_LINES.match(lines[block])
+    ):
+        block += 1
+    if block < len(lines) and len(lines[block].strip(_WHITE)) < length and _LAST_LINE.match(lines[block]):
+        block += 1
+    rest = lines[block:]
+    if not block or any(len(line.strip(_WHITE)) == length and _BASE64_LINES.match(line) for line in rest):
+        return data
+    return b"\n".join(lines[:block]) if any(b" " in line.strip(_WHITE) for line in rest) else data
 
 
 def _quads(piece: bytes, defects: set[str]) -> bytes:
