@@ -61,6 +61,11 @@ _NO_TEXTS: Final = frozenset(
 )
 
 
+#: Mobile numbers that regulators keep for stories and tests, which no plan holds (ARCEP 2018-0881, Ofcom): beginning
+#: → country, time zone. The test carrier's phones have such numbers.
+_STORIES: Final = {"+3363998": ("FR", "Europe/Paris"), "+447700900": ("GB", "Europe/London")}
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A number that exists in its country's plan. `country` is an ISO code, empty for +800 and the like."""
@@ -121,6 +126,8 @@ def is_sender(text: str) -> bool:
 @lru_cache(maxsize=20_000)
 def country_of(e164: str) -> str:
     """The country of a number as ISO code; empty when it has none or is not one."""
+    if story := _story_of(e164):
+        return story[0]
     try:
         region = phonenumbers.region_code_for_number(phonenumbers.parse(e164, None))
     except NumberParseException:
@@ -129,14 +136,22 @@ def country_of(e164: str) -> str:
 
 
 def _describe(parsed: phonenumbers.PhoneNumber) -> Number:
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if story := _story_of(e164):
+        return Number(e164, NumberKind.MOBILE, story[0], (story[1],))
     region = phonenumbers.region_code_for_number(parsed) or ""
     zones = timezone.time_zones_for_number(parsed)
     return Number(
-        e164=phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
+        e164=e164,
         kind=_KINDS.get(phonenumbers.number_type(parsed), NumberKind.UNKNOWN),
         country=region if region.isalpha() else "",
         timezones=tuple(zone for zone in zones if zone != timezone.UNKNOWN_TIMEZONE),
     )
+
+
+def _story_of(e164: str) -> tuple[str, str] | None:
+    """Country and time zone of a number kept for stories; None for any other."""
+    return next((place for start, place in _STORIES.items() if e164.startswith(start)), None)
 
 
 def _is_short_code(digits: str, country: str | None) -> bool:
@@ -170,6 +185,7 @@ def _why_impossible(parsed: phonenumbers.PhoneNumber) -> str:
         return "this number has too many digits for its country."
     if possible == reasons.INVALID_COUNTRY_CODE:
         return "there is no country with this code."
-    if not phonenumbers.is_valid_number(parsed):
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if not phonenumbers.is_valid_number(parsed) and _story_of(e164) is None:
         return "there is no such number in the plan of its country."
     return ""

@@ -53,7 +53,7 @@ def test_a_number_is_brought_to_its_one_form(
         ("0612345678", "XX", "no country with this code"),
         ("+33 6 12", None, "too few digits"),
         ("+33 6 12 34 56 78 90", None, "too many digits"),
-        ("06 39 98 00 01", "FR", "no such number in the plan"),
+        ("07 00 00 00 00", "FR", "no such number in the plan"),
         ("38000", "FR", "short code"),
         ("38000", None, "short code"),
         ("112", "FR", "short code"),
@@ -69,6 +69,13 @@ def test_a_number_tells_the_hours_of_its_owner() -> None:
     assert read_number("+14155552671").timezones == ("America/Los_Angeles",)
     assert len(read_number("+61491570156").timezones) > 1
     assert read_number("+80012345678").timezones == ()
+
+
+def test_numbers_kept_for_stories_are_mobile_ones_though_no_plan_holds_them() -> None:
+    number = read_number("06 39 98 00 01", "FR")
+    assert (number.e164, number.kind, number.country) == ("+33639980001", NumberKind.MOBILE, "FR")
+    assert number.timezones == ("Europe/Paris",)
+    assert country_of("+447700900123") == "GB"
 
 
 def test_only_numbers_that_may_be_mobile_take_texts() -> None:
