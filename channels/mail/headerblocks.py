@@ -79,6 +79,8 @@ def header_block(lines: Sequence[str], at: int, most_lines: int = 40) -> int:
     distinct = _distinct(seen)
     if not distinct & {"sender", "sent"} or len(distinct) < 2:
         return -1
+    if "sender" not in distinct and not mailed and (not address or _in_a_form(lines, at)):
+        return -1  # a meeting, or what somebody filled in
     whole = {"sender", "sent", "to"} <= distinct and time and mailed
     if not ("subject" in distinct or address or whole):
         return -1
@@ -98,6 +100,11 @@ def strange_header_block(lines: Sequence[str], at: int) -> int:
         end += 1
     block = " ".join(line[:LONGEST] for line in lines[start:end])
     return end - 1 if end - start >= 3 and "@" in block and TIME.search(block) else -1
+
+
+def _in_a_form(lines: Sequence[str], at: int) -> bool:
+    """Whether other "Name: value" stands right above: a form, whose date and subject are the writer's."""
+    return at > 0 and _STRANGE_LABEL.match(lines[at - 1][:LONGEST]) is not None
 
 
 def _distinct(seen: Sequence[frozenset[str]]) -> set[str]:

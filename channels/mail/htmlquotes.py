@@ -66,6 +66,7 @@ _OUTLOOK_LINE = re.compile(
 _COLON = re.compile("[:：]")
 _HIDDEN = re.compile(r"display:\s*none", re.IGNORECASE)
 _KEEPS_LINES = re.compile(r"white-space:\s*(?:pre|break-spaces)", re.IGNORECASE)
+_NO_BORDER = re.compile(r"border:\s*(?:none|0)", re.IGNORECASE)  # how the editors of Gmail and others indent
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _UNSEEN = " \t\r\n\f\v\xa0\u200b\u200e\u200f\ufeff"  # what of a text node may go with the quote beside it
 MOST_CONTAINERS = 500  #: elements of a document whose insides are looked at ahead
@@ -209,7 +210,10 @@ class Lines:
             if "gmail_quote" in attributes.get("class", "").lower().split() and not self._quotes:
                 # Gmail's own quotes stand in div.gmail_quote; alone it is what a person indented
                 return "quoted" if self._announced() else "plain"
-            return "holds" if attributes.get("type", "").lower() == "cite" and not self._quotes else "quoted"
+            if attributes.get("type", "").lower() == "cite":
+                return "quoted" if self._quotes else "holds"
+            indents = not self._quotes and _NO_BORDER.search(attributes.get("style", "")) is not None
+            return "plain" if indents and not self._announced() else "quoted"
         if not node.source or self._quotes:
             return "plain"
         attributes = node.attributes()
