@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from typing import Final
@@ -13,8 +12,8 @@ import redis.asyncio
 import redis.exceptions
 
 from clytie.attach import reach_servers
+from clytie.commands.doctor_logins import examine_logins
 from clytie.commands.doctor_mail import examine_mail
-from clytie.commands.doctor_relay import examine_relay
 from clytie.commands.output import out
 from clytie.keys import load_token_keys
 from clytie.services.supervisor import ServiceUrls
@@ -59,11 +58,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             str(error),
             "Mend what it says, or set CLYTIE_DATABASE_URL and CLYTIE_REDIS_URL.",
         )
-    if settings.mail is None:
-        yield Finding("Mail", True, "no server is set; every mail goes to the test mailbox")
-    for relay in settings.mail.servers if settings.mail else ():
-        for finding in await asyncio.to_thread(list, examine_relay(relay)):
-            yield finding
+    async for finding in examine_logins(settings):
+        yield finding
 
 
 def _disk(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""`clytie doctor mail`: every server that takes our mail, and what DNS says about the domains that we send from."""
+"""`clytie doctor mail`: servers that take our mail, mailboxes that are read, what DNS says of domains that we send from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from channels.mail.dkim.keys import DkimKey, load_key
 from channels.mail.junk.scanners import ScannerAway, ask_clamav, ask_rspamd
 from channels.mail.settings import RelaySettings
 from clytie.attach import reach_servers
-from clytie.commands.doctor_relay import examine_relay
+from clytie.commands.doctor_logins import examine_logins
 from clytie.settings import Settings
 from domain.errors import ClytieError
 from domain.findings import Finding
@@ -42,13 +42,10 @@ _RESERVED: Final = (
 
 
 async def examine_mail(settings: Settings, resolver: Resolver | None = None) -> AsyncIterator[Finding]:
-    """Every finding about mail: relays, sending domains, scanners."""
+    """Every finding about mail: relays, mailboxes, sending domains, scanners."""
     relays: Sequence[RelaySettings] = settings.mail.servers if settings.mail is not None else ()
-    if not relays:
-        yield Finding("Mail", True, "no server is set; every mail goes to the test mailbox")
-    for relay in relays:
-        for finding in await asyncio.to_thread(list, examine_relay(relay)):
-            yield finding
+    async for finding in examine_logins(settings):
+        yield finding
     keys: list[DkimKey] = []
     for key in settings.dkim:
         try:

@@ -5,26 +5,38 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import ssl
+from base64 import b64encode
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from channels.mail.oauth.xoauth2 import explain_challenge, initial_response
 from channels.mail.settings import Encryption, RelaySettings
 from domain.findings import Finding
 
 _WAIT: Final = 15.0
 _SOON: Final = timedelta(days=14)
+_WELCOME, _GO_ON = 235, 334
 
 
-def examine_relay(relay: RelaySettings, logs_in: bool = True) -> Iterator[Finding]:
-    """Findings on one server: that it answers, its TLS, the login. Blocks. `logs_in`: try the password, if any."""
+def examine_relay(relay: RelaySettings, token: str = "") -> Iterator[Finding]:
+    """Findings on one server: that it answers, its TLS, the login. Blocks. `token`: for a login by OAuth."""
     place = f"{relay.host} port {relay.port}"
     subject = f"Mail {relay.called}"
     implicit = relay.encryption is Encryption.IMPLICIT
     must_check = relay.verify and (
         implicit or relay.encryption is Encryption.REQUIRED or bool(relay.username)
     )
-    context = _tls_context(relay, must_check)
+    try:
+        context = _tls_context(relay, must_check)
+    except OSError as error:  # ssl.SSLError among them
+        yield Finding(
+            f"{subject} TLS",
+            False,
+            f"{relay.ca_file} holds no certificates: {error}",
+            "Correct CLYTIE_MAIL__CA_FILE.",
+        )
+        return
     try:
         if implicit:
             client: smtplib.SMTP = smtplib.SMTP_SSL(relay.host, relay.port, timeout=_WAIT, context=context)
@@ -48,8 +60,8 @@ def examine_relay(relay: RelaySettings, logs_in: bool = True) -> Iterator[Findin
             return
         if isinstance(client.sock, ssl.SSLSocket):
             yield _certificate(client.sock, subject, must_check)
-        if relay.username and relay.password.get_secret_value() and logs_in:
-            yield _login(client, relay, subject)
+        if token or (relay.oauth is None and relay.username):
+            yield _login(client, relay, subject, token)
     except (OSError, smtplib.SMTPException) as error:
         yield Finding(
             subject,
@@ -70,13 +82,15 @@ def _start_tls(
         yield Finding(f"{subject} TLS", True, "not used, as the settings say (encryption is `never`)")
         return True
     if not client.has_extn("starttls"):
+        goes_on = relay.encryption is not Encryption.REQUIRED and (not relay.username or relay.plain_login)
+        sent = "mail goes there in plain text" if goes_on else "so nothing is sent there"
         yield Finding(
             f"{subject} TLS",
-            relay.encryption is not Encryption.REQUIRED and not relay.username,
-            f"{place} offers no STARTTLS; mail goes there in plain text",
+            goes_on and not relay.username,
+            f"{place} offers no STARTTLS; {sent}",
             "Use another port (587), implicit TLS on 465, or set encryption to `never` on a private network.",
         )
-        return relay.encryption is not Encryption.REQUIRED
+        return goes_on
     try:
         client.starttls(context=context)
     except ssl.SSLError as error:
@@ -120,22 +134,43 @@ def _certificate(sock: ssl.SSLSocket, subject: str, checked: bool) -> Finding:
     )
 
 
-def _login(client: smtplib.SMTP, relay: RelaySettings, subject: str) -> Finding:
-    try:
-        client.login(relay.username, relay.password.get_secret_value())
-    except smtplib.SMTPNotSupportedError:
+def _login(client: smtplib.SMTP, relay: RelaySettings, subject: str, token: str) -> Finding:
+    """Log in by the mechanisms that the sender uses (channels/mail/opening.py)."""
+    subject = f"{subject} login"
+    offered = client.esmtp_features.get("auth", "").upper().split()
+    user, password = relay.username.encode(), relay.password.get_secret_value().encode()
+    if token and "XOAUTH2" in offered:
+        answers = ["XOAUTH2 " + _base64(initial_response(relay.username, token)), ""]
+    elif not token and "PLAIN" in offered:
+        answers = ["PLAIN " + _base64(b"\0" + user + b"\0" + password)]
+    elif not token and "LOGIN" in offered:
+        answers = ["LOGIN", _base64(user), _base64(password)]
+    else:
+        kind = "XOAUTH2" if token else "PLAIN or LOGIN"
         return Finding(
-            f"{subject} login",
+            subject,
             False,
-            "the server offers no login here",
+            f"the server offers no login by {kind} here",
             "Use the port for submission (587 or 465), or leave CLYTIE_MAIL__USERNAME empty.",
         )
-    except smtplib.SMTPAuthenticationError as error:
-        words = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error
-        return Finding(
-            f"{subject} login",
-            False,
-            f"{relay.username} was refused: {error.smtp_code} {words}",
-            "Check CLYTIE_MAIL__USERNAME and __PASSWORD; many providers want an application password or OAuth.",
-        )
-    return Finding(f"{subject} login", True, f"{relay.username} is let in")
+    code, words = client.docmd("AUTH", answers[0])
+    said = ""
+    for answer in answers[1:]:
+        if code != _GO_ON:
+            break
+        said = f"{explain_challenge(words)}; " if token else ""
+        code, words = client.docmd(answer)
+    if code == _WELCOME:
+        return Finding(subject, True, f"{relay.username} is let in")
+    return Finding(
+        subject,
+        False,
+        f"{relay.username} was refused: {said}{code} {words.decode('utf-8', 'replace')}",
+        f"Run `clytie mail login {relay.called}` again, and see that the mailbox may send by SMTP."
+        if token
+        else "Check CLYTIE_MAIL__USERNAME and __PASSWORD; many providers want an application password or OAuth.",
+    )
+
+
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode()

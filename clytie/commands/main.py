@@ -97,7 +97,8 @@ def openapi() -> None:
 @app.command()
 def doctor(
     part: Annotated[
-        DoctorPart, typer.Argument(help="house: settings and servers; mail: relays, DNS of sending domains.")
+        DoctorPart,
+        typer.Argument(help="house: settings and servers; mail: relays, mailboxes, DNS of sending domains."),
     ] = DoctorPart.HOUSE,
 ) -> None:
     """Check the settings and every server they name; each finding comes with its remedy."""
