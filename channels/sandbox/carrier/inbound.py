@@ -18,7 +18,7 @@ from channels.sandbox.carrier.messaging import Draft, Messaging
 from channels.sandbox.carrier.mischief import OF_CALLBACKS, Occasion, Trick
 from channels.sandbox.carrier.records import API_VERSION, Message, Number, Service, make_sid
 from channels.sandbox.carrier.refusals import Refusal
-from channels.sandbox.carrier.shapes import account_uri
+from channels.sandbox.carrier.shapes import account_uri, country_of
 from channels.sandbox.carrier.twiml import TwimlError, read_document
 from channels.sms.segments import count
 from domain.errors import NotFound
@@ -157,6 +157,8 @@ class Inbound:
             "To": message.to,
             "Body": message.body,
             "NumMedia": str(len(message.media)),
+            "FromCountry": country_of(message.from_),
+            "ToCountry": country_of(message.to),
             "NumSegments": str(message.segments),
             "ApiVersion": API_VERSION,
         }

@@ -54,6 +54,10 @@ class CarrierSettings(BaseModel):
         default_factory=lambda: SecretStr(secrets.token_hex(16)),
         description="secret of that account: opens the interface and signs callbacks; made anew when unset",
     )
+    api_keys: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description='API keys that open the interface as well: {"SK…32 hexadecimals": "secret"}',
+    )
     numbers: tuple[NumberSettings, ...] = Field(default=(), description="numbers of the account")
     services: tuple[ServiceSettings, ...] = Field(default=(), description="messaging services of the account")
     routes: dict[str, str] = Field(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from email.utils import format_datetime
 
+from phonenumbers import NumberParseException, parse, region_code_for_number
+
 from channels.sandbox.carrier.records import (
     API_VERSION,
     Account,
@@ -26,6 +28,14 @@ Shape = dict[str, object]
 def show_date(moment: datetime | None) -> str | None:
     """As RFC 2822 writes it, in UTC: `Sun, 22 Nov 2026 07:45:24 +0000`."""
     return format_datetime(moment) if moment is not None else None
+
+
+def country_of(address: str) -> str:
+    """The country of a number, as ISO 3166 writes it; empty for what is no number."""
+    try:
+        return region_code_for_number(parse(address)) or ""
+    except NumberParseException:
+        return ""
 
 
 def account_uri(account_sid: str, rest: str = "") -> str:

@@ -12,6 +12,8 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from channels.sandbox.carrier.carrier import Carrier
+from tests.channels.carrier.clients import LedAsync
+from tests.channels.carrier.conformance import Conformance
 from tests.channels.carrier.conftest import OURS, SERVICE, TOKEN
 from tests.channels.carrier.house import House, eventually
 
@@ -86,7 +88,7 @@ async def test_a_service_chooses_its_senders_in_turn(
     assert told[0]["MessagingServiceSid"] == SERVICE
 
 
-async def test_lists_are_filtered_and_paged_newest_first(client: Client) -> None:
+async def test_lists_are_filtered_and_paged_newest_first(carrier: Carrier, client: Client) -> None:
     for place in range(7):
         await client.messages.create_async(
             to=ANNA if place % 2 else "+33639980002", from_=OURS, body=str(place)
@@ -94,6 +96,9 @@ async def test_lists_are_filtered_and_paged_newest_first(client: Client) -> None
     listed = await client.messages.list_async(page_size=2)
     assert [one.body for one in listed] == list("6543210")
     assert [one.body for one in await client.messages.list_async(to=ANNA, from_=OURS)] == list("531")
+    await eventually(
+        lambda: all(one.status == "delivered" for one in carrier.parts.exchange.memory.messages.values())
+    )
     today = datetime.now(UTC)
     before = await client.messages.list_async(date_sent_before=today - timedelta(days=2))
     after = await client.messages.list_async(to=ANNA, date_sent_after=today - timedelta(hours=1))
@@ -217,6 +222,17 @@ async def test_wrong_credentials_are_refused(carrier: Carrier, open_client: Call
     with pytest.raises(TwilioRestException) as refused:
         await open_client(carrier, "wrong").messages("SM" + "0" * 32).fetch_async()
     assert (refused.value.status, refused.value.code) == (401, 20003)
+
+
+async def test_an_api_key_opens_the_interface_too(
+    open_carrier: Callable[..., Any], conformance: Conformance | None
+) -> None:
+    key = "SK" + "1" * 32
+    carrier = await open_carrier(api_keys={key: "its secret"})
+    hook = LedAsync(carrier.url, conformance)
+    client = Client(key, "its secret", carrier.settings.account_sid, http_client=hook)
+    assert await client.messages.list_async() == []
+    await hook.close()
 
 
 async def test_a_subaccount_has_its_own_secret_numbers_and_messages(

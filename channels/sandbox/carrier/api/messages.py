@@ -29,7 +29,7 @@ async def create(asked: Asked) -> web.StreamResponse:
 
 
 async def list_all(asked: Asked) -> web.StreamResponse:
-    """The account's messages by To, From and DateSent, the newest first."""
+    """The account's messages by To, From and DateSent, the newest first; what waits has no date of sending."""
     query, memory = asked.request.query, asked.parts.exchange.memory
     to, from_ = query.get("To"), query.get("From")
     wanted = to or from_
@@ -42,7 +42,7 @@ async def list_all(asked: Asked) -> web.StreamResponse:
         for message in mine
         if to in (None, message.to)
         and from_ in (None, message.from_)
-        and asked.within("DateSent", message.sent_at or message.created)
+        and asked.within("DateSent", message.sent_at)
     ]
     return answer_page(asked, "messages", messages, show_message)
 

@@ -204,10 +204,13 @@ def _login(parts: Parts, request: web.Request) -> Account:
         name, _, secret = base64.b64decode(given, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Refusal(20003) from error
-    account = parts.exchange.memory.accounts.get(name)
+    settings, accounts = parts.exchange.settings, parts.exchange.memory.accounts
+    key = settings.api_keys.get(name)
+    account = accounts.get(name if key is None else settings.account_sid)
     if kind != "Basic" or account is None:
         raise Refusal(20003)
-    if not hmac.compare_digest(secret.encode(), account.auth_token.encode()):
+    wanted = account.auth_token if key is None else key.get_secret_value()
+    if not hmac.compare_digest(secret.encode(), wanted.encode()):
         raise Refusal(20003)
     if account.status != "active":
         raise Refusal(20005)

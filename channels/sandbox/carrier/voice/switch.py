@@ -13,7 +13,7 @@ from channels.sandbox.carrier.moves import CALL_FINAL, may_call_move
 from channels.sandbox.carrier.recordings import Recordings
 from channels.sandbox.carrier.records import API_VERSION, Account, Call, Webhooks, make_sid
 from channels.sandbox.carrier.refusals import Refusal
-from channels.sandbox.carrier.shapes import show_date
+from channels.sandbox.carrier.shapes import country_of, show_date
 from channels.sandbox.carrier.voice.line import Line, Recorder, Source, first_of
 from domain.errors import Conflict, NotFound
 
@@ -225,6 +225,8 @@ class Switch:
             "CallStatus": call.status,
             "Direction": call.direction,
             "ApiVersion": API_VERSION,
+            "FromCountry": country_of(call.from_),
+            "ToCountry": country_of(call.to),
         }
         if call.parent_sid:
             params["ParentCallSid"] = call.parent_sid
