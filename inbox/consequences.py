@@ -29,6 +29,7 @@ _KINDS: Final = {
 }
 _EVENTS: Final = {
     EffectKind.BOUNCED: EventType.BOUNCED,
+    EffectKind.DELAYED: EventType.DEFERRED,
     EffectKind.COMPLAINED: EventType.COMPLAINED,
     EffectKind.DELIVERED: EventType.DELIVERED,
 }
@@ -52,7 +53,16 @@ def read_effects(arrived: Arrived, known: Known) -> list[Effect]:
             effects.append(_about(message, kind, finding))
         elif address in known.contacts:
             effects.append(
-                Effect(kind, address, None, known.contacts[address], None, None, False, **_facts(finding))
+                Effect(
+                    _kind(kind, finding),
+                    address,
+                    None,
+                    known.contacts[address],
+                    None,
+                    None,
+                    False,
+                    **_facts(finding),
+                )
             )
     if not report.recipients and len(returned) == 1 and kind is not EffectKind.BOUNCED:
         effects.append(_about(returned[0], kind, None))
@@ -77,7 +87,7 @@ def _returned(arrived: Arrived, known: Known) -> Iterator[Earlier]:
 
 def _about(message: Earlier, kind: EffectKind, finding: Recipient | None) -> Effect:
     return Effect(
-        kind,
+        _kind(kind, finding),
         message.address or "",
         message.id,
         message.contact_id,
@@ -87,6 +97,13 @@ def _about(message: Earlier, kind: EffectKind, finding: Recipient | None) -> Eff
         unsettled=message.state == "uncertain",
         **_facts(finding),
     )
+
+
+def _kind(kind: EffectKind, finding: Recipient | None) -> EffectKind:
+    """A warning that a mail is late is no bounce: the server goes on trying, and says so again when it gives up."""
+    if kind is EffectKind.BOUNCED and finding is not None and finding.action == "delayed":
+        return EffectKind.DELAYED
+    return kind
 
 
 def _facts(finding: Recipient | None) -> dict[str, Any]:
@@ -103,7 +120,7 @@ def _facts(finding: Recipient | None) -> dict[str, Any]:
 def tell_effect(effect: Effect, at: datetime, report_id: int) -> NewEvent:
     """The event of an effect; `report_id` is the message that says so."""
     data: dict[str, Any] = {"report": report_id, "address": effect.address, "proven": effect.proven}
-    if effect.kind is EffectKind.BOUNCED:
+    if effect.kind in (EffectKind.BOUNCED, EffectKind.DELAYED):
         data |= {"reason": effect.reason, "status": effect.status, "hard": effect.hard, "reply": effect.words}
     return NewEvent(
         _EVENTS[effect.kind],

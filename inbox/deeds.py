@@ -14,6 +14,7 @@ class EffectKind(StrEnum):
     """What a report says about a message of ours."""
 
     BOUNCED = "bounced"
+    DELAYED = "delayed"
     COMPLAINED = "complained"
     DELIVERED = "delivered"
 

@@ -59,7 +59,7 @@ async def carry_out(work: UnitOfWork, deeds: Sequence[Deed], settings: BounceSet
 
 
 async def _carry_out(work: UnitOfWork, effect: Effect, at: datetime, settings: BounceSettings) -> None:
-    if effect.unsettled and effect.message_id is not None and effect.kind is not EffectKind.COMPLAINED:
+    if effect.unsettled and effect.message_id is not None:
         await _settle(work, effect, at)
     if effect.kind is EffectKind.COMPLAINED:
         await _take_back(work.connection, effect, at)
@@ -70,8 +70,9 @@ async def _carry_out(work: UnitOfWork, effect: Effect, at: datetime, settings: B
 
 
 async def _settle(work: UnitOfWork, effect: Effect, at: datetime) -> None:
+    """A delivery that nobody knew the end of: whoever warns, confirms or complains had the message."""
     assert effect.message_id is not None
-    arrived = effect.kind is EffectKind.DELIVERED
+    arrived = effect.kind is not EffectKind.BOUNCED
     state = DeliveryState.SENT if arrived else DeliveryState.REJECTED
     try:
         await settle_reported(

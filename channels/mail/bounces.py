@@ -49,7 +49,8 @@ class Recipient:
 
     `address` as written there; `status` after RFC 3463 (of a bounce at least its class, as `5.0.0`); `reason` a word
     of channels/mail/reasons.py, empty for what is no bounce; `words` what the server said; `hard` whether the address
-    is at fault for good.
+    is at fault for good; `action` of a bounce what became of the mail (RFC 3464, 2.3.3), above all `delayed`: nothing is
+    lost yet, the server goes on trying.
     """
 
     address: str
@@ -58,6 +59,7 @@ class Recipient:
     reason: str = ""
     hard: bool = False
     words: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ class Report:
     form: str = ""  #: the private form that was recognised, for diagnosis
 
 
+#: Subjects of warnings that come without fields for machines: Exim, sendmail, Postfix, Gmail, Exchange.
+_WARNING: Final = re.compile(
+    r"\s*(?:warning: .*(?:delay|could not (?:be )?(?:send|sent|deliver).* for (?:the )?(?:past|last))|delayed mail\b"
+    r"|.*still being retried|delivery (?:status notification )?\(?delay|message delayed)",
+    re.IGNORECASE,
+)
 #: The local part before our tokens when no other is given.
 _LOCAL: Final = "bounces"
 _TOKEN: Final = re.compile(
@@ -171,7 +179,10 @@ def _read_bounce(notice: Notice, token: str, original_id: str, *, wrapped: bool)
         return None
     spread_transcript(failures, notice.text)
     agent, said = agent_reason(notice.text[:20_000])
+    late = _WARNING.match(notice.header("subject")[:200]) is not None
     for failure in failures:
+        if late and not failure.action:
+            failure.action = "delayed"
         if form:
             form.hint(failure)
         if agent and not failure.hint:
@@ -236,8 +247,9 @@ def _judge(failures: Iterable[Failure], form: Form | None) -> tuple[Recipient, .
         reason, status, reply = judge(failure, delayed=temporary)
         key = failure.address.lower()
         if key not in recipients:
+            hard = is_hard(reason, status) and failure.action != "delayed"
             recipients[key] = Recipient(
-                failure.address, status, reply, reason, is_hard(reason, status), failure.words
+                failure.address, status, reply, reason, hard, failure.words, failure.action
             )
     return tuple(recipients.values())
 

@@ -28,7 +28,8 @@ def test_a_delivery_status_tells_whom_why_and_about_which_mail() -> None:
     assert report.kind is Kind.BOUNCE
     assert report.recipients == (
         Recipient(
-            "who@there.example", "5.1.1", "550", "mailbox_unknown", True, "550 5.1.1 <who@there.example>... User Unknown"
+            "who@there.example", "5.1.1", "550", "mailbox_unknown", True, "550 5.1.1 <who@there.example>... User Unknown",
+            "failed",
         ),
     )  # fmt: skip
     assert report.message_id == "original@clytie.example"
@@ -97,6 +98,38 @@ def test_a_delay_is_soft_whatever_the_day_brings() -> None:
     )
     (recipient,) = report.recipients
     assert (recipient.reason, recipient.status, recipient.hard) == ("expired", "4.4.1", False)
+    assert recipient.action == "delayed"
+
+
+def test_a_server_that_gave_up_is_not_one_that_goes_on_trying() -> None:
+    given_up = classify(
+        status_report("Final-Recipient: rfc822; who@there.example\nAction: expired\nStatus: 4.4.7")
+    )
+    (recipient,) = given_up.recipients
+    assert (recipient.reason, recipient.action) == ("expired", "expired")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Warning: message 1aBcDe-0001fG-2H delayed 24 hours",
+        "Warning: could not send message for past 4 hours",
+        "Delayed Mail (still being retried)",
+        "Delivery Status Notification (Delay)",
+    ],
+)
+def test_a_warning_for_people_is_a_delay_too(subject: str) -> None:
+    report = classify(
+        f"From: Mail Delivery System <MAILER-DAEMON@mx.there.example>\nTo: us@hub.example\nSubject: {subject}\n\n"
+        "A message that you sent has not yet been delivered to one or more of its recipients.\n"
+        "The address to which the message has not yet been delivered is:\n\n  who@there.example\n"
+        "    Delay reason: host mx.there.example [192.0.2.1]: connection refused\n\n"
+        "------ This is a copy of the message, including all the headers. ------\n\n"
+        "From: us@hub.example\nTo: who@there.example\nSubject: May letter\n\nHello\n".encode()
+    )
+    assert [(one.address, one.action, one.hard) for one in report.recipients] == [
+        ("who@there.example", "delayed", False)
+    ]
 
 
 def test_the_transcript_speaks_where_the_report_says_little() -> None:

@@ -110,6 +110,42 @@ async def test_soft_bounces_suppress_after_so_many_in_a_row(post: PostRoom) -> N
     assert (await suppression(post)).reason == "mailbox_full"
 
 
+async def test_a_warning_that_a_mail_is_late_is_no_bounce(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    for number in range(6):
+        campaign, sent = await post.campaign_mail(ana, "ana@client.example")
+        late = delivery_report(
+            "ana@client.example", status="4.4.1", action="delayed", words=f"451 4.4.1 Timeout {number}"
+        )
+        await post.receive(late, post.return_path(sent, campaign), sender="")
+    assert await suppression(post) is None
+    assert await post.count("soft_bounces") == 0
+    assert await post.events("Bounced") == []
+    assert {(one["contact_id"], one["data"]["hard"]) for one in await post.events("Deferred")} == {
+        (ana, False)
+    }
+
+
+async def test_a_late_answer_of_ours_waits_for_nobody_here(post: PostRoom) -> None:
+    first = await post.receive(write_mail())
+    letter = await post.answer(first["conversation_id"], "ana@client.example")
+    await post.pool.execute("UPDATE conversations SET state = 'waiting', waiting_since = NULL")
+    await post.receive(
+        delivery_report("ana@client.example", status="4.4.1", action="delayed"),
+        post.return_path(letter["id"]),
+        sender="",
+    )
+    assert (await post.conversation(first["conversation_id"]))["state"] == "waiting"
+
+
+async def test_a_warning_confirms_that_an_unconfirmed_mail_had_left(post: PostRoom) -> None:
+    ana = await post.contact("Ana", "ana@client.example")
+    campaign, sent = await post.campaign_mail(ana, "ana@client.example", state="uncertain")
+    late = delivery_report("ana@client.example", status="4.4.1", action="delayed")
+    await post.receive(late, post.return_path(sent, campaign), sender="")
+    assert await post.pool.fetchval("SELECT state FROM deliveries") == "sent"
+
+
 async def test_a_mail_of_the_person_ends_a_row_of_soft_bounces(post: PostRoom) -> None:
     ana = await post.contact("Ana", "ana@client.example")
     for number in range(4):

@@ -21,7 +21,7 @@ class Failure:
     address: str
     words: str = ""  #: what the server said
     status: str = ""  #: as the report gives it
-    action: str = ""  #: failed, delayed, delivered, relayed, expanded
+    action: str = ""  #: failed, delayed, expired, delivered, relayed, expanded
     command: str = ""  #: the SMTP command that was refused
     host: str = ""  #: the server that refused
     hint: str = ""  #: the reason, as far as the form of the report tells it

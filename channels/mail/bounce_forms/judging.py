@@ -142,7 +142,7 @@ def _reason(failure: Failure, words: str, status: str, reply: str, command: str)
         return "program_failed"
     if reply[:2] == "50" and reply < "508":
         return "protocol_error"
-    if failure.action == "delayed":
+    if failure.action in ("delayed", "expired"):
         return "expired"
     if command in ("EHLO", "HELO"):
         return "host_blocked"

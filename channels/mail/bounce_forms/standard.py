@@ -32,7 +32,6 @@ _PER_MESSAGE: Final = frozenset(
 )
 _ACTIONS: Final = {
     "deliverable": "delivered",
-    "expired": "delayed",
     "failure": "failed",
     "fail": "failed",
     "delay": "delayed",
