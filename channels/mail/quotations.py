@@ -137,6 +137,8 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
             if start < announced:
                 marked[start : end + 1] = [False] * (end + 1 - start)
     _drop_quotes(lines, marked, found, keep)
+    if found and not any(quoted) and not any(line.strip() for line, size in zip(lines, keep, strict=True) if size):
+        return [WHOLE] * len(lines)  # what seemed to announce a quote begins the mail: then it is the mail
     _drop_signatures(lines, keep)
     return keep
 

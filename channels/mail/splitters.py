@@ -95,6 +95,12 @@ STARTS_OF_FORWARDS = frozenset(
 )  # fmt: skip
 
 
+#: HCL Notes: "Ann Lee---05/03/2024 10:07:00 AM---Subject".
+BETWEEN_DASHES = re.compile(
+    r"[^\n-][^\n]{1,80}?-{2,3}\d{1,4}[./-]\d{1,2}[./-]\d{1,4} \d{1,2}[:.]\d{2}[^\n-]{0,20}-{2,3}"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Splitter:
     """A quote is announced on lines `first` to `last`; `kept` characters of the first line come before it.
@@ -154,6 +160,8 @@ def _is_by_name(text: str, verb: re.Match[str]) -> bool:
         return False
     if not before or not before[-1][:1].islower() or before[-1] in PARTICLES:
         return True
+    if len(before) > 1 and before[-2].lower() == "via":
+        return True  # "Ann Lee via helpdesk wrote:"
     return len(before) > 1 and before[-2][-1:] == "," and "'" not in before[-1] and "’" not in before[-1]
 
 
@@ -269,6 +277,13 @@ def splitters(lines: Sequence[str], quoted: Sequence[bool]) -> list[Splitter]:
         follower = next_text[number]
         quoted_next = follower < len(lines) and quoted[follower]
         drawn = line[0] in "-_=~—–─━‐>* \t\xa0‐"
+        if "--" in line[1:120] and BETWEEN_DASHES.match(line[:200]):
+            found.append(Splitter(number, _end_of_headers(lines, number, next_text), "headers"))
+            until = found[-1].last
+            continue
+        if quoted_next and len(line) < 60 and MESSAGE_OF.match(line) and DATE.search(line):
+            found.append(Splitter(number, number, "attribution"))
+            continue
         if not (quoted_next or drawn or ":" in line or "：" in line or "wrote" in line):
             continue
         splitter: Splitter | None = None
