@@ -86,8 +86,10 @@ class Exchange:
 
     async def stop(self) -> None:
         """End every task."""
-        while self._tasks:
+        for _ in range(5):  # what ends may still have something to tell
             tasks = list(self._tasks)
+            if not tasks:
+                return
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=5)

@@ -11,7 +11,7 @@ from channels.sandbox.carrier.parts import Parts
 from channels.sandbox.carrier.phone import Attachment, Phone, PhoneCall, PhoneSummary, Sound, Text
 from channels.sandbox.carrier.records import Message
 from channels.sandbox.carrier.voice.line import Line
-from domain.errors import Conflict, InvalidInput
+from domain.errors import Conflict, InvalidInput, NotFound
 
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|client:[A-Za-z0-9_.@-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9*#]{1,32}")
@@ -70,6 +70,13 @@ class Handsets:
             raise InvalidInput("body", f"More than {_TEXT_LIMIT} characters.", "Write a shorter message.")
         return self._parts.inbound.receive(number, to, body, media).sid
 
+    async def fetch_attachment(self, sid: str) -> tuple[str, bytes]:
+        """See Phones."""
+        media = self._parts.exchange.memory.media.get(sid)
+        if media is None:
+            raise NotFound("This file is gone.")
+        return media.content_type, media.content
+
     async def call(self, number: str, to: str) -> str:
         """See Phones."""
         return self._parts.switch.take(number, to).call.sid
@@ -116,7 +123,6 @@ class Handsets:
         return texts
 
     def _show_text(self, message: Message, mine: bool) -> Text:
-        root = self._parts.exchange.url
         return Text(
             sid=message.sid,
             other=message.to if mine else message.from_,
@@ -124,8 +130,7 @@ class Handsets:
             body=message.body,
             at=message.arrived or message.created,
             attachments=tuple(
-                Attachment(content_type=media.content_type, url=f"{root}/content/{media.sid}")
-                for media in message.media
+                Attachment(sid=media.sid, content_type=media.content_type) for media in message.media
             ),
         )
 

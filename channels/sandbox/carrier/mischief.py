@@ -15,35 +15,61 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Trick(StrEnum):
-    """One way to misbehave, and where it works."""
+    """One way to misbehave; `MEANINGS` tells what each does."""
 
     # answers of the interface
-    BUSY_API = "busy-api"  #: 429 with Retry-After
-    BROKEN_API = "broken-api"  #: 503; nothing is accepted
-    LOST = "lost"  #: the connection drops before anything is accepted
-    KEPT = "kept"  #: accepted, then the connection drops instead of an answer
-    SILENT = "silent"  #: accepted, then no answer within any patience
-    SLOW = "slow"  #: accepted, answered after `seconds`
-    GARBLED = "garbled"  #: accepted, answered with something that is not JSON
-    FORBIDDEN = "forbidden"  #: 401, as with wrong credentials
+    BUSY_API = "busy-api"
+    BROKEN_API = "broken-api"
+    LOST = "lost"
+    KEPT = "kept"
+    SILENT = "silent"
+    SLOW = "slow"
+    GARBLED = "garbled"
+    FORBIDDEN = "forbidden"
     # what becomes of a message
-    UNDELIVERED = "undelivered"  #: sent, then undelivered with `code`
-    FAILED = "failed"  #: never sent, with `code`
-    STUCK = "stuck"  #: stays sent for ever: no delivery report
-    OPTED_OUT = "opted-out"  #: refused with 21610
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    STUCK = "stuck"
+    OPTED_OUT = "opted-out"
     # callbacks
-    MISSING = "missing"  #: callbacks are not sent
-    TWICE = "twice"  #: each is sent two times
-    LATE = "late"  #: each is sent `seconds` later
-    BACKWARDS = "backwards"  #: all are sent at the end, the last first
-    FORGED = "forged"  #: the signature is wrong
+    MISSING = "missing"
+    TWICE = "twice"
+    LATE = "late"
+    BACKWARDS = "backwards"
+    FORGED = "forged"
     # phones
-    BUSY = "busy"  #: the phone called is busy
-    RINGS_OUT = "rings-out"  #: nobody answers
-    UNREACHABLE = "unreachable"  #: the call fails
-    PICKS_UP = "picks-up"  #: somebody answers by itself
-    DECLINES = "declines"  #: the call is declined at once
+    BUSY = "busy"
+    RINGS_OUT = "rings-out"
+    UNREACHABLE = "unreachable"
+    PICKS_UP = "picks-up"
+    DECLINES = "declines"
 
+
+#: What each trick does, in words for people.
+MEANINGS: Final[Mapping[Trick, str]] = {
+    Trick.BUSY_API: "429 with Retry-After",
+    Trick.BROKEN_API: "503; nothing is accepted",
+    Trick.LOST: "the connection drops before anything is accepted",
+    Trick.KEPT: "accepted, then the connection drops instead of an answer",
+    Trick.SILENT: "accepted, then no answer within any patience",
+    Trick.SLOW: "accepted, answered after `seconds`",
+    Trick.GARBLED: "accepted, answered with something that is not JSON",
+    Trick.FORBIDDEN: "401, as with wrong credentials",
+    Trick.UNDELIVERED: "sent, then undelivered with `code`",
+    Trick.FAILED: "never sent, with `code`",
+    Trick.STUCK: "stays sent for ever: no delivery report",
+    Trick.OPTED_OUT: "refused with 21610",
+    Trick.MISSING: "callbacks are not sent",
+    Trick.TWICE: "each is sent two times",
+    Trick.LATE: "each is sent `seconds` later",
+    Trick.BACKWARDS: "all are sent at the end, the last first",
+    Trick.FORGED: "the signature is wrong",
+    Trick.BUSY: "the phone called is busy",
+    Trick.RINGS_OUT: "nobody answers",
+    Trick.UNREACHABLE: "the call fails",
+    Trick.PICKS_UP: "somebody answers by itself",
+    Trick.DECLINES: "the call is declined at once",
+}
 
 #: Tricks that spoil callbacks; several may apply at once.
 OF_CALLBACKS: Final = frozenset({Trick.MISSING, Trick.TWICE, Trick.LATE, Trick.BACKWARDS, Trick.FORGED})

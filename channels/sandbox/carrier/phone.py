@@ -17,10 +17,10 @@ class _View(BaseModel):
 
 
 class Attachment(_View):
-    """A picture or file of a message; `url` gives it without a login."""
+    """A picture or file of a message; `Phones.fetch_attachment` gives its content."""
 
+    sid: str
     content_type: str
-    url: str
 
 
 class Text(_View):
@@ -100,6 +100,10 @@ class Phones(Protocol):
         self, number: str, to: str, body: str, media: Sequence[tuple[str, bytes]] = ()
     ) -> str:
         """Write to a number of ours; media are content types with contents. Gives the message's identifier."""
+        ...
+
+    async def fetch_attachment(self, sid: str) -> tuple[str, bytes]:
+        """A picture or file of a message: content type and content, as strangers made them."""
         ...
 
     async def call(self, number: str, to: str) -> str:

@@ -50,6 +50,20 @@ class CarrierLink:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable(f"The test carrier at {self._url} cannot be reached: {error}") from error
 
+    async def fetch(self, path: str) -> tuple[str, bytes]:
+        """Fetch a file: content type and content. Raises NotFound, Unavailable."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=self._headers)
+        try:
+            async with self._session.get(
+                self._url + path, timeout=aiohttp.ClientTimeout(total=_PATIENCE)
+            ) as response:
+                if response.status != 200:
+                    _raise(response.status, {"error": "This file is gone."})
+                return response.content_type, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"The test carrier at {self._url} cannot be reached: {error}") from error
+
 
 class RemotePhones:
     """The phones, as `channels.sandbox.carrier.phone.Phones` has them."""
@@ -79,6 +93,10 @@ class RemotePhones:
         ]
         given: dict[str, object] = {"to": to, "body": body, "media": encoded}
         return str((await self._link.ask("POST", f"/phones/{quote(number)}/texts", given))["sid"])
+
+    async def fetch_attachment(self, sid: str) -> tuple[str, bytes]:
+        """See Phones."""
+        return await self._link.fetch(f"/content/{quote(sid)}")
 
     async def call(self, number: str, to: str) -> str:
         """See Phones."""

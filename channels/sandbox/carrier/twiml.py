@@ -82,7 +82,6 @@ _VOICE: dict[str, frozenset[str]] = {
     "Start": frozenset({"action", "method"}),
     "Stop": frozenset(),
     "Recording": frozenset({"channels", "trim", "track", "recordingConfigurationId"}) | _RECORDING,
-    "Sms": frozenset({"to", "from", "action", "method", "statusCallback"}),
 }
 _MESSAGING: dict[str, frozenset[str]] = {
     "Message": frozenset({"to", "from", "action", "method", "statusCallback"}),
@@ -99,7 +98,7 @@ _INSIDE: dict[str, frozenset[str]] = {
 }
 _NOUNS: Final = frozenset({"Number", "Client", "Sip", "Queue", "Conference", "Recording", "Body", "Media"})
 
-#: Verbs and nouns of calls → their attributes.
+#: Verbs and nouns of calls that the carrier performs → their attributes.
 VOICE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(_VOICE)
 #: Verbs and nouns of answers to messages → their attributes.
 MESSAGING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(_MESSAGING)

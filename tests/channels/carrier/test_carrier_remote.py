@@ -33,6 +33,10 @@ async def test_a_phone_does_everything_from_afar(carrier: Carrier, link: Carrier
     await phones.add_phone(ANNA, "Anna")
     await phones.add_phone("client:ben", "Ben")
     await phones.send_text(ANNA, OURS, "Bonjour", [("image/png", b"cat")])
+    picture = (await phones.show_phone(ANNA)).texts[0].attachments[0]
+    assert await phones.fetch_attachment(picture.sid) == ("image/png", b"cat")
+    with pytest.raises(NotFound):
+        await phones.fetch_attachment("ME" + "0" * 32)
     house.documents["/voice"] = (
         '<Response><Gather input="dtmf speech" numDigits="2" action="/chosen"><Say>Choose</Say></Gather></Response>'
     )

@@ -36,7 +36,6 @@ def builder_attributes(builder: object, method: str) -> set[str]:
         (VoiceResponse, "enqueue", "Enqueue", {"name"}),
         (VoiceResponse, "start", "Start", set()),
         (VoiceResponse, "stop", "Stop", set()),
-        (VoiceResponse, "sms", "Sms", {"message"}),
         (Dial, "number", "Number", {"phoneNumber"}),
         (Dial, "client", "Client", {"identity"}),
         (Dial, "sip", "Sip", {"sipUrl"}),

@@ -252,7 +252,11 @@ def _show_content(parts: Parts) -> RequestHandler:
         media = parts.exchange.memory.media.get(request.match_info["media"])
         if media is None:
             raise Refusal(20404, request.path)
-        headers = {"Content-Type": media.content_type, "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Content-Type": media.content_type,
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
         return web.Response(body=media.content, headers=headers)
 
     return show

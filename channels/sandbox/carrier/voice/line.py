@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from channels.sandbox.carrier.records import Call, Recording
+
+_MOST_HEARD: Final = 1000  #: things that a phone shows of one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Line:
 
     def hear(self, kind: str, text: str, language: str = "") -> None:
         """The person at this phone hears something."""
+        if len(self.heard) >= _MOST_HEARD:  # hours of music in a queue
+            del self.heard[: _MOST_HEARD // 2]
         self.heard.append(Heard(self._now(), kind, text, language))
         if kind in ("said", "voice"):
             self._record(text, own=False)

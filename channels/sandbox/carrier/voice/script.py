@@ -110,7 +110,7 @@ class Script:
         return None
 
     async def prompt(self, verb: Element) -> None:
-        """Say, Play, Pause or Sms. Raises TwimlError for anything else."""
+        """Say, Play or Pause. Raises TwimlError for anything else."""
         words = words_of(verb)
         loop = int(number_of(verb, "loop", 1)) or 1000
         if verb.tag == "Say":
