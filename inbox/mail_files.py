@@ -53,7 +53,7 @@ def open_mail_files(path: str, stdin: BinaryIO, limit: int) -> MailFiles:
     place = Path(path)
     if place.is_dir():
         folders = _find_maildirs(place)
-        files = _list_maildirs(folders) if folders else sorted(place.rglob("*.eml"))
+        files = _list_maildirs(folders) if folders else _list_mails(place)
         if not files and not folders:
             raise InvalidInput(
                 "FILE",
@@ -152,6 +152,11 @@ def _list_maildirs(folders: list[Path]) -> list[Path]:
             if (folder / part).is_dir():
                 files += sorted(file for file in (folder / part).iterdir() if not file.name.startswith("."))
     return files
+
+
+def _list_mails(place: Path) -> list[Path]:
+    """The .eml files, which some programs write in capitals."""
+    return sorted(file for file in place.rglob("*") if file.suffix.lower() == ".eml")
 
 
 class _Joined(io.RawIOBase):

@@ -25,17 +25,19 @@ class BlobStore:
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         if not path.exists():
-            path.parent.mkdir(exist_ok=True, mode=0o700)
+            if not path.parent.exists():
+                path.parent.mkdir(exist_ok=True, mode=0o700)
+                _sync(self._root)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-                part.write(content)
-                part.flush()
-                os.fsync(part.fileno())
-            os.replace(part.name, path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                try:
+                    part.write(content)
+                    part.flush()
+                    os.fsync(part.fileno())
+                    os.replace(part.name, path)
+                except BaseException:  # a full disk must not be filled by attempts
+                    os.unlink(part.name)
+                    raise
+            _sync(path.parent)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -49,3 +51,12 @@ class BlobStore:
         if _DIGEST.fullmatch(digest) is None:
             raise NotFound(f"{digest!r} is not the SHA-256 of a file.")
         return self._root / digest[:2] / digest
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

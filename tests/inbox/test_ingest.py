@@ -149,10 +149,11 @@ async def test_single_mails_and_folders_of_them_are_taken_in(pool: Pool, tmp_pat
     (folder / "deeper").mkdir(parents=True)
     (folder / "1.eml").write_bytes(mail(1))
     (folder / "deeper" / "2.eml").write_bytes(mail(2))
+    (folder / "deeper" / "3.EML").write_bytes(mail(3))
     (folder / "notes.txt").write_bytes(b"no mail")
     assert (await run(pool, tmp_path, folder / "1.eml")).new == 1
     report = await run(pool, tmp_path, folder)
-    assert (report.new, report.again) == (1, 1)
+    assert (report.new, report.again) == (2, 1)
 
 
 async def test_what_we_sent_is_marked(pool: Pool, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,23 @@ def test_a_blob_is_found_by_the_digest_of_its_content(tmp_path: Path) -> None:
     digest = blobs.put(b"brochure")
     assert blobs.put(b"brochure") == digest
     assert blobs.path(digest).read_bytes() == b"brochure"
+
+
+def test_a_disk_that_is_full_is_not_filled_further_by_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_full(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    blobs = BlobStore(tmp_path / "blobs")
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.blobs.os.fsync", be_full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                blobs.put(b"brochure")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert blobs.path(blobs.put(b"brochure")).read_bytes() == b"brochure"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "a" * 63, "A" * 64, "a" * 64, "\x00" * 64])
