@@ -213,7 +213,7 @@ class Lines:
             if attributes.get("type", "").lower() == "cite":
                 return "quoted" if self._quotes else "holds"
             indents = not self._quotes and _NO_BORDER.search(attributes.get("style", "")) is not None
-            return "plain" if indents and not self._announced() else "quoted"
+            return "plain" if indents else "quoted"
         if not node.source or self._quotes:
             return "plain"
         attributes = node.attributes()

@@ -61,6 +61,10 @@ _PARENTHESISED_LINK = re.compile(r"\(?<?\s*https?://")
 _DELIMITER = re.compile(r"\s?--\s?$")
 #: Lines that people draw above a signature, but between paragraphs too: only few lines may follow.
 _WEAK_DELIMITER = re.compile(r"\s?(?:_{2,4}|={2,4}|\+{2,4})\s?$")
+#: Drawn between paragraphs more often still: below must stand what looks like a name and its address.
+_DRAWN_DELIMITER = re.compile(r"\s{0,4}(?:-{2,4}|_{20,40})\s?$")
+_NAME = re.compile(r"(?:[^\W\d_a-z][^\W\d_]+[.,]?[- ]?){1,4}$")
+_PROSE = re.compile(r"\S+(?:\s+\S+){7}|.*[.!?:;,]\s*$")
 LONGEST_SIGNATURE = 25  #: lines; what is longer below "--" is text
 MOST_LINES = 50_000  #: lines that are read; what is below goes the way of the last of them
 MOST_LOOKS = 3000  #: lines of a mail that are looked at for signatures
@@ -137,7 +141,11 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
             if start < announced:
                 marked[start : end + 1] = [False] * (end + 1 - start)
     _drop_quotes(lines, marked, found, keep)
-    if found and not any(quoted) and not any(line.strip() for line, size in zip(lines, keep, strict=True) if size):
+    if (
+        found
+        and not any(quoted)
+        and not any(line.strip() for line, size in zip(lines, keep, strict=True) if size)
+    ):
         return [WHOLE] * len(lines)  # what seemed to announce a quote begins the mail: then it is the mail
     _drop_signatures(lines, keep)
     return keep
@@ -264,6 +272,9 @@ def _begins_signature(lines: Sequence[str], number: int, end: int) -> bool:
         )
     elif _WEAK_DELIMITER.match(line) and not lines[number - 1].strip():
         longest = 6
+    elif _DRAWN_DELIMITER.match(line) and not lines[number - 1].strip():
+        below = [text[:200].strip() for text in lines[number + 1 : end] if text.strip()]
+        return 0 < len(below) <= 5 and bool(_NAME.match(below[0])) and not any(map(_PROSE.match, below))
     else:
         return False
     return sum(1 for below in lines[number + 1 : end] if below.strip()) <= longest

@@ -1,7 +1,8 @@
 """Several relays as one: each message goes to the first that takes its author's mail and can be reached.
 
 Only what no connection could be had for goes on to the next relay (Outcome.unreached). A refusal is an answer, and a
-message that a server may have begun to take is never given to another one (promise 3).
+message that a server may have begun to take is never given to another one (promise 3). A relay with limits takes
+only what is meant for it, because somebody counted that: the rest is asked for again before it goes there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from domain.messages import DeliveryState, Outbound, Outcome
 
 Settle = Callable[[Outcome], None]
 
+#: Another relay takes it soon; says nothing about anybody (channels.mail.reasons).
+INTERRUPTED: Final = "interrupted"
 #: Nobody serves the author: an administrator has to act, so the message waits.
 NO_RELAY: Final = "routing_failed"
 
@@ -30,17 +33,29 @@ class Relays:
         self._relays = {relay.called: relay for relay in relays}
         self._pools = {relay.called: Pool(relay, _token_source(relay, tokens)) for relay in relays}
         self._circuits = {relay.called: Circuit() for relay in relays}
+        self._limited = frozenset(relay.called for relay in relays if relay.is_limited)
 
     @property
     def some_are_away(self) -> bool:
         """Whether a relay of several could not be reached when it was last tried."""
         return len(self._pools) > 1 and any(circuit.rest for circuit in self._circuits.values())
 
-    def candidates(self, message: Outbound) -> tuple[list[str], float]:
-        """The relays that would be tried now for a message, by name; without any: seconds until one may be probed."""
+    def candidates(self, message: Outbound, probed: set[str]) -> tuple[list[str], float]:
+        """The relays that would be tried now for a message, by name; without any: seconds until one may be probed.
+
+        One that may be back takes a single message: it is given only in the first place and then added to `probed`,
+        the relays that others are to find out about.
+        """
         now = asyncio.get_running_loop().time()
         serving = self._serving(message)
-        ready = [name for name in serving if self._circuits[name].room(now) != 0]
+        ready: list[str] = []
+        for name in serving:
+            room = self._circuits[name].room(now)
+            if room is None:
+                ready.append(name)
+            elif room and not ready and name not in probed:
+                ready.append(name)
+                probed.add(name)
         if ready or not serving:
             return ready, 0.0
         return [], max(0.1, min(self._circuits[name].until for name in serving) - now)
@@ -79,7 +94,8 @@ class Relays:
             if name is not None:
                 groups.setdefault(name, []).append(message)
             elif (failure := failures.get(message.key)) is not None:
-                settle(failure)
+                waits = self._may_go_later(message, tried)
+                settle(failure._replace(reason=INTERRUPTED, unreached=False) if waits else failure)
             else:
                 settle(Outcome(message.key, message.attempt, DeliveryState.DEFERRED, reason=NO_RELAY))
         try:
@@ -99,7 +115,7 @@ class Relays:
             if outcome.unreached:
                 unreached[outcome.key] = outcome
                 return
-            if circuit.rest and outcome.reason != "interrupted":
+            if circuit.rest and outcome.reason != INTERRUPTED:
                 circuit.succeed()
             settle(outcome)
 
@@ -118,7 +134,11 @@ class Relays:
     def _choose(self, message: Outbound, tried: frozenset[str]) -> str | None:
         """The first relay with a closed circuit, or one to probe; when all rest, the one that rests least."""
         now = asyncio.get_running_loop().time()
-        names = [name for name in self._serving(message) if name not in tried]
+        names = [
+            name
+            for name in self._serving(message)
+            if name not in tried and not self._is_for_others(name, message)
+        ]
         for name in names:
             circuit = self._circuits[name]
             room = circuit.room(now)
@@ -127,6 +147,19 @@ class Relays:
             if room != 0:
                 return name
         return min(names, key=lambda name: self._circuits[name].until) if names and not tried else None
+
+    def _is_for_others(self, name: str, message: Outbound) -> bool:
+        """Whether this relay has limits, and they were asked about another relay for this message."""
+        meant = message.options.get("relay", name)
+        return name in self._limited and meant != name and meant in self._pools
+
+    def _may_go_later(self, message: Outbound, tried: frozenset[str]) -> bool:
+        """Whether a relay can be reached that is asked about its limits first."""
+        now = asyncio.get_running_loop().time()
+        return any(
+            name not in tried and self._is_for_others(name, message) and self._circuits[name].room(now) != 0
+            for name in self._serving(message)
+        )
 
 
 def _token_source(relay: RelaySettings, tokens: TokenFactory | None) -> TokenSource | None:

@@ -119,6 +119,11 @@ class RelaySettings(BaseModel):
         """The name in journals and limits."""
         return self.name or self.host
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether only so many messages may go this way."""
+        return bool(self.per_minute or self.per_hour or self.per_day or self.warm_up)
+
     def takes(self, author: str) -> bool:
         """Whether it takes mail of this author (an address; empty: not known)."""
         author = author.lower()

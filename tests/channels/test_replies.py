@@ -289,3 +289,33 @@ def test_a_megabyte_of_anything_takes_less_than_a_second(seed: str) -> None:
     began = time.process_time()
     new_text(mail)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name: Jane\nEmail: jane@example.org\nDate: 2024-05-03 10:00\nSubject: hi\n\nWhere is my order?",
+        "Your appointment:\n\nDate: 3 May 2024\nTime: 10:00\nTo: Room 3\nSubject: review\n\nSee you",
+        "Call me at 10:00 on 05.03.2024, my address is bob@example.com:\nBob Lee, 3 Main Street",
+        "Ann (ann@example.org) said on 3 May 2024:\n\nI agree.\n\nShe is right.",
+        "Choose one:\n\n---\nApples by the pound\nPears",
+    ],
+)
+def test_what_only_resembles_a_quote_stays(text: str) -> None:
+    assert new_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "announcement",
+    [
+        "Bob Lee---03/05/2024 10:07:00 AM---Re: offer",
+        "Bob Lee---03/05/2024 10:07:00 AM---Re: offer\n\nFrom: Bob Lee <bob@example.org>\nTo: Ann\nSubject: Re: offer",
+        "On 2024-03-05 10:07, Bob Lee via helpdesk wrote:",
+    ],
+)
+def test_announcements_of_groupware_are_known(announcement: str) -> None:
+    assert new_text(f"Agreed.\n\n{announcement}\n\nShall we?\nBob") == "Agreed."
+
+
+def test_a_name_below_a_drawn_line_is_a_signature() -> None:
+    assert new_text("Agreed.\n\n---\nAnn Lee\nHead of sales\n+33 1 23 45 67 89") == "Agreed."

@@ -172,3 +172,26 @@ def test_a_megabyte_of_anything_takes_less_than_a_second(seed: str) -> None:
 def test_a_mail_that_begins_with_a_header_block_was_sent_on_purpose() -> None:
     mail = f'<div id="divRplyFwdMsg">{HEADERS}</div><div>{QUOTE}</div>'
     assert new_html(mail) == mail
+
+
+def test_typed_lines_of_html_are_read_line_by_line() -> None:
+    html = (
+        "<pre>Agreed.\n\nOn 3 May 2024 at 10:07, Bob &lt;bob@example.org&gt; wrote:\n&gt; Shall we?\n</pre>"
+    )
+    assert new_html(html) == "<html><head></head><body><pre>Agreed.\n\n</pre></body></html>"
+
+
+def test_a_line_break_does_not_end_a_paragraph() -> None:
+    html = "<p>one<br>two</p><blockquote type=cite>quoted</blockquote>"
+    assert "<p>one<br>two</p>" in new_html(html)
+
+
+def test_a_picture_alone_above_a_quote_is_an_answer() -> None:
+    html = '<div><img src="cid:1"></div><blockquote type="cite">quoted</blockquote>'
+    assert '<img src="cid:1">' in new_html(html)
+
+
+def test_what_an_editor_indents_is_the_writers_own() -> None:
+    indented = '<blockquote style="margin:0 0 0 40px;border:none;padding:0px">mine</blockquote>'
+    html = f"<div>so:</div>{indented}<div>more</div>"
+    assert new_html(html) == html
