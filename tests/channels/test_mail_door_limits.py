@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -213,3 +214,30 @@ async def test_commands_that_do_nothing_run_out() -> None:
             assert (await wire.say("NOOP")).startswith("250")
         assert (await wire.say("NOOP")).startswith("421")
         assert await wire.closed()
+
+
+async def test_a_flood_of_commands_does_not_keep_the_others_waiting() -> None:
+    turn = 0
+    served: Counter[int] = Counter()  # commands, by the turn of the event loop they were answered in
+
+    class House(DoorHouse):
+        async def knows(self, address: str) -> bool:
+            served[turn] += 1
+            return True
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async with House().door(recipients_limit=3000) as door, wire_to(door) as wire:
+        await wire.say("EHLO c")
+        await wire.say("MAIL FROM:<a@b.example>")
+        counting = asyncio.create_task(count_turns())
+        wire.writer.write(b"RCPT TO:<x@example.com>\r\n" * 2000)
+        for _ in range(2000):
+            assert (await wire.read()).startswith("250")
+        counting.cancel()
+    assert served.total() == 2000
+    assert max(served.values()) <= 20

@@ -44,6 +44,7 @@ _CALLS: Final = {
     "*": 1_000_000,
 }
 _ABORT_SECONDS: Final = 5.0
+_TURN: Final = 20  # replies, before the other connections have their turn
 #: What strangers get for a command and for a content while the door is nearly full, in seconds.
 _HURRY_COMMAND: Final = 20.0
 _HURRY_CONTENT: Final = 120.0
@@ -77,6 +78,7 @@ class Reception(SMTP):
         self._door = door
         self._errors = 0
         self._sent_away = False
+        self._replies = 0
 
     async def _handle_client(self) -> None:
         peer = self._peer()
@@ -101,6 +103,9 @@ class Reception(SMTP):
         text = status.decode("utf-8", "replace") if isinstance(status, bytes) else str(status)
         text = _UNFIT.sub("?", text)
         await super().push(text.encode())
+        self._replies += 1
+        if self._replies % _TURN == 0:  # commands that wait in the buffer are read without a pause
+            await asyncio.sleep(0)
         return text
 
     async def _count_error(self) -> None:
