@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from contacts.addresses import read_mail_address
-from domain.errors import Forbidden, InvalidInput, NotFound
+from domain.errors import Forbidden, NotFound
 from inbox.answers import Answer, Sent, send_answer, undo_answer
 from inbox.authors import take_original_author
 from inbox.conversations import Desk, set_contact
@@ -13,6 +13,7 @@ from inbox.drafts import Draft
 from inbox.placements import Placed, decide_placement
 from inbox.preparation import Agent, Prepared, prepare_answer
 from storage.unit_of_work import unit_of_work
+from web.console.visit import read_number
 from web.contact_work import ContactInput, create_contact
 from web.context import WebContext
 from web.i18n import N_
@@ -119,8 +120,4 @@ async def take_author(context: WebContext, person: Person, conversation_id: int,
 
 def read_choice(text: str, field: str) -> int | None:
     """An id from a chooser, None for nobody. Raises InvalidInput."""
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise InvalidInput(field, N_("This is not a number."), N_("Choose one from the list."))
-    return int(text)
+    return read_number(text, field) if text else None

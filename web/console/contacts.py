@@ -16,7 +16,7 @@ from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
 from web.console.event_words import describe_event
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, find_number
 from web.contact_work import (
     ContactInput,
     change_contact,
@@ -55,7 +55,10 @@ def read_place(text: str) -> tuple[str, int]:
         return "", 0
     try:
         number, _space, name = urlsafe_b64decode(text.encode()).decode().partition(" ")
-        return name, int(number)
+        found = find_number(number)
+        if found is None or "\0" in name:
+            raise ValueError(text)
+        return name, found
     except ValueError as error:
         raise InvalidInput(
             "after", N_("This place in the list does not exist."), N_("Start at the first page.")

@@ -15,7 +15,7 @@ from inbox.answers import Answer, NewsCameIn
 from inbox.drafts import Draft, DraftFile, drop_draft, load_draft, newest_message, save_draft, store_draft
 from web.console.conversations import conversation_page
 from web.console.pages import page
-from web.console.visit import Visit, read_number
+from web.console.visit import Visit, find_number, read_number
 from web.conversation_work import answer, see_conversation, take_back
 from web.i18n import N_
 from web.permissions import Permission
@@ -29,7 +29,6 @@ async def _written(visit: Visit, conversation_id: int) -> Draft:
     """The form as a draft; files are those that were uploaded before."""
     kept = await load_draft(visit.context.pool, conversation_id, visit.person.id)
     fields = visit.fields
-    seen = fields.get("seen", "")
     return Draft(
         text=fields.get("text", "").replace("\r\n", "\n"),
         to=fields.get("to", "")[:_LONGEST_FIELD],
@@ -38,7 +37,7 @@ async def _written(visit: Visit, conversation_id: int) -> Draft:
         subject=fields.get("subject", "")[:998],
         quote=fields.get("quote") == "yes",
         files=kept.files if kept else (),
-        seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else 0,
+        seen=find_number(fields.get("seen", "")) or 0,
     )
 
 

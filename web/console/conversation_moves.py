@@ -12,7 +12,7 @@ from inbox import conversations
 from web.console.conversations import conversation_page
 from web.console.door import safe_path
 from web.console.pages import page
-from web.console.visit import Visit, read_number
+from web.console.visit import Visit, find_number, read_number
 from web.conversation_work import adopt_contact, desk_of, place, read_choice, see_conversation, take_author
 from web.permissions import Permission
 from web.sentences import translate_error
@@ -37,8 +37,7 @@ async def _do(visit: Visit, deed: Deed, notice: str) -> web.StreamResponse:
 
 
 def _version(visit: Visit) -> int | None:
-    text = visit.fields.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+    return find_number(visit.fields.get("version", ""))
 
 
 @page("POST", "/conversations/{id}/assign", permission=_PERMISSION)

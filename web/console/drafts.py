@@ -14,7 +14,7 @@ from domain.errors import ClytieError, Conflict, InvalidInput
 from storage.pool import transaction
 from web.campaign_start import first_source
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, find_number
 from web.forms import read_model
 from web.permissions import Permission
 from web.queries.campaigns import list_segments
@@ -158,7 +158,7 @@ async def count_recipients(visit: Visit) -> web.StreamResponse:
         else:
             chosen = visit.fields.get("segment_id", "")
             async with visit.context.pool.acquire() as connection:
-                condition = await load_condition(connection, int(chosen) if chosen.isdigit() else None)
+                condition = await load_condition(connection, find_number(chosen))
         async with visit.context.pool.acquire() as connection:
             count: AudienceCount = await count_audience(
                 connection,

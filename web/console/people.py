@@ -11,7 +11,7 @@ from contacts.addresses import read_mail_address
 from domain.errors import ClytieError, InvalidInput, NotFound
 from storage.pool import transaction
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, find_number
 from web.first_link import make_invitation
 from web.i18n import N_
 from web.origin import public_origin
@@ -158,10 +158,8 @@ async def save_person(visit: Visit) -> web.StreamResponse:
                 )
             await connection.execute(_EDIT, user["id"], name, role, active)
             await connection.execute(_LEAVE, user["id"])
-            teams = [
-                int(field[5:]) for field in visit.fields if field.startswith("team-") and field[5:].isdigit()
-            ]
-            await connection.execute(_JOIN, user["id"], teams)
+            teams = [find_number(field[5:]) for field in visit.fields if field.startswith("team-")]
+            await connection.execute(_JOIN, user["id"], [number for number in teams if number is not None])
             if not active:
                 await end_sessions_of(connection, user["id"])
     except InvalidInput as error:

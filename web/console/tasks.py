@@ -14,7 +14,7 @@ from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, find_number
 from web.i18n import N_
 from web.permissions import Permission
 from web.queries.people import list_candidates
@@ -122,7 +122,7 @@ async def move(visit: Visit) -> web.StreamResponse:
             visit.context,
             visit.person,
             task.id,
-            version=_version(visit.fields.get("version", "")),
+            version=find_number(visit.fields.get("version", "")),
             move=wanted,
             words=visit.text("words", longest=4000) or visit.fields.get("reason", ""),
             until=_until(visit.fields.get("until", ""), visit.person.timezone),
@@ -140,13 +140,10 @@ async def move(visit: Visit) -> web.StreamResponse:
 def _offered_to(text: str) -> dict[str, int]:
     """`team-3` or `user-7`: whom a task is offered to again."""
     kind, _dash, number = text.partition("-")
-    if kind not in ("team", "user") or not number.isdigit():
+    found = find_number(number)
+    if kind not in ("team", "user") or found is None:
         return {}
-    return {"team_id" if kind == "team" else "assignee_id": int(number)}
-
-
-def _version(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+    return {"team_id" if kind == "team" else "assignee_id": found}
 
 
 def _until(text: str, zone: str) -> datetime | None:

@@ -107,9 +107,15 @@ class Visit:
 
 def read_number(text: str, name: str) -> int:
     """An id as it stands in a URL or form. Raises InvalidInput when it is none."""
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    number = find_number(text)
+    if number is None:
         raise InvalidInput(name, N_("This is not a number."), N_("Choose one from the list."))
-    return int(text)
+    return number
+
+
+def find_number(text: str) -> int | None:
+    """An id, or None for anything else; thousands of digits, which int() refuses with an error, among it."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 async def read_form(request: web.Request) -> Mapping[str, str]:
