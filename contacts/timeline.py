@@ -25,7 +25,7 @@ coalesce(t.assignee_id = $3 OR t.requester_id = $3 OR t.team_id = ANY ($4::bigin
 #: with the same viewer; `v` the conversation, `q` its queue
 _HEARD: Final = """
 coalesce(v.assignee_id = $3 OR q.team_id = ANY ($4::bigint[])
-         OR (NOT coalesce(q.confidential, false) AND (q.team_id IS NULL OR $5::bool)), false)
+         OR (NOT coalesce(q.confidential, false) AND ((q.team_id IS NULL AND $7::bool) OR $5::bool)), false)
 """
 _TIMELINE: Final = f"""
 SELECT e.id, e.type, e.occurred_at, e.recorded_at, CASE WHEN e.open THEN e.data END AS data, e.campaign_id, e.task_id,
@@ -38,7 +38,8 @@ FROM (
     LEFT JOIN LATERAL (SELECT {_SEEN} AS task, t.kind FROM tasks t WHERE t.id = task_id) AS seen ON true
     LEFT JOIN LATERAL (SELECT {_HEARD} AS open, coalesce(q.confidential, false) AS confidential
                        FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
-                       WHERE v.id = conversation_id) AS heard ON true
+                       WHERE v.id = coalesce((SELECT m.conversation_id FROM messages m WHERE m.id = message_id),
+                                             events.conversation_id)) AS heard ON true
     WHERE contact_id = ANY ($1::bigint[]) AND type <> 'Queued' AND ($2::bigint IS NULL OR id < $2)
       AND (case_id IS NULL OR NOT EXISTS (
             SELECT FROM cases k WHERE k.id = case_id AND k.confidential AND k.owner_id IS DISTINCT FROM $3))
@@ -61,11 +62,12 @@ _WHO: Final = "SELECT $1::bigint UNION SELECT old_id FROM contact_aliases WHERE 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: a user, the user's teams, and whether it is one who supervises everybody's tasks."""
+    """Who looks: a user, the user's teams, whether it is one who supervises everybody's tasks, or works on conversations."""
 
     id: int
     teams: Sequence[int] = ()
     sees_all: bool = False
+    answers: bool = True
 
 
 class TimelineRow(TypedDict):
@@ -111,6 +113,6 @@ async def read_timeline(
     """
     ids = [row[0] for row in await connection.fetch(_WHO, contact_id)]
     rows = await connection.fetch(
-        _TIMELINE, ids, before, viewer.id, list(viewer.teams), viewer.sees_all, limit
+        _TIMELINE, ids, before, viewer.id, list(viewer.teams), viewer.sees_all, limit, viewer.answers
     )
     return [cast(TimelineRow, dict(row)) for row in rows]

@@ -25,10 +25,13 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from storage.announce import Bell
 from storage.pool import Pool
-from web.context import CONTEXT
+from web.context import CONTEXT, WebContext
 from web.live_clients import Client, topics_of
 from web.live_reader import Change, ChangeReader
-from web.permissions import Permission
+from web.people import Person
+from web.permissions import OPEN_IN_DEMOS, Permission
+from web.queries.conversations import find_conversation
+from web.queries.tasks import find_task
 from web.sessions import SESSION_COOKIE, find_session
 from web.settings import WebSettings
 
@@ -42,6 +45,8 @@ _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceE
 #: at most one look at the log in so many seconds, however often the bell rings
 _PACE: Final = 0.2
 _POLL: Final = 1.0
+#: seconds between messages to one client: a busy day makes an open list fetch itself once a second, not at every event
+_REST: Final = 1.0
 _REMEMBERED: Final = 512
 
 
@@ -138,6 +143,34 @@ def read_topics(asked: Iterable[str]) -> frozenset[str]:
     return frozenset([topic for topic in asked if _TOPIC.fullmatch(topic)][:20])
 
 
+#: kind of topic → what one must be allowed to, where a number tells nothing by itself
+_ASKED: Final = {
+    "campaign": Permission.CAMPAIGNS_SEE,
+    "import": Permission.IMPORTS_RUN,
+    "mailbox": Permission.MAILBOX_SEE,
+    "conversations": Permission.CONVERSATIONS_WORK,
+    "conversation": Permission.CONVERSATIONS_WORK,
+    "quarantine": Permission.QUARANTINE_WORK,
+}
+
+
+async def open_topics(context: WebContext, person: Person, asked: frozenset[str]) -> frozenset[str]:
+    """Those that this person may hear of: that something happened in a confidential conversation is told to its people."""
+    found = set()
+    for topic in asked:
+        kind, _colon, number = topic.partition(":")
+        permission = _ASKED.get(kind)
+        opened = context.demo and permission in OPEN_IN_DEMOS
+        if permission is not None and not person.may(permission) and not opened:
+            continue
+        if kind == "conversation" and await find_conversation(context.pool, person, int(number)) is None:
+            continue
+        if kind == "task" and await find_task(context.pool, person, int(number), context.clock.now()) is None:
+            continue
+        found.add(topic)
+    return frozenset(found)
+
+
 async def stream_changes(request: web.Request) -> web.StreamResponse:
     """GET /live: a stream for whoever is signed in; ends when the session does."""
     context, hub = request.app[CONTEXT], request.app[LIVE]
@@ -148,7 +181,7 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
     if hub.full:
         return web.Response(status=503, headers={"Retry-After": "20"})
     client = Client(
-        read_topics(request.query.getall("topic", [])),
+        await open_topics(context, session.person, read_topics(request.query.getall("topic", []))),
         session.person.id,
         frozenset(session.person.teams),
         session.person.may(Permission.TASKS_SUPERVISE),
@@ -166,6 +199,7 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
             if topics:
                 message = f"id: {hub.position}\nevent: changed\ndata: {json.dumps(sorted(topics))}\n\n"
                 await response.write(message.encode())
+                await client.rest(_REST)
             else:
                 await response.write(b": still here\n\n")
                 if await find_session(context.pool, cookie) is None:

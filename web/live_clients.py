@@ -22,6 +22,7 @@ class Client:
         self.ended = False
         self._untold: set[str] = set()
         self._something = asyncio.Event()
+        self._over = asyncio.Event()
 
     def tell(self, topics: Iterable[str]) -> None:
         """Remember topics to be told."""
@@ -33,6 +34,12 @@ class Client:
         """Let the stream end."""
         self.ended = True
         self._something.set()
+        self._over.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Let some time pass, less when the stream is to end; what happens meanwhile is told in one message."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     async def next(self, patience: float) -> frozenset[str]:
         """The topics to tell now; empty after `patience` seconds without any."""
@@ -46,8 +53,10 @@ class Client:
 
 def topics_of(client: Client, changes: Sequence[Change]) -> set[str]:
     """Which of a client's topics these changes concern."""
-    concerned = set()
+    concerned: set[str] = set()
     for change in changes:
+        if change.audience and change.audience.has(client.person_id, client.teams, client.supervises):
+            concerned |= change.heard & client.topics
         for topic in change.topics:
             if topic == "tasks":
                 if "tasks" in client.topics and (

@@ -22,12 +22,18 @@ _LIMIT: Final = 5000
 
 _END: Final = "SELECT coalesce(max(id), 0) FROM events"
 _NEW: Final = """
-SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id
-FROM (SELECT id, contact_id, task_id, actor_id, conversation_id FROM events
+SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id,
+       v.assignee_id AS reader_id, q.team_id AS readers_team, coalesce(q.confidential, false) AS confidential,
+       o.team_id AS old_team
+FROM (SELECT id, contact_id, task_id, actor_id, conversation_id, CASE WHEN type = 'ConversationMoved' THEN data END AS moved
+      FROM events
       WHERE id > $1 AND id <= $2
         AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
         AND id <> ALL ($4::bigint[]) ORDER BY id DESC LIMIT $5) e
 LEFT JOIN tasks t ON t.id = e.task_id
+LEFT JOIN conversations v ON v.id = e.conversation_id
+LEFT JOIN queues q ON q.id = v.queue_id
+LEFT JOIN queues o ON o.id = (e.moved ->> 'old')::bigint
 ORDER BY e.id
 """
 _NEW_OF_CAMPAIGNS: Final = """
@@ -54,12 +60,33 @@ _MAILS: Final = "SELECT coalesce(max(id), 0) FROM sandbox_mails"
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Who may hear of a conversation: as VISIBLE in web/queries/conversations.py says; the mover and the old team, too."""
+
+    people: frozenset[int]
+    teams: frozenset[int]
+    open: bool  #: to everybody
+    supervised: bool  #: to whoever supervises
+
+    def has(self, person_id: int, teams: frozenset[int], supervises: bool) -> bool:
+        """Whether this person belongs to it."""
+        return (
+            self.open
+            or (self.supervised and supervises)
+            or person_id in self.people
+            or not self.teams.isdisjoint(teams)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """Topics that changed; for `tasks` it also says whose."""
+    """Topics that changed; for `tasks` it also says whose. `heard` are topics for the audience of a conversation only."""
 
     topics: frozenset[str]
     people: frozenset[int] = frozenset()
     teams: frozenset[int] = frozenset()
+    heard: frozenset[str] = frozenset()
+    audience: Audience | None = None
 
 
 def ids_of(kind: str, watched: frozenset[str]) -> list[int]:
@@ -148,10 +175,22 @@ class ChangeReader:
 
 def _read_change(row: Any) -> Change:
     topics = {f"contact:{row['contact_id']}"} if row["contact_id"] is not None else set()
+    heard: set[str] = set()
+    audience = None
     if row["conversation_id"] is not None:
-        topics |= {"conversations", f"conversation:{row['conversation_id']}"}
-    if row["task_id"] is None:
-        return Change(frozenset(topics))
-    people = frozenset(number for number in (row["assignee_id"], row["actor_id"]) if number is not None)
-    teams = frozenset([row["team_id"]] if row["team_id"] is not None else [])
-    return Change(frozenset({*topics, "tasks", f"task:{row['task_id']}"}), people, teams)
+        heard, topics = {*topics, "conversations", f"conversation:{row['conversation_id']}"}, set()
+        audience = Audience(
+            _numbers(row["reader_id"], row["actor_id"]),
+            _numbers(row["readers_team"], row["old_team"]),
+            open=row["readers_team"] is None and not row["confidential"],
+            supervised=not row["confidential"],
+        )
+    people, teams = frozenset[int](), frozenset[int]()
+    if row["task_id"] is not None:
+        topics |= {"tasks", f"task:{row['task_id']}"}
+        people, teams = _numbers(row["assignee_id"], row["actor_id"]), _numbers(row["team_id"])
+    return Change(frozenset(topics), people, teams, frozenset(heard), audience)
+
+
+def _numbers(*ids: int | None) -> frozenset[int]:
+    return frozenset(number for number in ids if number is not None)

@@ -16,8 +16,9 @@ from inbox.drafts import Draft, save_draft
 from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
-from web.live import read_topics
+from web.live import open_topics, read_topics
 from web.live_reader import ChangeReader
+from web.sessions import SESSION_COOKIE, find_session
 
 
 class Listener:
@@ -292,3 +293,68 @@ async def test_live_updates_go_on_after_any_error(house: House, monkeypatch: pyt
     await tell(house, opened(contact))
     assert await listener.next() == [f"contact:{contact}"]
     assert broken > 2
+
+
+async def test_only_their_people_hear_of_conversations_in_confidential_queues(
+    house: House, pool: Pool
+) -> None:
+    team = await house.team("HR")
+    queue = await pool.fetchval(
+        "INSERT INTO queues (name, team_id, confidential) VALUES ('HR', $1, true) RETURNING id", team
+    )
+    contact = await house.contact()
+    number = await pool.fetchval(
+        "INSERT INTO conversations (subject, queue_id, contact_id) VALUES ('x', $1, $2) RETURNING id",
+        queue,
+        contact,
+    )
+    topics = ("conversations", f"conversation:{number}", f"contact:{contact}")
+    hr = await listen(await house.signed_in("agent", teams=(team,), email="hr@house.example"), *topics)
+    chief = await listen(await house.signed_in("administrator"), *topics)
+    await asyncio.sleep(0.3)
+    told = NewEvent(EventType.RECEIVED, datetime.now(UTC), contact, conversation_id=number)
+    await tell(house, told)
+    assert await hr.next() == sorted(topics)
+    assert await chief.silent(1.5)
+
+
+async def test_topics_that_a_role_does_not_include_are_left_out(house: House) -> None:
+    asked = frozenset({"campaign:1", "import:1", "mailbox", "conversations", "quarantine", "task:9", "tasks"})
+    people = {}
+    for role in ("rep", "marketer", "manager"):
+        await house.user(role)
+        session = house.visitor()
+        await session.sign_in(f"{role}@house.example")
+        found = await find_session(house.pool, session_cookie(session))
+        assert found is not None
+        people[role] = await open_topics(house.context, found.person, asked)
+    assert people["rep"] == {"conversations", "tasks"}
+    assert people["marketer"] == {"campaign:1", "import:1", "mailbox", "tasks"}
+    assert people["manager"] == {"campaign:1", "conversations", "quarantine", "tasks"}
+
+
+def session_cookie(visitor: Visitor) -> str:
+    """What the browser sends back."""
+    return next(one.value for one in visitor.session.cookie_jar if one.key == SESSION_COOKIE)
+
+
+async def test_a_busy_list_is_told_once_a_second_and_misses_nothing(house: House, pool: Pool) -> None:
+    number = await pool.fetchval("INSERT INTO conversations (subject) VALUES ('x') RETURNING id")
+    listener = await listen(await house.signed_in("agent"), "conversations")
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    messages = 0
+
+    async def count() -> None:
+        nonlocal messages
+        while True:
+            await listener.next(30)
+            messages += 1
+
+    counting = asyncio.create_task(count())
+    for _ in range(8):
+        await tell(house, NewEvent(EventType.RECEIVED, datetime.now(UTC), conversation_id=number))
+        await asyncio.sleep(0.3)
+    await asyncio.sleep(1.5)
+    counting.cancel()
+    assert 2 <= messages <= time.monotonic() - began + 1

@@ -145,7 +145,7 @@ def _who(person: Person) -> tuple[int, list[int], bool]:
 
 def as_viewer(person: Person) -> Viewer:
     """The person as a timeline asks for it: it shows the same tasks as these queries."""
-    return Viewer(*_who(person))
+    return Viewer(*_who(person), answers=person.may(Permission.CONVERSATIONS_WORK))
 
 
 async def list_tasks(
