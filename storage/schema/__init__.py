@@ -50,6 +50,7 @@ from storage.schema.routing import (
     timers,
 )
 from storage.schema.sandbox import sandbox_mails
+from storage.schema.sms import sms_facts
 
 __all__ = [
     "api_requests",
@@ -105,6 +106,7 @@ __all__ = [
     "send_windows",
     "sessions",
     "signin_links",
+    "sms_facts",
     "soft_bounces",
     "suppressions",
     "tasks",

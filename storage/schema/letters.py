@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.schema.base import json_object, metadata, moment
 
@@ -29,6 +30,7 @@ letters = Table(  # what a letter's message consists of until it is composed for
     Column("utf8", Boolean, nullable=False, server_default=text("false")),
     Column("created_by", BigInteger),
     moment("created_at", default=True),
+    Column("options", JSONB),  # of a short message, see channels.sms.content
     Index("ix_letters_copy_of", "copy_of", postgresql_where=text("copy_of IS NOT NULL")),
 )
 

@@ -57,8 +57,18 @@ delivery_ranges = (
         Column("campaign_id", Integer, nullable=False),
         Column("ready_at", DateTime(timezone=True)),  # from then on something may be claimed
         Column("lease_until", DateTime(timezone=True)),  # from then on a lease may have run out
+        Column(
+            "channel", Text, nullable=False, server_default="mail"
+        ),  # of the letter; looked at for letters alone
         Index("ix_delivery_ranges_ready", "campaign_id", "ready_at", "low"),
         Index("ix_delivery_ranges_leased", "lease_until"),
+        Index(
+            "ix_delivery_ranges_letters",
+            "channel",
+            "ready_at",
+            "low",
+            postgresql_where=text("campaign_id = 0"),
+        ),
         postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
     )
 )
