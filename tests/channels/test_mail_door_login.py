@@ -117,6 +117,23 @@ async def test_what_was_sent_before_tls_is_forgotten(certificate: Certificate) -
     assert house.mails == []
 
 
+async def test_an_answer_without_an_end_is_its_senders_fault(
+    certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer_at_length(port: int) -> int:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            client.starttls(context=ssl.create_default_context(cafile=str(certificate.cert)))
+            client.ehlo()
+            assert client.docmd("AUTH", "PLAIN")[0] == 334
+            code = client.docmd("A" * 100_000)[0]
+            client.close()
+            return code
+
+    async with DoorHouse().door(**submission(certificate)) as door:
+        assert await asyncio.to_thread(answer_at_length, door.port) == 500
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_tls_begins_once(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
     def begin_twice(port: int) -> tuple[int, int]:
         with smtplib.SMTP("127.0.0.1", port) as client:

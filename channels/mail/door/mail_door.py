@@ -19,9 +19,10 @@ from channels.mail.door.certificate import Certificate
 from channels.mail.door.content import Room
 from channels.mail.door.counters import CONNECTIONS
 from channels.mail.door.listener import Listener
+from channels.mail.door.lmtp import LmtpReception
 from channels.mail.door.login import Logins
 from channels.mail.door.peers import Peers
-from channels.mail.door.reception import LmtpReception, Reception
+from channels.mail.door.reception import Reception
 from channels.mail.door.settings import DoorSettings, SmtpSettings
 from domain.errors import Unavailable
 

@@ -2,7 +2,7 @@
 
 Of aiosmtpd stay the commands, the states and STARTTLS. Ours are the limits per peer, the reading of the content
 (aiosmtpd goes line by line, keeps a line without an end for ever, and refuses lines over 1,000 bytes), a fast way
-for plain addresses, passwords checked off the loop, and LMTP's reply per recipient (RFC 2033, 4.2).
+for plain addresses, and passwords checked off the loop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException, syntax
@@ -150,13 +150,18 @@ class Reception(SMTP):
 
     async def auth_PLAIN(self, _: object, args: list[str]) -> AuthResult:
         """RFC 4616."""
-        return await self._check_login(await super().auth_PLAIN(_, args))
+        return await self._check_login(super().auth_PLAIN(_, args))
 
     async def auth_LOGIN(self, _: object, args: list[str]) -> AuthResult:
         """The older way, which some programs still prefer."""
-        return await self._check_login(await super().auth_LOGIN(_, args))
+        return await self._check_login(super().auth_LOGIN(_, args))
 
-    async def _check_login(self, read: AuthResult) -> AuthResult:
+    async def _check_login(self, reading: Awaitable[AuthResult]) -> AuthResult:
+        try:
+            read = await reading
+        except ValueError:  # of the reader: an answer without an end
+            await self.push("500 5.5.6 the line is too long")
+            return AuthResult(success=False, handled=True)
         if read.auth_data is None:
             return read  # already answered
         name, password = read.auth_data
@@ -277,37 +282,3 @@ class Reception(SMTP):
             transport = cast(asyncio.Transport, self.transport)
             transport.close()
             self.loop.call_later(_ABORT_SECONDS, transport.abort)
-
-
-class LmtpReception(Reception):
-    """A connection of the LMTP door (RFC 2033)."""
-
-    greeting = "LHLO"
-
-    @syntax("LHLO hostname")
-    async def smtp_LHLO(self, arg: str) -> None:
-        """Greet; in place of EHLO."""
-        await super().smtp_EHLO(arg)
-
-    async def smtp_HELO(self, arg: str) -> None:
-        """Not for LMTP (RFC 2033, 4.1)."""
-        await self.push("500 5.5.1 this is LMTP, say LHLO")
-
-    async def smtp_EHLO(self, arg: str) -> None:
-        """Not for LMTP (RFC 2033, 4.1)."""
-        await self.push("500 5.5.1 this is LMTP, say LHLO")
-
-    async def _answer(self, reply: str, recipients: Sequence[str]) -> None:
-        """One reply for each recipient that was taken, in order (RFC 2033, 4.2)."""
-        for recipient in recipients:
-            await self._say(f"{reply[:9]} <{recipient}>{reply[9:]}")
-        if reply[:1] == "5":  # one error, however many are told of it
-            await self._count_error()
-
-    async def check_helo_needed(self, helo: str = "LHLO") -> bool:
-        """Whether the greeting is still missing; answers if so."""
-        return await super().check_helo_needed("LHLO")
-
-    def _trace(self) -> dict[str, str]:
-        trace = super()._trace()
-        return trace | {"protocol": trace["protocol"].replace("ESMTP", "LMTP")}
