@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from channels.mail.htmltree import INLINE, Document, Node, decode
-from channels.mail.quotations import WHOLE, written
+from channels.mail.quotations import WHOLE, quote_marks, written
 from channels.mail.splitters import separator
 
 #: Written into the lines where a program's markup says that a quote begins.
@@ -132,6 +132,9 @@ class Lines:
                 continue
             if node.name == "br":
                 self._break(always=True)
+                below = stack[-1][0] if stack and not stack[-1][1] else None
+                if below is not None and below.name == "#text" and below.source.strip(_UNSEEN):
+                    self.line_of[node] = len(self.lines) - 1  # it goes with the words that it puts on a line
                 continue
             if node.name == "img":
                 self.lines[-1].shown = True
@@ -270,7 +273,9 @@ def cut(document: Document) -> bool:
     texts, quoted = lines.texts(), lines.quoted()
     if _all_in_one_frame(texts, quoted):
         return False
-    kept = written(texts, quoted, last_quote_counts=True)
+    framed = any(quoted)
+    quoted = [one or other for one, other in zip(quoted, quote_marks(texts), strict=True)]
+    kept = written(texts, quoted, last_quote_counts=framed)
     if all(length == WHOLE or not line.pieces for length, line in zip(kept, lines.lines, strict=True)):
         return False
     for length, line in zip(kept, lines.lines, strict=True):

@@ -91,6 +91,7 @@ MOST_NODES = 60_000
 _NAME = re.compile(r"[A-Za-z][^\s/>\x00]*+")
 _REST_OF_TAG = re.compile(r"(?:[^>\"'=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?|[\"'])*+>")
 _ATTRIBUTE = re.compile(r"([^\s=>/\"']++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]*+)))?+")
+_UNQUOTED = re.compile(r"=\s*[^\s\"]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _RAW_END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in RAW}
 
@@ -283,4 +284,13 @@ def _tidy(source: str) -> str:
     bare = source.strip()
     if bare.endswith("/") and (len(bare) == 1 or bare[-2] in " \t\r\n\"'"):
         bare = bare[:-1].rstrip()
+    if bare and len(bare) < 20_000 and _UNQUOTED.search(bare):
+        bare = _ATTRIBUTE.sub(_in_quotes, bare)
     return " " + bare if bare else ""
+
+
+def _in_quotes(match: re.Match[str]) -> str:
+    value = match[3] if match[3] is not None else match[4]
+    if value is None:
+        return match[0]
+    return f'{match[1]}="{value.replace(chr(34), "&quot;")}"'

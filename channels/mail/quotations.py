@@ -62,8 +62,8 @@ _DELIMITER = re.compile(r"\s?--\s?$")
 #: Lines that people draw above a signature, but between paragraphs too: only few lines may follow.
 _WEAK_DELIMITER = re.compile(r"\s?(?:_{2,4}|={2,4}|\+{2,4})\s?$")
 #: Drawn between paragraphs more often still: below must stand what looks like a name and its address.
-_DRAWN_DELIMITER = re.compile(r"\s{0,4}(?:-{2,4}|_{20,40})\s?$")
-_NAME = re.compile(r"(?:[^\W\d_a-z][^\W\d_]+[.,]?[- ]?){1,4}$")
+_DRAWN_DELIMITER = re.compile(r"\s{0,4}-{2,4}\s?$")
+_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[.,]?[- ][^\W\d_a-z][^\W\d_]*+\.?){1,3}$")
 _PROSE = re.compile(r"\S+(?:\s+\S+){7}|.*[.!?:;,]\s*$")
 LONGEST_SIGNATURE = 25  #: lines; what is longer below "--" is text
 MOST_LINES = 50_000  #: lines that are read; what is below goes the way of the last of them

@@ -195,3 +195,15 @@ def test_what_an_editor_indents_is_the_writers_own() -> None:
     indented = '<blockquote style="margin:0 0 0 40px;border:none;padding:0px">mine</blockquote>'
     html = f"<div>so:</div>{indented}<div>more</div>"
     assert new_html(html) == html
+
+
+def test_an_answer_below_typed_quote_marks_stays() -> None:
+    html = (
+        "On 3 May 2024 at 10:07, Bob &lt;bob@example.org&gt; wrote:<br>&gt; Shall we?<br>&gt; Bob<br><br>Yes."
+    )
+    assert re.sub("<[^>]*>", "", new_html(html)) == "Yes."
+
+
+def test_drawn_rules_between_paragraphs_end_nothing() -> None:
+    html = "<p>One</p><hr><p>Two words</p><hr><p>Three</p>"
+    assert new_html(html) == html
