@@ -41,7 +41,7 @@ class Exchange:
         self.problems: deque[Problem] = deque(maxlen=200)  #: the newest at the end
         self._clock = clock
         self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()  #: what runs beside
         self._seed()
 
     def now(self) -> datetime:
@@ -64,7 +64,7 @@ class Exchange:
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something beside; what it raises is logged."""
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self.tasks.add(task)
         task.add_done_callback(self._finished)
         return task
 
@@ -87,7 +87,7 @@ class Exchange:
     async def stop(self) -> None:
         """End every task."""
         for _ in range(5):  # what ends may still have something to tell
-            tasks = list(self._tasks)
+            tasks = list(self.tasks)
             if not tasks:
                 return
             for task in tasks:
@@ -95,7 +95,7 @@ class Exchange:
             await asyncio.wait(tasks, timeout=5)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the test carrier: %s failed", task.get_name(), exc_info=error)
 

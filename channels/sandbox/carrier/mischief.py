@@ -143,7 +143,10 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trick: Trick
-    resource: str = Field(default="", description="e.g. `messages` or `calls`; any when empty")
+    resource: str = Field(
+        default="",
+        description="`messages`, `calls`, `inbound` (texts of people), `recordings`, …; any when empty",
+    )
     method: str = Field(default="", description="of the request to the interface, e.g. POST; any when empty")
     to_ends: str = Field(default="", description="how the recipient's number ends")
     from_ends: str = Field(default="", description="how the sender's number ends")
@@ -205,6 +208,8 @@ class Mischief:
                     if self._left[number] == 0:
                         self.remove(number)
         ending = find_ending(occasion.to)
+        if ending is None and among == OF_CALLBACKS:
+            ending = find_ending(occasion.from_)  # the person's number, where they wrote or called
         if (
             ending is not None
             and ending[0] in among

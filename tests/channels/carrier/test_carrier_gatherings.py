@@ -100,6 +100,19 @@ async def test_a_waiting_caller_is_taken_out_from_outside(
     assert (await desk.wait_for("/left"))[0]["QueueResult"] == "redirected"
 
 
+async def test_an_agent_is_free_again_when_the_caller_is_redirected_before_being_connected(
+    carrier: Carrier, client: Client, desk: House
+) -> None:
+    desk.documents["/whisper"] = '<Response><Pause length="1000"/></Response>'
+    anna = await carrier.phones.call(ANNA, OURS)
+    await desk.wait_for("/wait")
+    await carrier.phones.call(BEN, OURS)
+    await desk.wait_for("/whisper")
+    await client.calls(anna).update_async(twiml="<Response><Hangup/></Response>")
+    await desk.wait_for("/taken")
+    assert (await desk.wait_for("/left"))[0]["QueueResult"] == "redirected-from-bridged"
+
+
 async def test_nobody_waits_and_the_agent_is_told_so(carrier: Carrier, client: Client, desk: House) -> None:
     desk.documents["/voice"] = (
         '<Response><Dial timeout="2" action="/taken"><Queue>support</Queue></Dial></Response>'

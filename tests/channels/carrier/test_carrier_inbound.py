@@ -123,6 +123,18 @@ async def test_a_document_that_is_none_is_noted_and_answers_nothing(
     assert len(carrier.parts.exchange.memory.messages) == 1
 
 
+async def test_a_text_is_told_twice_late_forged_or_not_at_all(carrier: Carrier, house: House) -> None:
+    await carrier.phones.send_text("+33639980912", OURS, "twice")
+    twice = await house.wait_for("/sms", 2)
+    assert twice[0]["MessageSid"] == twice[1]["MessageSid"]
+    await carrier.phones.send_text("+33639980914", OURS, "missing")
+    await carrier.phones.send_text("+33639980913", OURS, "late")
+    await carrier.phones.send_text("+33639980915", OURS, "forged")
+    told = await house.wait_for("/sms", 4)
+    assert [one["Body"] for one in told[2:]] == ["forged", "late"]
+    assert [one.signed for one in house.told] == [True, True, False, True]
+
+
 async def test_an_address_may_want_to_be_asked_by_get(carrier: Carrier, client: Client, house: House) -> None:
     number = (await client.incoming_phone_numbers.list_async())[0]
     await client.incoming_phone_numbers(number.sid).update_async(

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from channels.sandbox.carrier.records import Webhooks
 from channels.sandbox.carrier.twiml import is_true, number_of, words_of
+from channels.sandbox.carrier.voice import conferences, queueing
 from channels.sandbox.carrier.voice.line import Bridge, Deed, Line, Recorder, Source, first_of
 from channels.sandbox.carrier.voice.recorded import told_of
 
@@ -20,8 +21,6 @@ _MOST: Final = 10  #: numbers that may ring at once
 
 async def dial(script: Script, verb: Element) -> Source | None:
     """Connect with others; afterwards the action's document, or the verb after it. Raises TwimlError."""
-    from channels.sandbox.carrier.voice import conferences, queueing
-
     action, method = verb.get("action"), verb.get("method", "POST")
     result: dict[str, str] = {"DialCallStatus": "failed"}
     conference, queue = verb.find("Conference"), verb.find("Queue")
@@ -112,13 +111,10 @@ async def _ring(script: Script, legs: list[tuple[Line, Element]], *, one_by_one:
 
 
 async def _ring_one(script: Script, line: Line, noun: Element) -> Line | None:
-    from channels.sandbox.carrier.voice.script import Script as Way
-
     if not await script.switch.ring(line):
         return None
     if line.call.hooks.url:  # what the called person hears, and may refuse, before being connected
-        way = Way(script.switch, line)
-        way.base = script.base
+        way = script.beside(line)
         line.script = asyncio.create_task(way.run(script.source(line.call.hooks.url, line.call.hooks.method)))
         await asyncio.wait([line.script])
         if way.hung_up:

@@ -146,3 +146,11 @@ async def first_of(*events: asyncio.Event, timeout: float | None = None) -> bool
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def cancel_and_wait(task: asyncio.Task[None]) -> None:
+    """End a task and wait until it has ended; its own ending is of no interest."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from channels.sandbox.carrier.records import CallQueue
 from channels.sandbox.carrier.refusals import Refusal
 from channels.sandbox.carrier.twiml import TwimlError, number_of, words_of
-from channels.sandbox.carrier.voice.line import Bridge, Line, Source, first_of
+from channels.sandbox.carrier.voice.line import Bridge, Line, Source, cancel_and_wait, first_of
 from channels.sandbox.carrier.voice.queues import Taken, Waiting
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ async def enqueue(script: Script, verb: Element) -> Source | None:
         result["QueueResult"] = "queue-full"
         return script.source(action, method, **result) if action else None
     try:
-        taken = await _wait(script, verb, queue, waiting)
-        result["QueueTime"] = str(queues.leave(queue, line))
+        try:
+            taken = await _wait(script, verb, queue, waiting)
+        finally:
+            result["QueueTime"] = str(queues.leave(queue, line))
         if taken is None:
             result["QueueResult"] = "leave"
         elif taken.source is not None:
@@ -42,28 +44,24 @@ async def enqueue(script: Script, verb: Element) -> Source | None:
             result["QueueResult"] = "bridged"
             await _be_connected(script, queue, taken, taken.by, result)
     except asyncio.CancelledError:
-        if result["QueueResult"] == "hangup":
-            result["QueueTime"] = str(queues.leave(queue, line))
-            if not line.ended.is_set():
-                result["QueueResult"] = "redirected"
-        elif not line.ended.is_set():
-            result["QueueResult"] = "redirected-from-bridged"
+        if not line.ended.is_set():
+            bridged = result["QueueResult"] == "bridged"
+            result["QueueResult"] = "redirected-from-bridged" if bridged else "redirected"
         script.part(action, method, result)
         raise
+    finally:
+        if waiting.taken.done() and not waiting.taken.cancelled():
+            waiting.taken.result().over.set()  # whoever took the caller may wait no longer
     return script.source(action, method, **result) if action else None
 
 
 async def _wait(script: Script, verb: Element, queue: CallQueue, waiting: Waiting) -> Taken | None:
     """Until somebody takes the caller, or the waiting document lets the caller leave: then None."""
-    from channels.sandbox.carrier.voice.script import Script as Way
-    from channels.sandbox.carrier.voice.script import cancel_and_wait
-
     line = script.line
-    beside = {"QueueSid": queue.sid, "QueuePosition": str(queue.members.index(line.call.sid) + 1)}
-    beside |= {"CurrentQueueSize": str(len(queue.members)), "MaxQueueSize": str(queue.max_size)}
-    beside |= {"QueueTime": "0", "AvgQueueTime": "0"}
-    way = Way(script.switch, line, beside)
-    way.base = script.base
+    told = {"QueueSid": queue.sid, "QueuePosition": str(queue.members.index(line.call.sid) + 1)}
+    told |= {"CurrentQueueSize": str(len(queue.members)), "MaxQueueSize": str(queue.max_size)}
+    told |= {"QueueTime": "0", "AvgQueueTime": "0"}
+    way = script.beside(line, **told)
     music = asyncio.create_task(_amuse(way, verb.get("waitUrl"), verb.get("waitUrlMethod", "POST")))
     try:
         either: list[asyncio.Future[Any]] = [music, waiting.taken]
@@ -91,11 +89,9 @@ async def _amuse(way: Script, url: str | None, method: str) -> None:
 async def _be_connected(
     script: Script, queue: CallQueue, taken: Taken, by: Line, result: dict[str, str]
 ) -> None:
-    from channels.sandbox.carrier.voice.script import Script as Way
-
     if taken.whisper is not None:
-        beside = {"QueueSid": queue.sid, "QueueTime": result["QueueTime"], "DequeingCallSid": by.call.sid}
-        way = Way(script.switch, script.line, beside)
+        told = {"QueueSid": queue.sid, "QueueTime": result["QueueTime"], "DequeingCallSid": by.call.sid}
+        way = script.beside(script.line, **told)
         await way.run(taken.whisper)
     taken.ready.set()
     await first_of(taken.over, by.ended, script.line.ended)
@@ -120,12 +116,12 @@ async def take_first(script: Script, verb: Element, noun: Element, result: dict[
     result |= {"DialCallStatus": "completed", "DialCallSid": other.call.sid, "QueueSid": queue.sid}
     bridge = None
     try:
-        await first_of(taken.ready, other.ended)
-        if not other.ended.is_set():
+        await first_of(taken.ready, taken.over, other.ended)
+        if not other.ended.is_set() and not taken.over.is_set():
             bridge = Bridge(line, other)
             line.hear("note", f"connected with {other.person}")
             other.hear("note", f"connected with {line.person}")
-            await bridge.wait()
+            await bridge.wait(taken.over)
     finally:
         if bridge is not None:
             bridge.part()

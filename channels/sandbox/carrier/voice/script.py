@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urljoin
@@ -17,6 +16,7 @@ from channels.sandbox.carrier.twiml import (
     read_document,
     words_of,
 )
+from channels.sandbox.carrier.voice import dialling, gathering, queueing, recorded
 from channels.sandbox.carrier.voice.line import Line, Source
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class LeaveQueue(Exception):  # an ending, not a fault
 
 
 class Script:
-    """One line's way through documents. `beside`: what is sent with each request in addition."""
+    """One line's way through documents. `told`: what is sent with each request in addition."""
 
-    def __init__(self, switch: Switch, line: Line, beside: Mapping[str, str] | None = None) -> None:
+    def __init__(self, switch: Switch, line: Line, told: Mapping[str, str] | None = None) -> None:
         self.switch = switch
         self.exchange = switch.exchange
         self.line = line
@@ -46,7 +46,7 @@ class Script:
         self.method = "POST"
         self.hung_up = False  #: a document said so
         self.ended = False  #: no more is to be performed: the call hangs up, or leaves its queue
-        self._beside = dict(beside or {})
+        self._told = dict(told or {})
 
     async def run(self, source: Source) -> None:
         """Follow documents to the end; problems are said, as the provider says them."""
@@ -56,6 +56,12 @@ class Script:
             self.hung_up = self.ended = True
         except LeaveQueue:
             self.ended = True
+
+    def beside(self, line: Line, **told: str) -> Script:
+        """Another script, of this line or of one that was dialled, at the same address. `told`: with each request."""
+        other = Script(self.switch, line, told)
+        other.base = self.base
+        return other
 
     def hang_up(self) -> NoReturn:
         """End the call."""
@@ -77,8 +83,6 @@ class Script:
 
     async def perform(self, verbs: Iterable[Element]) -> Source | None:
         """Perform verbs in order; gives the next document as soon as one leads there."""
-        from channels.sandbox.carrier.voice import dialling, gathering, queueing, recorded
-
         table: Mapping[str, Callable[[Script, Element], Awaitable[Source | None]]] = {
             "Gather": gathering.gather,
             "Dial": dialling.dial,
@@ -151,7 +155,7 @@ class Script:
     async def _load(self, source: Source) -> list[Element]:
         text = source.document
         if not text:
-            params = {**self.switch.describe(self.line), **self._beside, **source.params}
+            params = {**self.switch.describe(self.line), **self._told, **source.params}
             self.base, answer = await self.switch.courier.ask_with_fallback(
                 self.line.call.account_sid, (source.url, source.method), source.fallback, params
             )
@@ -172,11 +176,3 @@ class Script:
         self.line.hear("said", APOLOGY, "en-US")
         await self.exchange.sleep(len(APOLOGY.split()) / self.exchange.settings.words_per_second)
         raise HangUp
-
-
-async def cancel_and_wait(task: asyncio.Task[None]) -> None:
-    """End a task and wait until it has ended; its own ending is of no interest."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from channels.sandbox.carrier.courier import Courier
 from channels.sandbox.carrier.exchange import Exchange
@@ -14,12 +14,11 @@ from channels.sandbox.carrier.recordings import Recordings
 from channels.sandbox.carrier.records import API_VERSION, Account, Call, Webhooks, make_sid
 from channels.sandbox.carrier.refusals import Refusal
 from channels.sandbox.carrier.shapes import country_of, show_date
+from channels.sandbox.carrier.voice.conferences import Conferences
 from channels.sandbox.carrier.voice.line import Line, Recorder, Source, first_of
+from channels.sandbox.carrier.voice.queues import Queues
+from channels.sandbox.carrier.voice.script import Script
 from domain.errors import Conflict, NotFound
-
-if TYPE_CHECKING:
-    from channels.sandbox.carrier.voice.conferences import Conferences
-    from channels.sandbox.carrier.voice.queues import Queues
 
 #: State → the event of a status callback that tells it.
 EVENTS: Final[Mapping[str, str]] = {
@@ -34,15 +33,12 @@ class Switch:
     """Holds the lines of all calls. Calls that ended stay, so that their phones can show them."""
 
     def __init__(self, exchange: Exchange, courier: Courier, recordings: Recordings) -> None:
-        from channels.sandbox.carrier.voice.conferences import Conferences
-        from channels.sandbox.carrier.voice.queues import Queues
-
         self.exchange = exchange
         self.courier = courier
         self.recordings = recordings
         self.lines: dict[str, Line] = {}
-        self.queues: Queues = Queues(exchange)
-        self.conferences: Conferences = Conferences(self)
+        self.queues = Queues(exchange)
+        self.conferences = Conferences(self)
 
     # --- beginning -------------------------------------------------------------------------------------------
 
@@ -287,8 +283,6 @@ class Switch:
 
     async def _converse(self, line: Line, source: Source | None) -> None:
         """Follow documents until there is none left; then hang up."""
-        from channels.sandbox.carrier.voice.script import Script
-
         limit = self.exchange.real(line.call.limit_seconds)
         deadline = asyncio.get_running_loop().call_later(limit, self.finish, line, "completed")
         try:
