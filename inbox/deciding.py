@@ -22,8 +22,10 @@ from inbox.placing import (
     campaign_message,
     choose_queue,
     earlier_messages,
+    is_confidential,
     our_addresses,
     place,
+    queue_beside,
     takes_part,
 )
 from inbox.steps import CLOSED, OPEN, WAITING, begin, enter, make_contact, take_part, tell, wait_for_us
@@ -46,6 +48,8 @@ class House:
 def decide(arrived: Arrived, known: Known, numbers: Numbers, house: House) -> Deed:
     """What is to be done about one mail."""
     header_id = arrived.understood.mail.message_id
+    if arrived.copier is not None and not _is_by_copier(arrived, known, house):
+        arrived.copier = None
     copy = find_copy(arrived, known)
     if copy is not None:
         return Deed(arrived, copy.id, stored=False)
@@ -82,13 +86,15 @@ def find_copy(arrived: Arrived, known: Known) -> Earlier | None:
     """The message that this mail is another copy of: the same Message-ID, author and words.
 
     What left the house by itself comes back by a folder of sent mail as it was changed on its way, so there our own
-    Message-ID is enough. A letter of ours that comes in by a door was sent to one of our own addresses.
+    Message-ID is enough. A letter of ours that comes in by a door was sent to one of our own addresses, and so was what
+    a colleague sent to nobody outside: as sent mail it is in no conversation.
     """
     header_id = arrived.understood.mail.message_id
     if not header_id:
         return None
     for message in known.by_header.get(header_id, ()):
-        if message.digest == arrived.understood.digest:
+        among_us = message.direction == "out" and message.conversation_id is None
+        if message.digest == arrived.understood.digest and (arrived.outgoing or not among_us):
             return message
         if arrived.outgoing and message.direction == "out":
             return message
@@ -107,6 +113,7 @@ def _receive(deed: Deed, known: Known, numbers: Numbers, house: House) -> None:
     deed.mailbox, queue_id = choose_queue(arrived, known)
     thread = placement.thread
     if placement.way is not Way.JOIN or thread is None:
+        queue_id = queue_beside(placement, known, queue_id)
         thread = begin(deed, known, numbers, queue_id, state=CLOSED if deed.history else OPEN)
         deed.greets = placement.way is Way.NEW and deed.automatic is None and not deed.history
     if placement.way is Way.ASK and placement.thread is not None:
@@ -179,7 +186,8 @@ def _note_auto_reply(deed: Deed, known: Known, numbers: Numbers) -> None:
     )
     if deed.contact_id is None and about is not None:
         deed.contact_id = about.contact_id
-    if deed.contact_id is None and deed.conversation_id is None:
+    queue_id = queue_beside(placement, known, queue_id)
+    if deed.conversation_id is None and (deed.contact_id is None or is_confidential(known, queue_id)):
         begin(deed, known, numbers, queue_id, state=CLOSED)
     tell(deed, known, EventType.AUTO_REPLIED, placement)
 
@@ -192,19 +200,16 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
     deed.author_id = arrived.copier if arrived.copier in known.users else users.get(arrived.author)
     deed.mailbox = arrived.author
     ours = our_addresses(arrived, known, house.is_ours) | {arrived.author}
-    people: dict[str, Mailbox] = {}
-    for box in (*mail.to, *mail.cc, *mail.bcc):
-        address = address_of(box.address)
-        if address and address not in ours and len(people) < MOST_RECIPIENTS:
-            people.setdefault(address, box)
     contacts = {
         address: known.contacts.get(address) or make_contact(deed, known, numbers, address, box)
-        for address, box in people.items()
+        for address, box in _people_outside(arrived, ours).items()
     }
     deed.contact_id = next(iter(contacts.values()), None)
     thread = _thread_of_recipients(arrived, known, contacts)
     if thread is None and contacts:
-        thread = begin(deed, known, numbers, None, state=CLOSED if deed.history else WAITING)
+        written = (arrived.author, *(address_of(box.address) for box in (*mail.to, *mail.cc)))
+        queue_id = next((known.queue_addresses[one] for one in written if one in known.queue_addresses), None)
+        thread = begin(deed, known, numbers, queue_id, state=CLOSED if deed.history else WAITING)
         thread.assignee_id = deed.author_id
     if thread is not None:
         enter(deed, thread)
@@ -224,6 +229,26 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
                 data={"via": "outside", "mailbox": deed.mailbox},
             )
         )
+
+
+def _is_by_copier(arrived: Arrived, known: Known, house: House) -> bool:
+    """Whether a mail to a personal Bcc address is told as sent by its user: one who works here, to somebody outside, and
+    not in a name whose domain denies it. Any other is ordinary mail: the address may have got about."""
+    ours = our_addresses(arrived, known, house.is_ours) | {arrived.author}
+    if arrived.copier not in known.users or arrived.authentication.get("dmarc") == "fail":
+        return False
+    return bool(_people_outside(arrived, ours))
+
+
+def _people_outside(arrived: Arrived, ours: set[str]) -> dict[str, Mailbox]:
+    """Whom a mail of ours was sent to, by address."""
+    mail = arrived.understood.mail
+    people: dict[str, Mailbox] = {}
+    for box in (*mail.to, *mail.cc, *mail.bcc):
+        address = address_of(box.address)
+        if address and address not in ours and len(people) < MOST_RECIPIENTS:
+            people.setdefault(address, box)
+    return people
 
 
 def _thread_of_recipients(arrived: Arrived, known: Known, contacts: dict[str, int]) -> Thread | None:

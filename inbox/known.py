@@ -35,7 +35,9 @@ SELECT id, contact_id, case_id, queue_id, state, subject, assignee_id, junk, wai
 FROM conversations WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
 """
 _PARTIES: Final = """
-SELECT conversation_id, address, contact_id FROM conversation_parties WHERE conversation_id = ANY($1::bigint[])
+SELECT p.conversation_id, p.address, coalesce(a.contact_id, p.contact_id) AS contact_id
+FROM conversation_parties p LEFT JOIN contact_aliases a ON a.old_id = p.contact_id
+WHERE p.conversation_id = ANY($1::bigint[])
 """
 _IDENTITIES: Final = (
     "SELECT address, contact_id FROM identities WHERE kind = 'mail' AND address = ANY($1::text[])"

@@ -110,3 +110,21 @@ def choose_queue(arrived: Arrived, known: Known) -> tuple[str, int | None]:
             return address, known.queue_addresses[address]
     first = next((one for one in envelope if "+" not in one), None) or (envelope or [*named, ""])[0]
     return first, known.default_queue
+
+
+def queue_beside(placement: Placement, known: Known, queue_id: int | None) -> int | None:
+    """The queue for a mail that stays beside the conversation that it may belong to.
+
+    What answers a confidential conversation, from an address that takes no part in it, is no less confidential; and a
+    mail that was written to no queue is best decided about where that conversation is.
+    """
+    suggested = placement.thread.queue_id if placement.thread is not None else None
+    if suggested is not None and (is_confidential(known, suggested) or queue_id == known.default_queue):
+        return suggested
+    return queue_id
+
+
+def is_confidential(known: Known, queue_id: int | None) -> bool:
+    """Whether only the people of a queue's team may read what comes to it."""
+    queue = known.queues.get(queue_id or 0)
+    return queue is not None and queue.confidential

@@ -177,7 +177,7 @@ class Reader:
 
     async def _assess(self, arrived: Arrived, raw: bytes) -> None:
         """Ask the junk filters, and who really sent it. What they cannot tell keeps no mail out."""
-        if arrived.outgoing:
+        if arrived.outgoing and arrived.copier is None:
             return
         mail = arrived.understood.mail
         meta = next((one.meta for one in arrived.arrivals if one.meta.get("peer")), {})

@@ -20,7 +20,8 @@ from channels.mail.bounces import Kind, Report, classify
 from channels.mail.forwarded import Forwarded, original_author
 from channels.mail.mime import read
 from channels.mail.parsed import Mailbox, ParsedMail
-from channels.mail.replies import new_text
+from channels.mail.reading.markup import html_to_text
+from channels.mail.replies import new_html, new_text
 from channels.mail.threads import ancestors
 
 LONGEST_BODY: Final = 1_000_000  #: characters; what is longer stays in the stored bytes
@@ -109,7 +110,7 @@ def understand(
         mail=kept,
         report=_scrub(report),
         files=files,
-        new_text=clean(new_text(body)),
+        new_text=_new_words(mail, body),
         ancestors=tuple(
             short_id(one)
             for one in ancestors(mail.in_reply_to, mail.references, mail.message_id, MOST_ANCESTORS)
@@ -120,6 +121,15 @@ def understand(
         forwarded=None if original is None else _original(original),
         defects=tuple(clean(one) for one in (*mail.defects, *cut)),
     )
+
+
+def _new_words(mail: ParsedMail, body: str) -> str:
+    """What the person newly wrote. Of a mail in HTML alone by its own marks first: text made of it has lost them."""
+    if mail.text_from_html:
+        kept = new_html(mail.html[:LONGEST_BODY])
+        if kept and (words := new_text(html_to_text(kept))):
+            return clean(words[:LONGEST_BODY])
+    return clean(new_text(body))
 
 
 def clean(text: str) -> str:

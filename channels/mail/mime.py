@@ -53,6 +53,7 @@ def read(raw: bytes) -> ParsedMail:
         text=body.text,
         html=body.html,
         attachments=tuple(body.attachments),
+        text_from_html=body.text_from_html,
         defects=tuple(defect.value for defect in Defect if defect in defects),
     )
 

@@ -35,7 +35,8 @@ class ParsedMail:
 
     `headers` holds every header in order, names as written, values unfolded and decoded. `message_id`,
     `in_reply_to` and `references` come without angle brackets. `date` is aware, or None. `text` and `html` are the
-    bodies to show, with line ends as `\\n`. `defects` are words of our vocabulary, each once.
+    bodies to show, with line ends as `\\n`; `text_from_html` tells that the text had to be made. `defects` are words of
+    our vocabulary, each once.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -53,6 +54,7 @@ class ParsedMail:
     html: str = ""
     attachments: tuple[Attachment, ...] = ()
     defects: tuple[str, ...] = ()
+    text_from_html: bool = False
 
     def header(self, name: str) -> str:
         """The first header of this name, whatever its case; empty when there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,38 @@ async def test_everybody_together_gets_so_many_answers_within_an_hour(pool: Pool
             await post.drop(write_mail(address), "support@hub.example", sender=address)
         await post.read()
         assert len(await letters(post)) == 3
+
+
+async def test_readers_beside_each_other_keep_to_the_caps_together(pool: Pool, tmp_path: Path) -> None:
+    from inbox.reading_settings import AutoAnswerSettings, ReadingSettings
+
+    settings = ReadingSettings(batch=1)
+    caps = AutoAnswerSettings(per_hour=5)
+    async with (
+        open_post_room(pool, tmp_path, settings, auto_answers=caps) as one,
+        open_post_room(pool, tmp_path, settings, auto_answers=caps) as other,
+    ):
+        await one.queue("Support", "support@hub.example", auto_answer=WORDS)
+        for number in range(30):  # in many names, from one envelope
+            raw = write_mail(f"p{number}@client.example", message_id=f"{number}@client.example")
+            await one.drop(raw, "support@hub.example", sender="ana@client.example")
+        for number in range(30):
+            address = f"q{number}@client.example"
+            await one.drop(write_mail(address), "support@hub.example", sender=address)
+        await asyncio.gather(one.read(), other.read())
+        answered = [letter["address"] for letter in await letters(one)]
+        assert len(answered) == 5
+        assert answered.count("ana@client.example") == 1
+
+
+async def test_whom_the_envelope_names_falsely_gets_no_answer(pool: Pool, tmp_path: Path) -> None:
+    async def check(*_: Any) -> dict[str, str]:
+        return {"spf": "fail", "dkim": "none", "dmarc": "none"}
+
+    async with open_post_room(pool, tmp_path, authenticate=check) as post:
+        await post.queue("Support", "support@hub.example", auto_answer=WORDS)
+        await post.receive(write_mail("x@evil.example"), sender="victim@client.example")
+        assert await letters(post) == []
 
 
 @pytest.mark.parametrize(

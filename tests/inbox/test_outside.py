@@ -93,6 +93,47 @@ async def test_the_same_mail_by_copy_and_by_a_queue_in_cc_is_one_message(post: P
     assert await post.count("messages") == 1
 
 
+async def test_what_a_colleague_wrote_to_a_queue_is_received_though_a_sent_folder_had_it_first(
+    post: PostRoom,
+) -> None:
+    await user(post)
+    support = await post.queue("Support", "support@hub.example")
+    raw = by_rita("support@hub.example", message_id="o1@hub.example")
+    await post.receive(raw, door="imap:rita", cursor="Sent/1/1", meta={"direction": "out"})
+    message = await post.receive(b"Received: x\n" + raw, "support@hub.example", sender="rep@hub.example")
+    assert message["direction"] == "in"
+    assert (await post.conversation(message["conversation_id"]))["queue_id"] == support
+
+
+async def test_a_mail_to_a_queue_and_the_personal_address_alone_is_received(post: PostRoom) -> None:
+    rita = await user(post)
+    support = await post.queue("Support", "support@hub.example")
+    address = copy_address(KEYS, post.reader.settings, rita, "hub.example")
+    message = await post.receive(
+        by_rita("support@hub.example"), address, "support@hub.example", sender="rep@hub.example"
+    )
+    assert message["direction"] == "in"
+    assert (await post.conversation(message["conversation_id"]))["queue_id"] == support
+
+
+async def test_the_personal_address_of_somebody_who_left_opens_nothing(post: PostRoom) -> None:
+    rita = await user(post)
+    await post.pool.execute("UPDATE users SET active = false")
+    address = copy_address(KEYS, post.reader.settings, rita, "hub.example")
+    message = await post.receive(by_rita(), address, sender="rep@hub.example")
+    assert message["direction"] == "in"
+    assert await post.events("Sent") == []
+
+
+async def test_a_queue_in_copy_of_what_was_sent_outside_has_its_conversation(post: PostRoom) -> None:
+    rita = await user(post)
+    support = await post.queue("Support", "support@hub.example")
+    address = copy_address(KEYS, post.reader.settings, rita, "hub.example")
+    raw = by_rita(message_id="o1@hub.example", Cc="support@hub.example")
+    message = await post.receive(raw, address, sender="rep@hub.example")
+    assert (await post.conversation(message["conversation_id"]))["queue_id"] == support
+
+
 async def test_the_original_author_of_a_forwarded_mail_is_taken_when_a_person_says_so(post: PostRoom) -> None:
     await user(post)
     text = (

@@ -62,6 +62,17 @@ async def test_two_mails_with_the_same_message_id_and_other_words_are_two_messag
     assert await post.count("messages") == 2
 
 
+async def test_the_new_words_of_a_mail_in_html_alone_are_found_by_its_own_marks(post: PostRoom) -> None:
+    quoted = (
+        "<p>Yes please.</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p><b>Xyz:</b> Support<br>"
+        "<b>Zyx:</b> Monday</p></div><p>Do you want it?</p>"
+    )
+    raw = write_mail(text=quoted).replace(b"text/plain", b"text/html")
+    message = await post.receive(raw)
+    assert message["new_text"] == "Yes please."
+    assert "Do you want it?" in message["body"]
+
+
 async def test_mails_without_a_message_id_are_all_kept(post: PostRoom) -> None:
     await post.receive(write_mail(text="One"))
     await post.receive(write_mail(text="Two"))

@@ -102,6 +102,20 @@ async def test_a_stranger_who_answers_a_forwarded_campaign_has_not_answered_it(p
     assert reply["contact_id"] != ana
 
 
+async def test_a_merged_participant_may_write_from_the_other_address(post: PostRoom) -> None:
+    from contacts.merging import merge_contacts
+
+    bob = await post.contact("Bob", "bob@client.example")
+    robert = await post.contact("Robert", "robert@home.example")
+    first = await post.receive(write_mail(message_id="1@client.example", Cc="bob@client.example"))
+    async with post.pool.acquire() as connection, connection.transaction():
+        await merge_contacts(connection, bob, robert, now=post.clock.now(), actor_id=None)
+    reply = await post.receive(
+        write_mail("robert@home.example", references=["1@client.example"], text="It is me")
+    )
+    assert reply["conversation_id"] == first["conversation_id"]
+
+
 async def test_mail_of_a_merged_contact_belongs_to_the_one_it_lives_on_in(post: PostRoom) -> None:
     from contacts.merging import merge_contacts
 

@@ -68,6 +68,7 @@ class Body:
     text: str = ""
     html: str = ""
     attachments: list[Attachment] = field(default_factory=list)
+    text_from_html: bool = False
 
 
 class _Collector:
@@ -228,6 +229,7 @@ def read_body(root: Part, defects: set[str]) -> Body:
     if cut:
         defects.add(Defect.TEXT_CUT)
     body = Body(text[:TEXT_CHARACTERS], html[:TEXT_CHARACTERS])
+    body.text_from_html = bool(html) and not any(piece.text.strip() for piece in pieces)
     pictures = any(item.content_id for item, _ in collector.attachments)
     shown = {unquote(reference) for reference in _CID.findall(html)} if pictures else set()
     for item, inline in collector.attachments:
