@@ -8,11 +8,21 @@ seen the message, not who they are.
 from __future__ import annotations
 
 from channels.mail import verp
+from contacts.addresses import read_mail_address
+from domain.errors import InvalidInput
 from domain.tokens import Token, TokenKeys, TokenUse
 from outbox.settings import OutboxSettings
 
 #: What messages outside of campaigns have in the place of a campaign's id: in tokens and in the outbox.
 LETTERS = 0
+
+
+def plain_domain(domain: str) -> str:
+    """A domain of the settings as it stands in addresses: lower case, in ASCII form. What is none is only lowered."""
+    try:
+        return read_mail_address(f"x@{domain.strip()}").rpartition("@")[2]
+    except InvalidInput:
+        return domain.strip().lower()
 
 
 def reply_address(tokens: TokenKeys, settings: OutboxSettings, message_id: int) -> str:

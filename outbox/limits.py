@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: Parts of a window.
 _PARTS: Final = 60
-#: What campaigns leave of every limit for letters: one part of so many.
+#: What campaigns leave of every limit for letters: one part of so many, and one message at least.
 _LETTERS_SHARE: Final = 10
 
 MINUTE: Final = 60
@@ -80,7 +80,7 @@ class Window:
     @property
     def spare(self) -> int:
         """What campaigns leave for letters."""
-        return self.limit // _LETTERS_SHARE
+        return max(0, min(max(1, self.limit // _LETTERS_SHARE), self.limit - 1))
 
     def opens(self, now: float, spare: int = 0) -> float:
         """Seconds until more than `spare` may go."""

@@ -284,6 +284,7 @@ class Sender:
                 self._feeder.nudge()
                 metrics.HELD.inc(len(held))
         except BaseException:
+            self._traffic.domains.forget(rows)
             self._feeder.forget(rows)  # the sweeper finds them
             raise
         finally:

@@ -23,6 +23,9 @@ from outbox.settings import OutboxSettings
 from outbox.windows import Ask, reserve_places
 from storage.pool import Connection
 
+#: Seconds between looks at what may be forgotten.
+_TIDY_EVERY: Final = 60.0
+
 #: Why a queued message waits, and the sentence for people.
 HOLD_REASONS: Final[Mapping[str, str]] = {
     "domain_limited": "As many messages as the limit allows are going to the recipient's domain.",
@@ -41,8 +44,9 @@ class Routes(Protocol):
         """Whether a relay of several cannot be reached."""
         ...
 
-    def candidates(self, message: Outbound) -> tuple[list[str], float]:
-        """Relays that would be tried now, and without any the seconds until one may be."""
+    def candidates(self, message: Outbound, probed: set[str]) -> tuple[list[str], float]:
+        """Relays that would be tried now, and without any the seconds until one may be. One that may be back takes a
+        single message: it is given first and added to `probed`, or left out when it is in there."""
         ...
 
 
@@ -68,16 +72,12 @@ class Traffic:
         self._routes = routes
         self._today = today
         self.domains = Domains(settings)
-        self._relays = {
-            relay.called: relay
-            for relay in relays
-            if relay.per_minute or relay.per_hour or relay.per_day or relay.warm_up
-        }
+        self._relays = {relay.called: relay for relay in relays if relay.is_limited}
         self._only = relays[0].called if len(relays) == 1 else None
         self._limited = bool(self._relays) or self.domains.limited
-        self._parked: dict[
-            str, float
-        ] = {}  # when the next message that has to wait for this key is looked at
+        # When the next letter, or message of a campaign, that has to wait for a key is looked at.
+        self._parked: dict[tuple[str, bool], float] = {}
+        self._tidied = monotonic()
 
     # --- what the sender tells and asks -----------------------------------------------------------------
 
@@ -93,9 +93,14 @@ class Traffic:
         return self.domains.counted or self.domains.resting
 
     async def sift(self, connection: Connection, rows: Sequence[Claimed]) -> tuple[list[Claimed], list[Held]]:
-        """Which of these messages may be marked, and which go back to the queue. Some may stay here (`recall`)."""
+        """Which of these messages may be marked, and which go back to the queue. Some may stay here (`recall`).
+
+        Letters are asked for first. When this raises, `domains.forget` what was asked for.
+        """
+        self._tidy()
         step = _Sifting()
-        routed = self._ask_relays(self._ask_domains(rows, step), step)
+        letters_first = sorted(rows, key=lambda row: row.campaign_id != LETTERS)
+        routed = self._ask_relays(self._ask_domains(letters_first, step), step)
         allowed = await self._within_domains(connection, routed, step)
         await self._within_relays(connection, allowed, step)
         self.domains.drop(one.row for one in step.held)
@@ -130,9 +135,10 @@ class Traffic:
         if self._only is not None:
             return [(row, [self._only]) for row in rows]
         routed = []
+        probed: set[str] = set()
         for row in rows:
             assert row.message is not None
-            names, wait = self._routes.candidates(row.message)
+            names, wait = self._routes.candidates(row.message, probed)
             if not names and wait:
                 self._hold(step, row, "relays", "relay_away", wait, 0.01)
             else:
@@ -167,7 +173,7 @@ class Traffic:
                 else:
                     self._hold(step, row, key, "domain_limited", _wait(row, granted), granted.pace)
             if len(may_go) == len(some):
-                self._parked.pop(key, None)
+                self._unpark(key)
         return allowed
 
     async def _within_relays(
@@ -205,6 +211,8 @@ class Traffic:
                     else:
                         waits.setdefault(row.message_id, (name, granted))
                         left.append((row, names[1:]))
+                if len(may_go) == len(some):
+                    self._unpark(f"relay:{name}")
         for row in refused:
             name, granted = waits[row.message_id]
             self._hold(
@@ -244,12 +252,26 @@ class Traffic:
     def _hold(self, step: _Sifting, row: Claimed, key: str, reason: str, wait: float, pace: float) -> None:
         """Back to the queue; the more wait for the same, the later each is looked at again."""
         now = monotonic()
-        due = max(now + wait, self._parked.get(key, 0.0))
+        line = key, row.campaign_id == LETTERS  # a letter does not wait behind a campaign
+        due = max(now + wait, self._parked.get(line, 0.0))
         if due - now > self._settings.hold_limit:
             due = now + self._settings.hold_limit * random.uniform(0.5, 1)
         else:
-            self._parked[key] = due + pace
+            self._parked[line] = due + pace
         step.held.append(Held(row, due - now, reason))
+
+    def _unpark(self, key: str) -> None:
+        """There is room again for all that asked."""
+        self._parked.pop((key, True), None)
+        self._parked.pop((key, False), None)
+
+    def _tidy(self) -> None:
+        """Now and then forget what was long ago."""
+        now = monotonic()
+        if now - self._tidied > _TIDY_EVERY:
+            self._tidied = now
+            self.domains.forget_old(now)
+            self._parked = {line: due for line, due in self._parked.items() if due > now}
 
 
 async def _reserve(

@@ -138,7 +138,7 @@ async def test_when_all_are_away_the_message_waits(two: Two) -> None:
     channel = two.channel({"port": closed_port()}, {"port": closed_port()})
     outcomes = await outcomes_of(channel, mails(3))
     assert {(o.state, o.reason) for o in outcomes.values()} == {(DeliveryState.DEFERRED, "connection_failed")}
-    names, wait = channel.relays.candidates(make_message())
+    names, wait = channel.relays.candidates(make_message(), set())
     assert names == []
     assert 0 < wait <= 1
 
@@ -194,3 +194,26 @@ def test_a_warm_up_says_how_much_goes_out_on_each_day() -> None:
 def test_two_relays_of_one_name_are_refused() -> None:
     with pytest.raises(ValidationError, match="name"):
         MailSettings(relays=(RelaySettings(host="a"), RelaySettings(host="a", port=26)))
+
+
+async def test_a_relay_with_limits_takes_only_what_it_was_asked_about(two: Two) -> None:
+    channel = two.channel({"port": closed_port()}, {"warm_up": {"start": "2999-01-01", "days": (10,)}})
+    meant = [mail._replace(options={"relay": "first"}) for mail in mails(3)]
+    outcomes = await outcomes_of(channel, meant)
+    assert {(o.state, o.reason, o.relay) for o in outcomes.values()} == {
+        (DeliveryState.DEFERRED, "interrupted", "first")  # tried again at once, after the limits were asked
+    }
+    assert two.second.connections == 0
+    names, _ = channel.relays.candidates(meant[0], set())
+    assert names == ["second"]
+    again = await outcomes_of(channel, [meant[0]._replace(options={"relay": "second"})])
+    assert [o.relay for o in again.values()] == ["second"]
+
+
+async def test_a_relay_that_may_be_back_is_a_candidate_for_one_message(two: Two) -> None:
+    channel = two.channel({"port": closed_port()})
+    await outcomes_of(channel, mails(1))
+    await asyncio.sleep(1.05)  # its first rest
+    probed: set[str] = set()
+    assert channel.relays.candidates(make_message(1), probed) == (["first", "second"], 0.0)
+    assert channel.relays.candidates(make_message(2), probed) == (["second"], 0.0)

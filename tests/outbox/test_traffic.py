@@ -18,6 +18,7 @@ from domain.messages import DeliveryState, Outbound, Outcome
 from outbox.domains import puts_off
 from outbox.letter_composing import LetterComposer
 from outbox.limits import DomainLimits
+from outbox.ranges import sweep
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
 from outbox.traffic import Traffic
@@ -51,7 +52,7 @@ class Routes:
     def some_are_away(self) -> bool:
         return bool(self.away)
 
-    def candidates(self, message: Outbound) -> tuple[list[str], float]:
+    def candidates(self, message: Outbound, probed: set[str]) -> tuple[list[str], float]:
         names = [name for name in self.names if name not in self.away]
         return names, 0.0 if names else 5.0
 
@@ -363,3 +364,79 @@ async def test_windows_in_which_nothing_counts_are_forgotten(pool: Pool) -> None
     await pool.execute("UPDATE send_windows SET newest = newest - 300 WHERE key = 'domain:a.example'")
     await forget_windows(pool)
     assert {row["key"] for row in await pool.fetch("SELECT key FROM send_windows")} == {"domain:b.example"}
+
+
+async def test_a_letter_that_has_to_wait_does_not_wait_behind_a_campaign(pool: Pool, tmp_path: Path) -> None:
+    limits = settings(domains={"slow.example": DomainLimits(per_minute=20)})
+    channel = ObedientChannel()
+    await send_to(pool, "slow.example", 300)
+
+    stationery = make_stationery(tmp_path)
+    letters: list[int] = []
+
+    async def one_waits() -> bool:
+        waiting = (await held(pool)).get("domain_limited", 0)
+        if waiting == 282 and not letters:
+            for number in range(3):  # two find a place, the third does not
+                letters.append(await post(pool, stationery, to=(Mailbox("", f"ada{number}@slow.example"),)))
+        return waiting == 283
+
+    await run_until(make_sender(pool, channel, tmp_path, limits), one_waits)
+    assert len(channel.taken) == 20
+    wait = await pool.fetchval(
+        "SELECT extract(epoch FROM not_before - now())::float8 FROM deliveries WHERE campaign_id = 0"
+        " AND state = 'queued'"
+    )
+    assert wait < 62  # when the window opens; the last of the campaign is looked at minutes later
+
+
+async def test_places_and_claims_survive_a_database_that_fails_while_limits_are_asked(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = settings(
+        domains={"slow.example": DomainLimits(at_once=2, per_hour=1000)}, claim_lease=1, sending_lease=100
+    )
+    channel = ObedientChannel()
+    await send_to(pool, "slow.example", 2)
+    failures = 0
+
+    async def fail_first(connection: Any, asks: Any) -> Any:
+        nonlocal failures
+        failures += 1
+        if failures == 1:
+            raise OSError("the database is away")
+        return await reserve_places(connection, asks)
+
+    monkeypatch.setattr("outbox.traffic.reserve_places", fail_first)
+
+    async def done() -> bool:
+        await sweep(pool)
+        return await states(pool) == {"sent": 2}
+
+    await run_until(make_sender(pool, channel, tmp_path, limits), done, 15)
+    assert Counter(message.key for message in channel.taken).most_common(1)[0][1] == 1
+
+
+async def test_a_relay_that_may_be_back_is_asked_about_one_message_and_the_others_keep_their_limits(
+    pool: Pool, tmp_path: Path
+) -> None:
+    class HalfOpen(Routes):
+        some_are_away = True
+
+        def candidates(self, message: Outbound, probed: set[str]) -> tuple[list[str], float]:
+            if "main" in probed:
+                return ["spare"], 0.0
+            probed.add("main")
+            return ["main", "spare"], 0.0
+
+    relays = [RelaySettings(name="main", priority=1), RelaySettings(name="spare", priority=2, per_hour=10)]
+    channel = ObedientChannel(lambda message: None)  # nothing is answered: the probe goes on
+    await send_to(pool, "a.example", 30)
+
+    async def done() -> bool:
+        return await held(pool) == {"relay_limited": 20}
+
+    await run_until(
+        make_sender(pool, channel, tmp_path, BRISK, Traffic(BRISK, relays, HalfOpen("main", "spare"))), done
+    )
+    assert Counter(message.options["relay"] for message in channel.taken) == {"main": 1, "spare": 9}
