@@ -48,6 +48,7 @@ class Received:
     door: str = ""
     cursor: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
+    kind: ChannelKind = ChannelKind.MAIL  #: what it is, and so who reads it
 
 
 class Channel(Protocol):

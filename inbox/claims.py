@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from domain.messages import ChannelKind
 from inbox import reading_metrics
 from inbox.arrived import Arrival
 from inbox.reading_settings import ReadingSettings
@@ -20,10 +21,10 @@ from storage.pool import Pool
 
 BATCHES: Final = 4  #: that are claimed together
 
-#: $1 how many, $2 bytes, $3 lease. The first is taken whatever its size.
+#: $1 how many, $2 bytes, $3 lease, $4 channel. The first is taken whatever its size.
 _CLAIM_NEW: Final = """
 WITH next AS MATERIALIZED (
-    SELECT id, size FROM raw_mails WHERE state = 'stored' AND attempts = 0
+    SELECT id, size FROM raw_mails WHERE channel = $4 AND state = 'stored' AND attempts = 0
     ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), fitting AS (
     SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM next) AS sized WHERE before < $2
@@ -32,10 +33,10 @@ UPDATE raw_mails AS r SET attempts = 1, read_again_at = now() + make_interval(se
 FROM fitting AS f WHERE r.id = f.id
 RETURNING r.id, r.sender, r.content, r.blob, r.attempts, now() - r.received_at AS age
 """
-#: One mail whose earlier attempts came to nothing. $1 lease
+#: One mail whose earlier attempts came to nothing. $1 lease, $2 channel
 _CLAIM_AGAIN: Final = """
 UPDATE raw_mails AS r SET attempts = r.attempts + 1, read_again_at = now() + make_interval(secs => $1)
-FROM (SELECT id FROM raw_mails WHERE state = 'stored' AND attempts > 0 AND read_again_at < now()
+FROM (SELECT id FROM raw_mails WHERE channel = $2 AND state = 'stored' AND attempts > 0 AND read_again_at < now()
       ORDER BY attempts, read_again_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
 WHERE r.id = next.id
 RETURNING r.id, r.sender, r.content, r.blob, r.attempts, now() - r.received_at AS age
@@ -43,7 +44,7 @@ RETURNING r.id, r.sender, r.content, r.blob, r.attempts, now() - r.received_at A
 _GIVE_UP: Final = """
 UPDATE raw_mails AS r
 SET state = 'quarantined', settled_at = now(), read_again_at = NULL, reason = coalesce(reason, $2)
-FROM (SELECT id FROM raw_mails WHERE state = 'stored' AND attempts >= $1 AND read_again_at < now()
+FROM (SELECT id FROM raw_mails WHERE channel = $3 AND state = 'stored' AND attempts >= $1 AND read_again_at < now()
       ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) AS late
 WHERE r.id = late.id RETURNING r.id
 """
@@ -78,18 +79,24 @@ class Claimed:
     arrivals: Sequence[Arrival]
 
 
-async def claim_new(pool: Pool, blobs: BlobStore, settings: ReadingSettings) -> list[Claimed]:
+async def claim_new(
+    pool: Pool, blobs: BlobStore, settings: ReadingSettings, channel: ChannelKind = ChannelKind.MAIL
+) -> list[Claimed]:
     """Mails that nobody tried to read yet: some batches of them, for while one is stored the next is read."""
-    rows = await pool.fetch(_CLAIM_NEW, settings.batch * BATCHES, settings.batch_bytes, settings.lease)
+    rows = await pool.fetch(
+        _CLAIM_NEW, settings.batch * BATCHES, settings.batch_bytes, settings.lease, channel.value
+    )
     return await _load(pool, blobs, rows)
 
 
-async def claim_again(pool: Pool, blobs: BlobStore, settings: ReadingSettings) -> list[Claimed]:
+async def claim_again(
+    pool: Pool, blobs: BlobStore, settings: ReadingSettings, channel: ChannelKind = ChannelKind.MAIL
+) -> list[Claimed]:
     """One mail whose last attempt came to nothing; those with too many attempts go to the quarantine."""
     words = f"Reading it was tried {settings.attempts} times, and ended each time without a result."
-    late = await pool.fetch(_GIVE_UP, settings.attempts, words)
+    late = await pool.fetch(_GIVE_UP, settings.attempts, words, channel.value)
     reading_metrics.QUARANTINED.inc(len(late))
-    return await _load(pool, blobs, await pool.fetch(_CLAIM_AGAIN, settings.lease))
+    return await _load(pool, blobs, await pool.fetch(_CLAIM_AGAIN, settings.lease, channel.value))
 
 
 async def _load(pool: Pool, blobs: BlobStore, rows: Sequence[Any]) -> list[Claimed]:

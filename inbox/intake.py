@@ -55,6 +55,7 @@ class _Row(NamedTuple):
     cursor: str
     recipients: str
     meta: str
+    channel: str
 
 
 class _Waiting(NamedTuple):
@@ -125,6 +126,7 @@ class Intake:
             cursor=_cursor(received.cursor) or _fingerprint(digest, recipients),
             recipients=recipients,
             meta=json.dumps({_text(name): _text(value) for name, value in received.meta.items()}),
+            channel=received.kind.value,
         )
 
     def _put(self, row: _Row) -> asyncio.Future[Taken]:

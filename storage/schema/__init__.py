@@ -50,7 +50,7 @@ from storage.schema.routing import (
     timers,
 )
 from storage.schema.sandbox import sandbox_mails
-from storage.schema.sms import sms_facts
+from storage.schema.sms import sms_facts, sms_media
 
 __all__ = [
     "api_requests",
@@ -107,6 +107,7 @@ __all__ = [
     "sessions",
     "signin_links",
     "sms_facts",
+    "sms_media",
     "soft_bounces",
     "suppressions",
     "tasks",

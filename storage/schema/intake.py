@@ -11,6 +11,7 @@ raw_mails = Table(  # the bytes, kept before anybody understood them (promise 5)
     "raw_mails",
     metadata,
     identity(),
+    Column("channel", Text, nullable=False, server_default="mail"),  # whose reader takes it: mail, sms
     Column("content_hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the bytes as they came
     Column("size", BigInteger, nullable=False),
     Column("content", LargeBinary),  # a small mail; a large one lies in the blob store
@@ -25,7 +26,7 @@ raw_mails = Table(  # the bytes, kept before anybody understood them (promise 5)
         "read_again_at", nullable=True
     ),  # not before; set while somebody reads it, so that a crash is seen
     moment("settled_at", nullable=True),
-    Index("ix_raw_mails_stored", "id", postgresql_where=text("state = 'stored'")),
+    Index("ix_raw_mails_stored", "channel", "id", postgresql_where=text("state = 'stored'")),
     Index("ix_raw_mails_quarantined", "id", postgresql_where=text("state = 'quarantined'")),
     postgresql_with={"toast_tuple_target": "4096"},
 )

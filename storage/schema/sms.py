@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Numeric, SmallInteger, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Numeric, SmallInteger, Table, Text, text
 
 from storage.schema.base import metadata, moment
 
@@ -24,7 +24,26 @@ sms_facts = Table(
     moment("reported_at", nullable=True),  # when the state changed last
     Column("looks", SmallInteger, nullable=False, server_default="0"),  # times that it was looked for there
     moment("look_at", nullable=True),  # in doubt: when to look again
+    Column("raw_id", BigInteger),  # the bytes that one of theirs came in
+    Column("command", Text),  # stop, start, help: it is nothing but that
+    Column(
+        "unsettled", Boolean, nullable=False, server_default=text("false")
+    ),  # reported before it was settled
     # Not unique: a wrong guess about a message in doubt must never make settling another one fail.
     Index("ix_sms_facts_provider_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("ix_sms_facts_theirs", "theirs", "ours"),
+    Index("ix_sms_facts_unsettled", "message_id", postgresql_where=text("unsettled")),
+)
+
+sms_media = Table(  # pictures and files that still lie at the provider; gone when they are attachments
+    "sms_media",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("no", SmallInteger, primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False),
+    Column("content_type", Text, nullable=False),  # as the provider announced it
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    moment("fetch_at", nullable=True),  # not before; none: given up
+    Column("trouble", Text),  # why the last attempt came to nothing
+    Index("ix_sms_media_due", "fetch_at", postgresql_where=text("fetch_at IS NOT NULL")),
 )
