@@ -6,6 +6,7 @@ at a time: a row lock is that. Encrypted, because a copy of the database alone m
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +22,9 @@ from channels.mail.oauth.wire import ProviderAway
 from domain.errors import ConfigurationError, Unavailable
 from storage.pool import DATABASE_AWAY, Connection, Pool, transaction
 
+_TOGETHER: Final = (
+    2  # holds at a time: a provider may take half a minute, and mail needs connections meanwhile
+)
 _PURPOSE: Final = b"clytie oauth"
 _PLACE: Final = "INSERT INTO oauth_grants (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _LOCK: Final = "SELECT secret FROM oauth_grants WHERE name = $1 FOR UPDATE"
@@ -61,15 +65,17 @@ class DatabaseGrants:
     def __init__(self, pool: Pool, keys: Sequence[bytes]) -> None:
         self._pool = pool
         self._cipher = MultiFernet([Fernet(_derive(key)) for key in keys])
+        self._turn = asyncio.Semaphore(_TOGETHER)
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[HeldRow]:
         """Lock the row of this name until the block ends. Raises Unavailable when the database is away."""
         try:
-            await self._pool.execute(_PLACE, name)
-            async with transaction(self._pool) as connection:
-                secret = await connection.fetchval(_LOCK, name)
-                yield HeldRow(connection, name, self._cipher, secret)
+            async with self._turn:
+                await self._pool.execute(_PLACE, name)
+                async with transaction(self._pool) as connection:
+                    secret = await connection.fetchval(_LOCK, name)
+                    yield HeldRow(connection, name, self._cipher, secret)
         except ProviderAway:  # an OSError too, but of the block
             raise
         except DATABASE_AWAY as error:

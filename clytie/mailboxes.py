@@ -30,13 +30,14 @@ async def open_imap(
     await ledger.forget_others(
         [(account.name, folder.name) for account in accounts for folder in account.folders]
     )
+    grants = open_grants(settings, pool)
     mailboxes = Mailboxes(
         accounts,
         take=take,
         refuse=ledger.put_aside,
         ledger=ledger,
         tokens={
-            account.name: open_tokens(settings, pool, account.oauth, account.username)
+            account.name: Tokens(account.oauth, account.username, grants)
             for account in accounts
             if account.oauth is not None
         },

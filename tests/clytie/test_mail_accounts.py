@@ -23,7 +23,7 @@ from clytie.settings import Settings
 from domain.errors import ConfigurationError, InvalidInput, Unavailable
 from inbox.imap_ledger import ImapLedger
 from storage.announce import Announcer
-from storage.pool import Pool
+from storage.pool import Pool, open_pool
 from tests.dovecot import Dovecot
 from tests.oauth_provider import Provider
 
@@ -148,6 +148,25 @@ async def test_rotated_keys_still_open_a_login_and_foreign_ones_say_what_to_do(
         await held.keep(Grant(refresh_token="again"))  # a new login mends it
     async with DatabaseGrants(pool, [b"\x08" * 32]).hold("anna") as held:
         assert held.grant == Grant(refresh_token="again")
+
+
+async def test_providers_that_take_their_time_leave_the_database_to_others(
+    database_url: str, pool: Pool
+) -> None:
+    small = await open_pool(database_url, max_size=3)
+    grants = DatabaseGrants(small, KEYS)
+
+    async def wait_for_the_provider(name: str) -> None:
+        async with grants.hold(name):
+            await asyncio.sleep(3600)
+
+    tasks = [asyncio.create_task(wait_for_the_provider(f"login {number}")) for number in range(6)]
+    await asyncio.sleep(0.5)
+    assert await asyncio.wait_for(small.fetchval("SELECT 1"), 5) == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await small.close()
 
 
 async def test_folders_are_listed_as_the_settings_want_them(
