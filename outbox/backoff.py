@@ -20,6 +20,8 @@ OF_THE_SERVER: Final = frozenset(
         "unavailable",
     }
 )
+#: Too many messages for the sender's rate. A short message was not even read: that may go on for as long as its queue is.
+THROTTLED: Final = "throttled"
 #: We stopped sending ourselves; says nothing about anybody else.
 INTERRUPTED: Final = "interrupted"
 

@@ -255,7 +255,7 @@ class Feeder:
         """Claim for a feed, None when nothing is due; gives rows and the lots they belong to, by message or for all."""
         lease = self._settings.claim_lease
         if feed.campaign_id == LETTERS:
-            letters = await claim_letters(connection, self._worker, lease, LETTERS_AT_ONCE)
+            letters = await claim_letters(connection, self._worker, lease, LETTERS_AT_ONCE, self._kind)
             if letters is None:
                 return None
             empty, rows = letters

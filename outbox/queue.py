@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from domain.events import EventType
-from domain.messages import DeliveryState, Outbound, Outcome
+from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from outbox import statements
 from storage.pool import Connection
 
@@ -103,14 +103,14 @@ async def claim(
 
 
 async def claim_letters(
-    connection: Connection, worker: str, lease: float, count: int
+    connection: Connection, worker: str, lease: float, count: int, channel: ChannelKind = ChannelKind.MAIL
 ) -> tuple[list[int], list[asyncpg.Record]] | None:
-    """Claim up to `count` letters that are due, for `lease` seconds; None when none is.
+    """Claim up to `count` letters of a channel that are due, for `lease` seconds; None when none is.
 
     Gives the low ends of ranges in which nothing was due after all, for `outbox.ranges.close`, and the rows:
-    message_id (also its range's low end), attempt, claim, email, contact_id, sender, utf8, content or blob.
+    message_id (also its range's low end), attempt, claim, email, contact_id, sender, utf8, options, content or blob.
     """
-    rows = await connection.fetch(statements.CLAIM_LETTERS, worker, lease, count)
+    rows = await connection.fetch(statements.CLAIM_LETTERS, worker, lease, count, channel.value)
     if not rows:
         return None
     empty = [row["low"] for row in rows if row["message_id"] is None]
@@ -159,6 +159,7 @@ async def settle_and_mark(
         repeated,
         _texts(["" if result.claim is None else str(result.claim) for result in results]),
         _alike([outcome.relay for outcome in outcomes]),
+        _texts([outcome.provider_id for outcome in outcomes]),
     )
     step = Step(settled=int(rows.pop()[1]))
     for message_id, reason in rows:

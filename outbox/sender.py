@@ -25,7 +25,7 @@ from channels.base import Channel
 from domain.clock import Clock
 from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from outbox import metrics
-from outbox.backoff import INTERRUPTED, Breaker, is_given_up, retry_delay
+from outbox.backoff import INTERRUPTED, THROTTLED, Breaker, is_given_up, retry_delay
 from outbox.composing import Composer
 from outbox.feeder import DATABASE_AWAY, Feeder, MakeComposer
 from outbox.queue import Claimed, Result, Step, hold, monotonic, prepare, release, settle_and_mark
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 #: Steps that may be under way at a time: while one waits for its commit, the other settles and marks.
 _STEPPERS: Final = 2
+#: A short message that got no turn comes back after this part of `retry_after`.
+_THROTTLED_PART: Final = 0.2
 #: Seconds of the grace in which the channel goes on with what waits in it.
 _MOMENT: Final = 1.0
 #: Seconds after the grace for settling and releasing.
@@ -69,6 +71,7 @@ class Sender:
         self.worker = worker_name()
         self._pool = pool
         self._channel = channel
+        self._kind = kind
         self._settings = settings
         self._clock = clock
         self._announcer = announcer
@@ -317,6 +320,8 @@ class Sender:
             return Result(outcome)
         if outcome.reason == INTERRUPTED:
             return Result(outcome, 1.0)
+        if outcome.reason == THROTTLED and self._kind is ChannelKind.SMS:  # unread, and not to be counted
+            return Result(outcome, retry_delay(1, random.random(), self._settings) * _THROTTLED_PART)
         if is_given_up(outcome, self._settings):
             return Result(outcome, given_up=True)
         return Result(outcome, retry_delay(outcome.attempt, random.random(), self._settings))

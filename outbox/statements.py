@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from channels.sms.reasons import VOCABULARY, is_hard
+
 #: The statements reach a few hundred rows through primary keys. A generic plan saves planning them anew each
 #: time; nested loops over indexes stay right when the tables grow faster than their statistics.
 PREPARE: Final = """
@@ -61,11 +63,11 @@ FROM noted AS n
 CLAIM_FIRST: Final = _CLAIM.format(order="ready_at, low")
 CLAIM_LAST: Final = _CLAIM.format(order="ready_at DESC, low DESC")
 
-#: The same for letters, which have no campaign, and a range each: $1 worker, $2 lease in seconds, $3 how many at most.
-#: A copy has the content of the letter's first message.
+#: The same for letters of one channel, which have no campaign, and a range each: $1 worker, $2 lease in seconds, $3 how
+#: many at most, $4 channel. A copy has the content of the letter's first message.
 CLAIM_LETTERS: Final = """
 WITH ranges AS MATERIALIZED (
-    SELECT low FROM delivery_ranges WHERE campaign_id = 0 AND ready_at <= now()
+    SELECT low FROM delivery_ranges WHERE campaign_id = 0 AND channel = $4 AND ready_at <= now()
     ORDER BY ready_at, low LIMIT $3 FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE deliveries AS d
@@ -82,7 +84,7 @@ WITH ranges AS MATERIALIZED (
     FROM ranges WHERE r.low = ranges.low
     RETURNING r.low
 )
-SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, t.contact_id, own.sender, own.utf8,
+SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email, t.contact_id, own.sender, own.utf8, own.options,
        coalesce(own.content, first.content) AS content, coalesce(own.blob, first.blob) AS blob, p.address AS author
 FROM noted AS n
   LEFT JOIN taken AS t ON t.message_id = n.low
@@ -98,7 +100,8 @@ FROM noted AS n
 #: attempt, $8 event types (none: no event). To mark: $9 message ids, $10 attempts so far, $11 campaign ids,
 #: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
 #: was). $16 lease in seconds, $17 the business time, $18 the numbers of the claims, $19 whether these rows repeat a
-#: statement that got no answer, $20 for results that count under one claim only: its number, $21 relays.
+#: statement that got no answer, $20 for results that count under one claim only: its number, $21 relays, $22 the
+#: provider's numbers of short messages.
 #:
 #: A list is one text, joined by U+001F; an empty part is null. That is less work for both sides than arrays, most of
 #: all because a list whose parts are all alike is given as one part (attempts, states, campaigns, kinds), and a list
@@ -114,12 +117,15 @@ FROM noted AS n
 #: written, because only rows of an answered statement are handed to the channel.
 #:
 #: Rows come sorted by id and are locked in this order (as SWEEP and WITHDRAW do).
+#:
+#: Of a short message, the provider's number is kept with its state; one in doubt, or refused because its reader left,
+#: is noted to be looked at (outbox/sms_doubts.py). A refusal that condemns the number suppresses it in the same breath.
 _SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({3}::smallint[])[1]) AS attempt, coalesce(state, ({4})[1]) AS state,
-           reason, reply, delay, coalesce(event, ({8})[1]) AS event, claim, coalesce(relay, ({21})[1]) AS relay
-    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8}, {20}::int[], {21})
-      AS r(message_id, attempt, state, reason, reply, delay, event, claim, relay)
+           reason, reply, delay, coalesce(event, ({8})[1]) AS event, claim, coalesce(relay, ({21})[1]) AS relay, provider_id
+    FROM unnest({2}::bigint[], {3}::smallint[], {4}, {5}, {6}, {7}::float8[], {8}, {20}::int[], {21}, {22})
+      AS r(message_id, attempt, state, reason, reply, delay, event, claim, relay, provider_id)
 ), settled AS (
     UPDATE deliveries AS d
     SET state = r.state, reason = r.reason, reply = r.reply, relay = r.relay, worker = NULL, lease_until = NULL,
@@ -129,7 +135,19 @@ WITH results AS MATERIALIZED (
     WHERE d.message_id = r.message_id AND d.worker = $1 AND d.attempt = r.attempt
       AND (d.state = 'sending' OR d.state = 'uncertain' AND r.state IN ('sent', 'rejected'))
       AND (r.claim IS NULL OR r.claim = d.claim)
-    RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt, r.state, r.reply, r.relay
+    RETURNING d.message_id, d.contact_id, d.campaign_id, r.event, r.reason, r.attempt, r.state, r.reply, r.relay,
+              r.provider_id, d.address, d.channel
+), known_there AS (
+    INSERT INTO sms_facts AS f (message_id, provider_id, theirs, look_at)
+    SELECT message_id, provider_id, address, CASE WHEN provider_id IS NULL THEN now() END
+    FROM settled WHERE channel = 'sms' AND (provider_id IS NOT NULL OR state = 'uncertain' OR reason = 'opted_out')
+    ON CONFLICT (message_id) DO UPDATE
+    SET provider_id = coalesce(f.provider_id, excluded.provider_id), look_at = excluded.look_at
+), condemned AS (
+    INSERT INTO suppressions (kind, address, reason, source, message_id, words)
+    SELECT 'phone', address, reason, 'provider', message_id, coalesce(left(reply, {words}), '')
+    FROM settled WHERE channel = 'sms' AND state = 'rejected' AND reason = ANY({hard})
+    ON CONFLICT DO NOTHING
 ), journal AS (
     INSERT INTO delivery_attempts (message_id, attempt, state, reason, reply, relay)
     SELECT message_id, attempt, state, reason, coalesce(reply, ''), coalesce(relay, '') FROM settled
@@ -190,8 +208,12 @@ SELECT NULL, (SELECT count(*) FROM settled)::text
 """
 
 SEPARATOR: Final = "\x1f"
+#: Refusals that condemn the number; a word of mail is none of them.
+HARD_FOR_NUMBERS: Final = frozenset(word for word in VOCABULARY if is_hard(word))
 SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(
-    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(22)]
+    *[f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(23)],
+    hard=f"'{{{','.join(sorted(HARD_FOR_NUMBERS))}}}'::text[]",
+    words=500,
 )
 
 #: claimed → queued, for rows of worker $1 that it will not send after all: $2 message ids in order, $3 claims.
@@ -235,9 +257,10 @@ SELECT low FROM delivery_ranges WHERE campaign_id = $1 AND low > $2 ORDER BY low
 LOCK_RANGE_OF_MESSAGE: Final = """
 SELECT low FROM delivery_ranges WHERE campaign_id = $1 AND low <= $2 AND high >= $2 FOR UPDATE
 """
-MAKE_RANGE: Final = (
-    "INSERT INTO delivery_ranges (low, high, campaign_id, ready_at) VALUES ($1, $1, $2, now())"
-)
+MAKE_RANGE: Final = """
+INSERT INTO delivery_ranges (low, high, campaign_id, channel, ready_at)
+SELECT $1, $1, $2, channel, now() FROM deliveries WHERE message_id = $1
+"""
 LOCK_CANCELLED_RANGES: Final = """
 SELECT r.low FROM delivery_ranges AS r JOIN campaigns AS c ON c.id = r.campaign_id
 WHERE c.state = 'cancelled' AND r.ready_at IS NOT NULL ORDER BY r.low LIMIT $1 FOR UPDATE OF r SKIP LOCKED
@@ -257,7 +280,7 @@ WITH late AS MATERIALIZED (
       JOIN deliveries AS d ON d.message_id BETWEEN r.low AND r.high AND d.campaign_id = r.campaign_id
     WHERE r.low = ANY($1::bigint[]) AND d.state IN ('claimed', 'sending') AND d.lease_until < now()
     ORDER BY d.message_id FOR NO KEY UPDATE OF d SKIP LOCKED
-)
+), swept AS (
 UPDATE deliveries AS d
 SET state = CASE d.state WHEN 'claimed' THEN 'queued' ELSE 'uncertain' END,
     reason = CASE d.state WHEN 'claimed' THEN d.reason ELSE 'lease_expired' END,
@@ -265,7 +288,13 @@ SET state = CASE d.state WHEN 'claimed' THEN 'queued' ELSE 'uncertain' END,
     worker = CASE d.state WHEN 'claimed' THEN NULL ELSE d.worker END,
     lease_until = NULL
 FROM late WHERE d.message_id = late.message_id
-RETURNING d.state
+RETURNING d.message_id, d.state, d.channel, d.address
+), doubts AS (
+    INSERT INTO sms_facts (message_id, theirs, look_at)
+    SELECT message_id, address, now() FROM swept WHERE channel = 'sms' AND state = 'uncertain'
+    ON CONFLICT (message_id) DO UPDATE SET look_at = excluded.look_at
+)
+SELECT state FROM swept
 """
 
 #: In the ranges $1, of cancelled campaigns: what nobody has begun to send → cancelled.

@@ -32,6 +32,7 @@ sms_facts = Table(
     # Not unique: a wrong guess about a message in doubt must never make settling another one fail.
     Index("ix_sms_facts_provider_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("ix_sms_facts_theirs", "theirs", "ours"),
+    Index("ix_sms_facts_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),
     Index("ix_sms_facts_unsettled", "message_id", postgresql_where=text("unsettled")),
 )
 

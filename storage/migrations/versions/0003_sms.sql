@@ -22,6 +22,8 @@ CREATE INDEX ix_sms_facts_provider_id ON sms_facts (provider_id) WHERE provider_
 
 CREATE INDEX ix_sms_facts_theirs ON sms_facts (theirs, ours);
 
+CREATE INDEX ix_sms_facts_look_at ON sms_facts (look_at) WHERE look_at IS NOT NULL;
+
 ALTER TABLE letters ADD COLUMN options JSONB;
 
 ALTER TABLE delivery_ranges ADD COLUMN channel TEXT DEFAULT 'mail' NOT NULL;
