@@ -46,7 +46,7 @@ class CarrierSettings(BaseModel):
 
     enabled: bool = Field(default=True, description="run the test carrier")
     host: str = Field(default="127.0.0.1", description="address to listen on")
-    port: int = Field(default=8027, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    port: int = Field(default=8029, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     account_sid: AccountSid = Field(
         default="AC" + "5a" * 16, description="identifier of the account that it holds"
     )
