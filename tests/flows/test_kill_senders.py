@@ -25,6 +25,7 @@ from campaigns import control
 from campaigns.launch import launch
 from channels.mail.parsed import Mailbox
 from domain.clock import SystemClock
+from domain.tokens import TokenUse
 from outbox.composing import MailKitchen
 from outbox.letters import cancel_letter
 from outbox.settings import OutboxSettings
@@ -59,7 +60,15 @@ INSERT INTO consents (contact_id, purpose, state, since) SELECT id, 'newsletter'
 class Fleet:
     """Worker processes and the sink that they send to."""
 
-    def __init__(self, database_url: str, redis_url: str, notes: Path, delay: float) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        redis_url: str,
+        notes: Path,
+        delay: float,
+        settings: OutboxSettings = SETTINGS,
+    ) -> None:
+        self._settings = settings
         self._database_url = database_url
         self._redis_url = redis_url
         self._notes = notes
@@ -77,7 +86,7 @@ class Fleet:
             "database_url": self._database_url,
             "redis_url": self._redis_url,
             "port": self._port,
-            "outbox": SETTINGS.model_dump(),
+            "outbox": self._settings.model_dump(),
             "blobs": str(self._notes.parent / "blobs"),
         }
         process = subprocess.Popen(
@@ -89,7 +98,7 @@ class Fleet:
     def arrived(self) -> Counter[int]:
         """How often the sink got each message, by id."""
         lines = self._notes.read_text().splitlines() if self._notes.exists() else []
-        return Counter(int(line[2:].partition(".")[0]) for line in lines)
+        return Counter(map(_message_of, lines))
 
     def end(self) -> None:
         """End all processes."""
@@ -100,6 +109,16 @@ class Fleet:
             process.wait()
 
 
+def _message_of(line: str) -> int:
+    """The message with this Message-ID: a token in campaigns, an id in letters."""
+    name = line[1:].partition("@")[0]
+    token = KEYS.verify(name, TokenUse.HEADER)
+    if token is None:
+        return int(name[1:].partition(".")[0])
+    assert token.message_id is not None
+    return token.message_id
+
+
 @pytest.fixture
 async def fleet(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Fleet]:
     fleet = Fleet(database_url, redis_url, tmp_path / "arrived", 0.02)
@@ -107,8 +126,8 @@ async def fleet(database_url: str, redis_url: str, tmp_path: Path) -> AsyncItera
     fleet.end()
 
 
-async def launch_campaign(pool: Pool, rate: int | None) -> int:
-    await pool.execute(_SEED, RECIPIENTS)
+async def launch_campaign(pool: Pool, rate: int | None, recipients: int = RECIPIENTS) -> int:
+    await pool.execute(_SEED, recipients)
     await pool.execute("ANALYZE")
     campaign_id: int = await pool.fetchval(
         "WITH s AS (INSERT INTO segments (name, condition) VALUES ('all', $1) RETURNING id)"
@@ -118,7 +137,7 @@ async def launch_campaign(pool: Pool, rate: int | None) -> int:
         rate,
     )
     kitchen = MailKitchen(KEYS, BASE_URL, SETTINGS)
-    assert await launch(pool, campaign_id, kitchen, SystemClock()) == RECIPIENTS
+    assert await launch(pool, campaign_id, kitchen, SystemClock()) == recipients
     return campaign_id
 
 
