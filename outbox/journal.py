@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from domain.messages import DeliveryState
 from storage.pool import Connection, Pool
 
@@ -20,7 +22,8 @@ WHERE d.message_id = $1 OR d.message_id IN (SELECT message_id FROM letters WHERE
 ORDER BY d.message_id
 """
 _ATTEMPTS: Final = """
-SELECT attempt, settled_at, relay, state, reason, reply FROM delivery_attempts WHERE message_id = $1 ORDER BY attempt
+SELECT message_id, attempt, settled_at, relay, state, reason, reply FROM delivery_attempts
+WHERE message_id = ANY($1::bigint[]) ORDER BY message_id, attempt
 """
 _WAITING: Final = """
 SELECT reason, count(*), min(not_before) AS next_at FROM deliveries
@@ -65,38 +68,25 @@ class Waiting:
 
 async def journal(connection: Connection | Pool, message_id: int) -> list[Attempt]:
     """The attempts to deliver one message, in order; empty for one that was not tried, or does not exist."""
-    attempts = [
-        Attempt(
-            row["attempt"],
-            row["settled_at"],
-            row["relay"],
-            DeliveryState(row["state"]),
-            row["reason"] or "",
-            row["reply"],
-        )
-        for row in await connection.fetch(_ATTEMPTS, message_id)
-    ]
-    rows = [row for row in await connection.fetch(_DELIVERIES, message_id) if row["message_id"] == message_id]
-    for row in rows:
-        state = DeliveryState(row["state"])
-        if state in _DONE and not any(
-            one.number == row["attempt"] and one.state is state for one in attempts
-        ):
-            attempts.append(
-                Attempt(
-                    row["attempt"],
-                    row["settled_at"],
-                    row["relay"] or "",
-                    state,
-                    row["reason"] or "",
-                    row["reply"] or "",
-                )
-            )
-    return attempts
+    for one in await journals(connection, message_id):
+        if one.message_id == message_id:
+            return list(one.attempts)
+    return []
 
 
 async def journals(connection: Connection | Pool, message_id: int) -> list[Journal]:
     """The deliveries of a letter to all its recipients (one for a message of a campaign), with their attempts."""
+    deliveries = await connection.fetch(_DELIVERIES, message_id)
+    attempts: dict[int, list[Attempt]] = {row["message_id"]: [] for row in deliveries}
+    for row in await connection.fetch(_ATTEMPTS, list(attempts)):
+        attempts[row["message_id"]].append(_attempt(row))
+    for row in deliveries:
+        known = attempts[row["message_id"]]
+        last = _attempt(row)
+        if last.state in _DONE and (last.number, last.state) not in [
+            (one.number, one.state) for one in known
+        ]:
+            known.append(last)
     return [
         Journal(
             row["message_id"],
@@ -104,10 +94,21 @@ async def journals(connection: Connection | Pool, message_id: int) -> list[Journ
             DeliveryState(row["state"]),
             row["reason"] or "",
             row["not_before"] if row["state"] in ("queued", "deferred") else None,
-            await journal(connection, row["message_id"]),
+            attempts[row["message_id"]],
         )
-        for row in await connection.fetch(_DELIVERIES, message_id)
+        for row in deliveries
     ]
+
+
+def _attempt(row: asyncpg.Record) -> Attempt:
+    return Attempt(
+        row["attempt"],
+        row["settled_at"],
+        row["relay"] or "",
+        DeliveryState(row["state"]),
+        row["reason"] or "",
+        row["reply"] or "",
+    )
 
 
 async def list_waiting(connection: Connection | Pool, campaign_id: int) -> list[Waiting]:

@@ -107,11 +107,11 @@ def _body(letter: Letter) -> EmailMessage:
 def _add(mail: EmailMessage, file: LetterFile, *, related: bool) -> None:
     main, sub = media_type(file).split("/")
     name = flat(_clean(file.name)).replace("/", "_").replace("\\", "_")
+    if file.content_id and _ID.fullmatch(file.content_id) is None:
+        raise InvalidInput(
+            "attachments", f"{file.content_id[:80]!r} is no Content-ID.", "Give it without brackets."
+        )
     if related:
-        if _ID.fullmatch(file.content_id) is None:
-            raise InvalidInput(
-                "attachments", f"{file.content_id[:80]!r} is no Content-ID.", "Give it without brackets."
-            )
         mail.add_related(
             file.content, main, sub, cid=f"<{file.content_id}>", filename=name, disposition="inline"
         )
