@@ -19,6 +19,7 @@ from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
 from clytie.settings import Settings
+from clytie.texting import open_sms_callbacks
 from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
@@ -76,6 +77,9 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
         stack.push_async_callback(recorder.close)
         queue = JobQueue(settings.redis_url, settings.worker.queue)
         stack.push_async_callback(queue.close)
+        sms = await stack.enter_async_context(
+            open_sms_callbacks(settings, core.pool, core.announcer, core.clock)
+        )
         yield WebContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -91,6 +95,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             router=settings.router,
             enqueue=queue,
             front_door=_front_door(settings),
+            sms=sms,
             demo=settings.demo,
         )
 

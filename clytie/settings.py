@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,12 +19,14 @@ from pydantic_settings import (
 
 from channels.mail.dkim.keys import DkimKeySettings
 from channels.mail.settings import Encryption, MailSettings
+from channels.sms.settings import TwilioSettings
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
 from inbox.settings import InboxSettings
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from tracking.settings import TrackingSettings
+from web.callbacks import SMS_PATH
 from web.settings import WebSettings
 from worker.settings import WorkerSettings
 
@@ -72,6 +74,10 @@ class Settings(BaseSettings):
         description="Keys that sign outgoing mail by the domain of From; `clytie doctor mail` shows the records to "
         'publish: [{"domain": "firm.example", "selector": "s1", "file": "/etc/clytie/dkim.pem"}].',
     )
+    sms: TwilioSettings = Field(
+        default_factory=TwilioSettings,
+        description="The account for short messages; without one none are sent or received.",
+    )
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
@@ -96,6 +102,21 @@ class Settings(BaseSettings):
         return self.web.model_copy(update=changes)
 
     @property
+    def sms_settings(self) -> TwilioSettings:
+        """The account for short messages, its callbacks at our public address unless told otherwise.
+
+        An address that only this machine reaches is not given to a provider, which would refuse the messages.
+        """
+        if "callback_url" in self.sms.model_fields_set or "public_url" not in self.web.model_fields_set:
+            return self.sms
+        return self.sms.model_copy(update={"callback_url": self.public_url + SMS_PATH})
+
+    @property
+    def sms_public_url(self) -> str:
+        """Our address as the provider of short messages calls it, without the path of its callbacks."""
+        return self.sms_settings.callback_url.removesuffix(SMS_PATH) or self.public_url
+
+    @property
     def relay(self) -> MailSettings:
         """The server that takes outgoing mail: the configured one, or the test mailbox."""
         if self.mail is not None:
@@ -115,6 +136,13 @@ class Settings(BaseSettings):
         file = os.environ.get(CONFIG_VARIABLE)
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
+
+    @field_validator("sms")
+    @classmethod
+    def _check_sms(cls, value: TwilioSettings) -> TwilioSettings:
+        if value.callback_url and not value.callback_url.endswith(SMS_PATH):
+            raise ValueError(f"callback_url: it has to end in {SMS_PATH}, where the callbacks are taken")
+        return value
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:

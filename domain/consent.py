@@ -14,6 +14,7 @@ class Purpose(StrEnum):
     """What consent is asked for, each apart from the others (CNIL deliberation 2026-042)."""
 
     NEWSLETTER = "newsletter"  #: to receive the newsletter
+    TEXTS = "texts"  #: to receive news and offers as short messages
     MEASURE = "measure"  #: to have one's own opens, clicks and downloads recorded
     PERSONALISE = "personalise"  #: to have content chosen by what one did
     PROFILE = "profile"  #: to be scored and grouped

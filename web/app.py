@@ -11,6 +11,7 @@ from aiohttp import web
 from domain.clock import SystemClock
 from storage.house_clock import follow_clock
 from web.api import install_api
+from web.callbacks import add_sms_callbacks
 from web.collector import tune_collector
 from web.console import install_console
 from web.console.door import THROTTLE
@@ -41,6 +42,8 @@ def build_app(context: WebContext) -> web.Application:
                 context.tracking,
             ),
         )
+    if context.sms is not None:
+        add_sms_callbacks(app, context.sms)
     app.router.add_get("/healthz", show_health)
     app.router.add_get("/readyz", show_readiness)
     app.router.add_get("/metrics", show_metrics)

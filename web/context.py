@@ -19,6 +19,7 @@ from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
+from web.callbacks import SmsCallbacks
 from web.queries.campaigns import Known
 from web.settings import WebSettings
 
@@ -56,6 +57,7 @@ class WebContext:
     router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing
     front_door: tuple[str, int] | None = None  #: where mail comes in by SMTP: host and port
+    sms: SmsCallbacks | None = None  #: what takes reports and messages of the SMS provider; None without an account
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 

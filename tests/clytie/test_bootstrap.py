@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+
+from channels.sms.settings import TwilioSettings
 from clytie.bootstrap import open_web, open_worker
-from clytie.settings import Settings
+from clytie.settings import Settings, load_settings
+from domain.errors import ConfigurationError
 from router.settings import RouterSettings
+from web.app import build_app
+from web.settings import WebSettings
 from worker.loops import Loop
 from worker.work import plan_work
 
@@ -37,3 +44,26 @@ async def test_a_worker_removes_uploads_from_the_folder_that_the_web_processes_w
         assert isinstance(loop, Loop)
         await loop.step()
     assert not forgotten.exists()
+
+
+async def test_callbacks_for_short_messages_are_taken_once_an_account_is_set(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(var=tmp_path, database_url=database_url, redis_url=redis_url)
+    async with open_web(settings) as context:
+        assert context.sms is None
+    account = TwilioSettings(account_sid="AC" + "0" * 32, auth_token=SecretStr("token"))
+    place = WebSettings(public_url="https://firm.example/hub/")
+    with_account = settings.model_copy(update={"sms": account, "web": place})
+    assert with_account.sms_settings.callback_url == "https://firm.example/hub/callbacks/sms"
+    async with open_web(with_account) as context:
+        assert context.sms is not None
+        assert context.sms.public_url == "https://firm.example/hub"
+        paths = {route.resource.canonical for route in build_app(context).router.routes() if route.resource}
+    assert {"/callbacks/sms/inbound", "/callbacks/sms/status/{token}"} <= paths
+
+
+def test_callbacks_at_another_path_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLYTIE_SMS__CALLBACK_URL", "https://firm.example/elsewhere")
+    with pytest.raises(ConfigurationError, match="has to end in /callbacks/sms"):
+        load_settings()

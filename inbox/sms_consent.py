@@ -1,0 +1,88 @@
+"""STOP and START: a number is written to no more, or again, and the consent history of its owners says so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from contacts.consent import grant, hold_contacts, withdraw
+from domain.consent import ConsentEntry, ConsentState, Purpose
+from domain.contacts import IdentityKind
+from outbox.suppression import explain, lift, suppress
+from storage.pool import Connection
+from storage.unit_of_work import UnitOfWork
+
+#: the reason under which numbers stand on the do-not-contact list, and the only one that START lifts
+OPTED_OUT: Final = "opted_out"
+
+_OWNERS: Final = """
+SELECT DISTINCT contact_id FROM identities WHERE kind = 'phone' AND address = $1 ORDER BY contact_id
+"""
+#: what stood before the entry that stands now, when that is a withdrawal
+_BEFORE: Final = """
+SELECT l.state, l.wording FROM consent_ledger l JOIN consents c ON c.contact_id = l.contact_id AND c.purpose = l.purpose
+WHERE l.contact_id = $1 AND l.purpose = $2 AND c.state = 'withdrawn' AND l.occurred_at < c.since
+ORDER BY l.occurred_at DESC, l.id DESC LIMIT 1
+"""
+
+
+async def opt_out(
+    work: UnitOfWork,
+    number: str,
+    at: datetime,
+    *,
+    source: str,
+    message_id: int | None = None,
+    wording: str = "",
+) -> None:
+    """Nothing is sent to this number any more, and everybody who has it takes back the consent to texts.
+
+    Of several people who share a number nobody can tell who spoke, and none of them can be written to.
+    """
+    await suppress(
+        work.connection,
+        IdentityKind.PHONE,
+        number,
+        OPTED_OUT,
+        source,
+        message_id=message_id,
+        words=wording,
+    )
+    entries = [
+        ConsentEntry(owner, Purpose.TEXTS, ConsentState.WITHDRAWN, wording, source, at)
+        for owner in await _owners(work.connection, number)
+    ]
+    await withdraw(work.connection, entries, message_id=message_id)
+
+
+async def opt_in(work: UnitOfWork, number: str, at: datetime, *, source: str, wording: str) -> bool:
+    """Lift what STOP did: the number may be written to again; false when it was not STOP that closed it.
+
+    A consent that STOP took back is given again when the number is one person's; START alone is none to what was never
+    agreed to. A number that is closed for another reason stays closed.
+    """
+    standing = await explain(work.connection, IdentityKind.PHONE, number)
+    if standing is None or standing.reason != OPTED_OUT:
+        return False
+    await lift(work.connection, IdentityKind.PHONE, number)
+    owners = await _owners(work.connection, number)
+    if len(owners) == 1:
+        before = await work.connection.fetchrow(_BEFORE, owners[0], Purpose.TEXTS.value)
+        if before is not None and before["state"] == ConsentState.GRANTED.value:
+            words = f"{wording} ({before['wording']})"
+            entry = ConsentEntry(owners[0], Purpose.TEXTS, ConsentState.GRANTED, words, source, at)
+            await grant(work.connection, [entry])
+    return True
+
+
+async def has_opted_out(connection: Connection, number: str) -> bool:
+    """Whether STOP closed this number."""
+    standing = await explain(connection, IdentityKind.PHONE, number)
+    return standing is not None and standing.reason == OPTED_OUT
+
+
+async def _owners(connection: Connection, number: str) -> list[int]:
+    """Whose number it is, held so that nobody merges them meanwhile."""
+    owners = {row["contact_id"] for row in await connection.fetch(_OWNERS, number)}
+    await hold_contacts(connection, owners)
+    return [row["contact_id"] for row in await connection.fetch(_OWNERS, number)]
