@@ -4,7 +4,8 @@ Wire form (unpadded base64url of): version and purpose (1 byte), key number (1),
 message id (6, big endian; zero in a campaign-wide token), MAC (10 bytes of BLAKE2b keyed with the derived key).
 All measuring URLs of a message share one token, so one MAC; a link's number stands in clear behind it. Every
 purpose signs with a key of its own, derived from the root key, so that a pixel's URL never yields an
-unsubscribe link.
+unsubscribe link. Tokens that stand in mail addresses are written in hexadecimal: some servers change the case of
+local parts.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ TEXT_LENGTH: Final = -(-_LENGTH * 4 // 3)
 #: The one spelling of a token: 22 bytes leave 4 bits of the last character unused, and they are zero.
 _match = re.compile(rf"[A-Za-z0-9_-]{{{TEXT_LENGTH - 1}}}[AQgw]").fullmatch
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_match_address = re.compile(rf"[0-9A-Fa-f]{{{2 * _LENGTH}}}").fullmatch
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
@@ -40,6 +42,10 @@ class TokenUse(IntEnum):
     CALLBACK = 3  #: provider callbacks
     COPY = 4  #: personal Bcc addresses; the message id is the user's
     HEADER = 5  #: Message-IDs of campaigns' mails: nobody guesses one that they did not see
+
+
+#: Uses whose tokens stand in the local part of a mail address.
+_IN_ADDRESSES: Final = frozenset({TokenUse.REPLY, TokenUse.COPY})
 
 
 class Token(NamedTuple):
@@ -81,14 +87,19 @@ class TokenKeys:
         body = prefix + campaign_id.to_bytes(4, "big") + (message_id or 0).to_bytes(6, "big")
         mac = keyed.copy()
         mac.update(body)
+        if use in _IN_ADDRESSES:
+            return (body + mac.digest()).hex()
         text = b2a_base64(body + mac.digest(), newline=False)  # urlsafe_b64encode takes twice as long
         return text.translate(_URL_SAFE)[:TEXT_LENGTH].decode("ascii")
 
     def verify(self, text: str, use: TokenUse) -> Token | None:
         """What the token says, or None when it is forged, damaged, for another use or of a retired key."""
-        if _match(text) is None:
+        if _match(text) is not None:
+            raw = a2b_base64(text.encode("ascii").translate(_STANDARD) + b"==")
+        elif use in _IN_ADDRESSES and _match_address(text) is not None:
+            raw = bytes.fromhex(text)
+        else:
             return None
-        raw = a2b_base64(text.encode("ascii").translate(_STANDARD) + b"==")
         known = self._macs.get(raw[:2])
         if known is None or raw[0] != VERSION << 4 | use:
             return None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_Local = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,24}$")]
+_Local = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,19}$")]
 
 
 class ReadingSettings(BaseModel):

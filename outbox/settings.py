@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from outbox.limits import DomainLimits
 
 _Seconds = Annotated[float, Field(gt=0)]
-_Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,30}$")]
+_Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,19}$")]
 
 
 class OutboxSettings(BaseModel):

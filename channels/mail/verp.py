@@ -1,7 +1,7 @@
 """Variable envelope return paths: the sender address that tells which message a bounce is about.
 
 `bounces+TOKEN@example.org`: the local part, a plus sign, the message's token. Servers may change the case of
-a local part (RFC 5321 2.4 forbids it, some do), so tokens should not depend on it where that can be had.
+a local part (RFC 5321 2.4 forbids it, some do), so tokens do not depend on it (domain/tokens.py).
 """
 
 from __future__ import annotations

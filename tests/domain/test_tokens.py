@@ -54,6 +54,15 @@ def test_a_token_has_one_spelling() -> None:
     assert KEYS.verify(token + "\n", TokenUse.MEASURE) is None
 
 
+@given(st.sampled_from([TokenUse.REPLY, TokenUse.COPY]), campaigns, messages)
+def test_a_token_in_an_address_outlives_a_change_of_case(
+    use: TokenUse, campaign_id: int, message_id: int
+) -> None:
+    token = KEYS.sign(use, campaign_id, message_id)
+    assert token == token.lower()
+    assert KEYS.verify(token.upper(), use) == KEYS.verify(token, use) == Token(use, campaign_id, message_id)
+
+
 def test_an_older_key_still_verifies_and_the_newest_signs() -> None:
     old = KEYS.sign(TokenUse.REPLY, 1, 2)
     both = TokenKeys({1: b"a" * 32, 2: b"b" * 32})
