@@ -212,6 +212,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "complaint": N_("Reported a mail of ours as unwanted."),
         "by_hand": N_("Added by hand."),
         "unsubscribed": N_("Unsubscribed."),
+        "opted_out": N_("Answered STOP to a short message."),
         "soft_bounces": N_("Mail to it came back again and again."),
     },
     "verdict": {
@@ -226,6 +227,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "purpose": {
         "newsletter": N_("Receive the newsletter"),
+        "texts": N_("Receive news and offers as short messages"),
         "measure": N_("Have opens and clicks recorded"),
         "personalise": N_("Have content chosen for them"),
         "profile": N_("Be scored and grouped"),
