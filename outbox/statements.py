@@ -142,7 +142,7 @@ WITH results AS MATERIALIZED (
     SELECT message_id, provider_id, address, CASE WHEN provider_id IS NULL THEN now() END
     FROM settled WHERE channel = 'sms' AND (provider_id IS NOT NULL OR state = 'uncertain' OR reason = 'opted_out')
     ON CONFLICT (message_id) DO UPDATE
-    SET provider_id = coalesce(f.provider_id, excluded.provider_id), look_at = excluded.look_at
+    SET provider_id = coalesce(f.provider_id, excluded.provider_id), theirs = excluded.theirs, look_at = excluded.look_at
 ), condemned AS (
     INSERT INTO suppressions (kind, address, reason, source, message_id, words)
     SELECT 'phone', address, reason, 'provider', message_id, coalesce(left(reply, {words}), '')
@@ -292,7 +292,7 @@ RETURNING d.message_id, d.state, d.channel, d.address
 ), doubts AS (
     INSERT INTO sms_facts (message_id, theirs, look_at)
     SELECT message_id, address, now() FROM swept WHERE channel = 'sms' AND state = 'uncertain'
-    ON CONFLICT (message_id) DO UPDATE SET look_at = excluded.look_at
+    ON CONFLICT (message_id) DO UPDATE SET theirs = excluded.theirs, look_at = excluded.look_at
 )
 SELECT state FROM swept
 """
