@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from channels.base import Channel
 from domain.clock import Clock
 from outbox.composing import Composer, MailKitchen
+from outbox.feeder import MakeComposer
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
@@ -20,12 +21,22 @@ from worker.settings import WorkerSettings
 RunImport = Callable[[int], Awaitable[object]]
 
 
+@dataclass(frozen=True, slots=True)
+class SmsWork:
+    """Short messages of a worker: their channel, what composes them, and what looks for those in doubt."""
+
+    channel: Channel
+    make_composer: MakeComposer
+    letters: Composer
+    settle_doubts: Callable[[], Awaitable[bool]]
+
+
 @dataclass(slots=True)
 class WorkerContext:
     """The parts of the house that a worker holds. The bell is started; the pool has room for `CONNECTIONS`.
 
     `extra` are loops and services that a deployment adds. Without `redis_url` no jobs are taken; the loops poll. Without `letters`
-    this worker sends campaigns only.
+    this worker sends campaigns only; without `sms`, no short messages.
     """
 
     pool: Pool
@@ -42,7 +53,8 @@ class WorkerContext:
     router: RouterSettings = field(default_factory=RouterSettings)
     extra: Sequence[Loop | Service] = ()
     letters: Composer | None = None
+    sms: SmsWork | None = None
 
 
 #: Connections that the loops of one worker hold or use at a time.
-CONNECTIONS = 12
+CONNECTIONS = 17

@@ -9,6 +9,7 @@ from typing import Final
 from campaigns.control import complete_finished
 from campaigns.launch import launch_due
 from channels.mail.smtp import MailChannel
+from domain.messages import ChannelKind
 from outbox import metrics as outbox_metrics
 from outbox.ranges import sweep, withdraw_rest
 from outbox.requests import forget_requests
@@ -19,7 +20,7 @@ from router.loop import Router, run_router
 from router.timers import run_timers
 from storage.partitions import make_partitions
 from tracking.judge import judge_due
-from worker.context import WorkerContext
+from worker.context import SmsWork, WorkerContext
 from worker.loops import Loop, Service
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,15 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
     """Everything that a worker keeps running."""
     poll = context.settings.poll
     router = Router(context.pool, context.clock, context.announcer, context.router)
+    sms: list[Loop | Service] = []
+    if context.sms is not None:
+        sms = [
+            SenderService(context, context.sms).service(),
+            Loop("texts in doubt", context.sms.settle_doubts, poll, rings=False),
+        ]
     return [
         SenderService(context).service(),
+        *sms,
         Service("router", lambda stop: run_router(router, context.bell, stop)),
         Service("timers", lambda stop: run_timers(router, stop)),
         Loop("sweeper", lambda: sweep_leases(context), poll, rings=False),
@@ -52,17 +60,31 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
 class SenderService:
     """The outbox's sender; a new one after each that broke, because leases belong to a sender's name."""
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(self, context: WorkerContext, sms: SmsWork | None = None) -> None:
+        """`sms`: send short messages, and no mail."""
         self._context = context
+        self._sms = sms
         self._sender: Sender | None = None
 
     def service(self) -> Service:
-        """The service of the name `outbox`."""
-        return Service("outbox", self._run, self._wake)
+        """The service of the name `outbox`, or `outbox sms`."""
+        return Service("outbox" if self._sms is None else "outbox sms", self._run, self._wake)
 
-    async def _run(self, stop: asyncio.Event) -> None:
-        context = self._context
-        self._sender = Sender(
+    def _make_sender(self) -> Sender:
+        context, sms = self._context, self._sms
+        if sms is not None:
+            return Sender(
+                context.pool,
+                sms.channel,
+                sms.make_composer,
+                context.outbox,
+                context.clock,
+                context.announcer,
+                kind=ChannelKind.SMS,
+                letters=sms.letters,
+                traffic=Traffic(context.outbox.model_copy(update={"domains": {}, "providers": {}})),
+            )
+        return Sender(
             context.pool,
             context.channel,
             context.kitchen.composer,
@@ -72,6 +94,9 @@ class SenderService:
             letters=context.letters,
             traffic=_traffic(context),
         )
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        self._sender = self._make_sender()
         async with asyncio.TaskGroup() as group:
             ringing = group.create_task(self._listen())
             try:
