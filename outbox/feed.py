@@ -31,6 +31,7 @@ class Feed:
     look_at: float = 0.0  #: when to ask the queue again, after it gave nothing
     allowance: int = 0
     opens: float = 0.0
+    stretch: int = 5  #: how many to compose before the wire has its turn
     claims: int = 0  #: how many ranges were claimed: every second time the one that became due last
 
     def wants_messages(self, settings: OutboxSettings) -> bool:

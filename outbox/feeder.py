@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 #: Makes the composer of a campaign from its row (id, name, source).
 MakeComposer = Callable[[Mapping[str, Any]], Awaitable[Composer]]
 
-#: Composed at a stretch, between which the wire has its turn.
+#: Composed at a stretch, between which the wire has its turn: as many as take so many seconds, up to a number.
+#: Signatures and large letters take long.
+_STRETCH: Final = 0.005
 _AT_ONCE: Final = 50
 
 #: The last is what asyncpg's pool raises when a connection was lost while it was given back.
@@ -240,8 +242,12 @@ class Feeder:
         metrics.CLAIMED.inc(len(rows))
         business = self._clock.now().replace(microsecond=0)
         until = now + self._settings.claim_lease
-        for start in range(0, len(rows), _AT_ONCE):
-            composed = feed.composer.compose(rows[start : start + _AT_ONCE], business)
+        while rows:
+            some, rows = rows[: feed.stretch], rows[feed.stretch :]
+            began = monotonic()
+            composed = feed.composer.compose(some, business)
+            pace = max(monotonic() - began, 1e-6) / len(some)
+            feed.stretch = max(1, min(_AT_ONCE, int(_STRETCH / pace)))
             for row in composed:
                 row.lot = lots.get(row.message_id) or lots[0]
             feed.ready.extend([(row, until) for row in composed])

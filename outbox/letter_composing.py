@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from channels.mail.dots import stuff
 from domain.contacts import IdentityKind
@@ -15,15 +16,22 @@ from outbox.composing import Sign
 from outbox.queue import Claimed
 from storage.blobs import BlobStore
 
+#: Seconds for which the payload of a large letter is kept for its copies, which are claimed together.
+_KEPT: Final = 10.0
+
 
 class LetterComposer:
-    """Composes letters (outbox.composing.Composer). One that has lost its bytes is refused as `content_invalid`."""
+    """Composes letters (outbox.composing.Composer). One that has lost its bytes is refused as `content_invalid`.
+
+    The copies of a large letter share one payload: read, signed and held once.
+    """
 
     wants_fields = False
 
     def __init__(self, blobs: BlobStore, sign: Sign | None = None) -> None:
         self._blobs = blobs
         self._sign = sign
+        self._shared: tuple[str, bytes, float] = ("", b"", 0.0)  # the last file, its payload, and until when
 
     def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
         """See Composer."""
@@ -39,11 +47,10 @@ class LetterComposer:
             row["email"],
             IdentityKind.MAIL.value,
         )
-        mail = self._read(row["content"], row["blob"])
-        if mail is None or row["sender"] is None:
+        payload = self._payload(row["content"], row["blob"])
+        if payload is None or row["sender"] is None:
             claimed.refusal = "content_invalid"
             return claimed
-        payload = stuff(mail) if self._sign is None else self._sign(stuff(mail))
         claimed.message = Outbound(
             claimed.message_id,
             claimed.attempt + 1,
@@ -55,10 +62,20 @@ class LetterComposer:
         )
         return claimed
 
-    def _read(self, content: bytes | None, blob: str | None) -> bytes | None:
-        if content is not None or blob is None:
-            return content
-        try:
-            return self._blobs.path(blob).read_bytes()
-        except (OSError, NotFound):
+    def _payload(self, content: bytes | None, blob: str | None) -> bytes | None:
+        if content is not None:
+            return self._seal(content)
+        if blob is None:
             return None
+        name, payload, until = self._shared
+        if name != blob or until < time.monotonic():
+            try:
+                payload = self._seal(self._blobs.path(blob).read_bytes())
+            except (OSError, NotFound):
+                return None
+            self._shared = blob, payload, time.monotonic() + _KEPT
+        return payload
+
+    def _seal(self, mail: bytes) -> bytes:
+        payload = stuff(mail)
+        return payload if self._sign is None else self._sign(payload)

@@ -254,10 +254,21 @@ async def test_a_large_letter_lies_in_a_file_and_a_lost_file_is_no_reason_to_sto
     )
 
 
+async def test_the_copies_of_a_large_letter_are_read_and_signed_once(pool: Pool, tmp_path: Path) -> None:
+    channel = ObedientChannel()
+    people = tuple(Mailbox("", f"reader{number}@example.net") for number in range(5))
+    file = LetterFile("big.bin", "application/octet-stream", bytes(200_000))
+    await post(pool, make_stationery(tmp_path), to=people, attachments=(file,))
+    await deliver(pool, channel, tmp_path, {"sent": 5})
+    assert len({id(message.content) for message in channel.taken}) == 1
+    assert len({message.sender for message in channel.taken}) == 5
+
+
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
         ("to", {"to": ()}),
+        ("attachments", {"attachments": (LetterFile("a", "a/b", b"", "c\0d"),)}),
         ("to[0]", {"to": (Mailbox("", "nobody"),)}),
         ("cc[1]", {"cc": (Mailbox("", "a@example.net"), Mailbox("", "b@example.net\r\nBcc: c@example.net"))}),
         ("from", {"from_": Mailbox("", "x")}),

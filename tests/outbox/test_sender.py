@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import pytest
 
 from campaigns import control
+from domain.clock import SystemClock
 from domain.messages import DELIVERY_MOVES, DeliveryState, Mover, Outbound, Outcome
+from outbox.queue import Claimed
 from outbox.ranges import sweep
+from outbox.sender import Sender
+from storage.announce import Announcer
 from storage.pool import Pool
 from tests.outbox.stock import (
     BRISK,
     ObedientChannel,
+    PlainComposer,
     accept,
     events,
     make_sender,
@@ -247,3 +255,25 @@ async def test_the_sender_survives_losing_its_connections_at_any_moment(pool: Po
     await running
     assert len(channel.taken) == len({message.key for message in channel.taken}) == 4000
     assert await events(pool) == {"Sent": 4000}
+
+
+async def test_what_takes_long_to_compose_leaves_the_wire_its_turn(pool: Pool) -> None:
+    sizes: list[int] = []
+
+    class SlowComposer(PlainComposer):
+        def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
+            sizes.append(len(rows))
+            time.sleep(0.002 * len(rows))  # as signatures do
+            return super().compose(rows, now)
+
+    async def make_composer(campaign: Any) -> PlainComposer:
+        return SlowComposer(campaign["id"])
+
+    async def done() -> bool:
+        return await states(pool) == {"sent": 100}
+
+    await stock_campaign(pool, 100)
+    sender = Sender(pool, ObedientChannel(), make_composer, BRISK, SystemClock(), Announcer(pool))
+    await run_until(sender, done)
+    assert sum(sizes) == 100
+    assert max(sizes) <= 5
