@@ -24,6 +24,7 @@ from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
 from domain.errors import ConfigurationError
+from inbox.answer_files import AnswerFiles, sweep_answer_files
 from inbox.intake import Intake
 from inbox.own_addresses import OwnAddresses
 from inbox.sandbox import SandboxMailbox
@@ -35,13 +36,15 @@ from storage.house_clock import follow_clock, read_offset
 from storage.partitions import make_partitions
 from storage.pool import Pool, open_pool
 from tracking.recorder import Recorder
-from web.context import WebContext
+from web.context import Door, WebContext
 from worker.context import CONNECTIONS, WorkerContext
 from worker.loops import Loop
 from worker.queue import JobQueue
 
 #: seconds between looks for uploaded files that nobody needs any more
 UPLOADS_EVERY = 15.0
+#: seconds between looks for files of answers that were never sent
+ANSWER_FILES_EVERY = 600.0
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             blobs=open_blobs(settings),
             recorder=recorder,
             kitchen=open_kitchen(settings),
+            answer_files=AnswerFiles(settings.var / "spool" / "answers"),
             settings=settings.web_settings,
             contacts=settings.contacts,
             tracking=settings.tracking,
@@ -96,8 +100,16 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             enqueue=queue,
             front_door=_front_door(settings),
             sms=sms,
+            doors=_doors(settings),
+            copy_domain=next(filter(None, (settings.outbox.reply_domain, *settings.inbox.domains)), ""),
+            reading=settings.inbox.reading,
             demo=settings.demo,
         )
+
+
+def _doors(settings: Settings) -> tuple[Door, ...]:
+    known = (("smtp", settings.inbox.smtp), ("lmtp", settings.inbox.lmtp), ("sandbox", settings.sandbox))
+    return tuple(Door(kind, door.host, door.port) for kind, door in known if door.enabled)
 
 
 def _front_door(settings: Settings) -> tuple[str, int] | None:
@@ -119,9 +131,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         uploads = settings.web_settings.upload_folder
         channel = open_channel(settings, core.pool)
         stack.push_async_callback(channel.close)
-        reader = await stack.enter_async_context(
-            open_reader(settings, core.pool, core.announcer, core.clock)
-        )
+        reader = await stack.enter_async_context(open_reader(settings, core.pool, core.announcer, core.clock))
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -139,6 +149,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
+                Loop(
+                    "answer files",
+                    partial(sweep_answer_files, core.pool, settings.var / "spool" / "answers"),
+                    ANSWER_FILES_EVERY,
+                    rings=False,
+                ),
             ],
         )
 

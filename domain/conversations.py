@@ -25,6 +25,7 @@ class ConversationMove(StrEnum):
     ANSWER = "answer"  #: we wrote
     CLOSE = "close"
     REOPEN = "reopen"
+    WAIT = "wait"  #: a person says that the contact owes the next word
     ASSIGN = "assign"  #: to a person, or to nobody
     MOVE = "move"  #: to another queue
     JUNK = "junk"  #: a person says that it is junk
@@ -51,6 +52,7 @@ CONVERSATION_MOVES: Final[
     _M.ANSWER: (_ALL, _S.WAITING),
     _M.CLOSE: (frozenset({_S.OPEN, _S.WAITING}), _S.CLOSED),
     _M.REOPEN: (frozenset({_S.WAITING, _S.CLOSED}), _S.OPEN),
+    _M.WAIT: (frozenset({_S.OPEN}), _S.WAITING),
     _M.ASSIGN: (_ALL, _STAYS),
     _M.MOVE: (_ALL, _STAYS),
     _M.JUNK: (_ALL, _S.CLOSED),
@@ -63,6 +65,7 @@ CONVERSATION_MOVERS: Final[Mapping[ConversationMove, frozenset[ConversationMover
     _M.ANSWER: frozenset({_BY.PERSON, _BY.RULE}),
     _M.CLOSE: frozenset({_BY.PERSON, _BY.RULE}),
     _M.REOPEN: frozenset({_BY.PERSON, _BY.RULE}),
+    _M.WAIT: frozenset({_BY.PERSON}),
     _M.ASSIGN: frozenset({_BY.PERSON, _BY.RULE}),
     _M.MOVE: frozenset({_BY.PERSON, _BY.RULE}),
     _M.JUNK: frozenset({_BY.PERSON}),
@@ -73,6 +76,7 @@ CONVERSATION_MOVERS: Final[Mapping[ConversationMove, frozenset[ConversationMover
 CONVERSATION_EVENTS: Final[Mapping[ConversationMove, EventType]] = {
     _M.CLOSE: EventType.CONVERSATION_CLOSED,
     _M.REOPEN: EventType.CONVERSATION_REOPENED,
+    _M.WAIT: EventType.CONVERSATION_PARKED,
     _M.ASSIGN: EventType.CONVERSATION_ASSIGNED,
     _M.MOVE: EventType.CONVERSATION_MOVED,
     _M.JUNK: EventType.CONVERSATION_JUDGED,

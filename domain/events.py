@@ -49,6 +49,7 @@ class EventType(StrEnum):
     CONVERSATION_ASSIGNED = "ConversationAssigned"  #: a conversation was given to a person, or to nobody
     CONVERSATION_MOVED = "ConversationMoved"  #: a conversation was moved to another queue
     CONVERSATION_CLOSED = "ConversationClosed"  #: a person said that nobody owes anything any more
+    CONVERSATION_PARKED = "ConversationParked"  #: a person said that the contact owes the next word
     CONVERSATION_REOPENED = "ConversationReopened"  #: a person said that we owe an answer after all
     CONVERSATION_JUDGED = "ConversationJudged"  #: a person said whether a conversation is junk
     PLACED = "Placed"  #: a person decided which conversation a message belongs to

@@ -16,6 +16,7 @@ from contacts.addresses import read_mail_address
 from domain.conversations import ConversationMove, ConversationState, next_conversation_state
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.events import EventType
+from inbox.answer_files import AnswerFiles
 from inbox.conversations import Conversation, Desk, lock_conversation, write_conversation
 from inbox.drafts import Draft, DraftFile, load_sent_draft, newest_message, store_draft
 from inbox.preparation import Agent, prepare_answer, read_mailboxes
@@ -74,8 +75,11 @@ async def send_answer(
     stationery: Stationery,
     *,
     undo_seconds: float,
+    uploads: AnswerFiles | None = None,
 ) -> Sent:
     """Write an answer into the outbox; it leaves after `undo_seconds`. The conversation waits (or is closed) then.
+
+    Its files lie among the `uploads`, or else in the blob store.
 
     Raises NotFound, InvalidInput that names the field, and NewsCameIn when there is a message that its author has
     not seen.
@@ -86,7 +90,7 @@ async def send_answer(
     to, cc, bcc = (read_mailboxes(getattr(answer, part), part) for part in ("to", "cc", "bcc"))
     if not to:
         raise InvalidInput("to", "nobody is named.", "Give at least one address.")
-    files = await _load_files(stationery.blobs, answer.files)
+    files = await _load_files(uploads or stationery.blobs, answer.files)
     undo_until = datetime.now(UTC) + timedelta(seconds=undo_seconds)
     async with unit_of_work(desk.pool, desk.announcer) as work:
         connection = work.connection
@@ -169,10 +173,15 @@ async def _wait(
     )
 
 
-async def _load_files(blobs: BlobStore, files: Sequence[DraftFile]) -> tuple[LetterFile, ...]:
+async def _load_files(store: AnswerFiles | BlobStore, files: Sequence[DraftFile]) -> tuple[LetterFile, ...]:
     found = []
     for file in files:
-        content = await asyncio.to_thread(blobs.path(file.blob).read_bytes)
+        try:
+            content = await asyncio.to_thread(store.path(file.blob).read_bytes)
+        except (NotFound, FileNotFoundError) as error:
+            raise InvalidInput(
+                "file", f"the file {file.name} is not here any more.", "Remove it, and attach it again."
+            ) from error
         found.append(LetterFile(file.name, file.media_type, content))
     return tuple(found)
 

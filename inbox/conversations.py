@@ -191,6 +191,14 @@ async def reopen(desk: Desk, conversation_id: int, version: int | None = None) -
         await _make(desk, work, found, ConversationMove.REOPEN, changed, {})
 
 
+async def wait(desk: Desk, conversation_id: int, version: int | None = None) -> None:
+    """The contact owes the next word, though we wrote none here: they were called, say. Raises NotFound, Conflict."""
+    async with unit_of_work(desk.pool, desk.announcer) as work:
+        found = await lock_conversation(work.connection, conversation_id, version)
+        changed = replace(found, waiting_since=None, closed_at=None)
+        await _make(desk, work, found, ConversationMove.WAIT, changed, {})
+
+
 async def judge_junk(desk: Desk, conversation_id: int, junk: bool, version: int | None = None) -> None:
     """Say that it is junk (it is closed), or that it is not (it waits for an answer). Raises NotFound, Conflict."""
     async with unit_of_work(desk.pool, desk.announcer) as work:

@@ -33,7 +33,7 @@ _LATEST: Final = "SELECT coalesce(max(id), 0) FROM messages WHERE conversation_i
 
 @dataclass(frozen=True, slots=True)
 class DraftFile:
-    """A file that was uploaded for an answer; `blob` is its place in the blob store."""
+    """A file that was uploaded for an answer; `blob` is its name among the uploads (inbox/answer_files.py)."""
 
     name: str
     media_type: str

@@ -11,6 +11,8 @@ from aiohttp import web
 from contacts.settings import ContactsSettings
 from domain.clock import Clock
 from domain.tokens import TokenKeys
+from inbox.answer_files import AnswerFiles
+from inbox.reading_settings import ReadingSettings
 from outbox.composing import MailKitchen
 from outbox.letters import Stationery
 from router.settings import RouterSettings
@@ -39,6 +41,15 @@ async def enqueue_nothing(job: str, *arguments: Any) -> None:
     """An `Enqueue` for processes without a queue: schedules find the work."""
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What mail comes in by: `smtp`, `lmtp` or `sandbox`, and where it listens."""
+
+    kind: str
+    host: str
+    port: int
+
+
 @dataclass(slots=True)
 class WebContext:
     """The parts of the house that the web process holds. `demo` opens what only a demo may do."""
@@ -51,13 +62,19 @@ class WebContext:
     blobs: BlobStore
     recorder: Recorder | None  #: started; None in a process that takes no hits
     kitchen: MailKitchen
+    answer_files: AnswerFiles
     settings: WebSettings = field(default_factory=WebSettings)
     contacts: ContactsSettings = field(default_factory=ContactsSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     enqueue: Enqueue = enqueue_nothing
     front_door: tuple[str, int] | None = None  #: where mail comes in by SMTP: host and port
-    sms: SmsCallbacks | None = None  #: what takes reports and messages of the SMS provider; None without an account
+    doors: tuple[Door, ...] = ()  #: those that the settings open
+    copy_domain: str = ""  #: of personal Bcc addresses; empty: that of the queues' addresses
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    sms: SmsCallbacks | None = (
+        None  #: what takes reports and messages of the SMS provider; None without an account
+    )
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from contacts.addresses import read_mail_address
-from domain.errors import Forbidden, NotFound
+from domain.errors import Forbidden, InvalidInput, NotFound
 from inbox.answers import Answer, Sent, send_answer, undo_answer
 from inbox.authors import take_original_author
 from inbox.conversations import Desk, set_contact
@@ -71,6 +72,7 @@ async def answer(context: WebContext, person: Person, conversation_id: int, give
         given,
         context.stationery,
         undo_seconds=context.settings.undo_seconds,
+        uploads=context.answer_files,
     )
 
 
@@ -116,6 +118,19 @@ async def take_author(context: WebContext, person: Person, conversation_id: int,
     await see_message(context, person, conversation_id, message_id)
     async with unit_of_work(context.pool, context.announcer) as work:
         await take_original_author(work, message_id, actor_id=person.id, now=context.clock.now())
+
+
+def bare_name(name: str) -> str:
+    """A file's name without folders, as it goes into a mail."""
+    return PurePosixPath(name.replace("\\", "/")).name[:200] or "file"
+
+
+def refuse_too_large(size: int, limit: int) -> None:
+    """Raises InvalidInput when the files of an answer are too large for one mail."""
+    if size > limit:
+        raise InvalidInput(
+            "file", N_("The files are too large for one mail."), N_("Leave some out, or send a link to them.")
+        )
 
 
 def read_choice(text: str, field: str) -> int | None:

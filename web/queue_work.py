@@ -8,10 +8,12 @@ import asyncpg
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contacts.addresses import read_mail_address
-from domain.errors import InvalidInput, NotFound
+from domain.errors import Forbidden, InvalidInput, NotFound
 from storage.pool import Connection, Pool, transaction
 from web.context import WebContext
 from web.i18n import N_
+from web.people import Person
+from web.permissions import Role
 
 #: languages that quotations are announced in
 ANSWER_LANGUAGES: Final = ("en", "fr", "de", "es", "it", "nl", "pt", "pl", "sv")
@@ -19,7 +21,8 @@ ANSWER_LANGUAGES: Final = ("en", "fr", "de", "es", "it", "nl", "pt", "pl", "sv")
 _LIST: Final = """
 SELECT q.*, t.name AS team_name, array(SELECT address FROM queue_addresses a WHERE a.queue_id = q.id ORDER BY address)
        AS addresses,
-       (SELECT count(*) FROM conversations v WHERE v.queue_id = q.id AND v.state = 'open' AND NOT v.junk) AS open
+       CASE WHEN NOT q.confidential OR q.team_id = ANY ($2::bigint[])
+            THEN (SELECT count(*) FROM conversations v WHERE v.queue_id = q.id AND v.state = 'open' AND NOT v.junk) END AS open
 FROM queues q LEFT JOIN teams t ON t.id = q.team_id WHERE $1::bigint IS NULL OR q.id = $1
 ORDER BY lower(q.name), q.id
 """
@@ -68,13 +71,20 @@ class QueueInput(BaseModel):
     confidential: bool = Field(False, description="Only the people of the team see it, no supervisor.")
 
 
-async def list_queues(pool: Pool, queue_id: int | None = None) -> list[Any]:
-    """All queues with their addresses, team and open conversations; or only one."""
-    return list(await pool.fetch(_LIST, queue_id))
+async def list_queues(pool: Pool, person: Person, queue_id: int | None = None) -> list[Any]:
+    """All queues with their addresses, team and open conversations; or only one.
+
+    How many are open in a confidential queue is told to its people only.
+    """
+    return list(await pool.fetch(_LIST, queue_id, list(person.teams)))
 
 
-async def save_queue(context: WebContext, given: QueueInput, queue_id: int | None = None) -> int:
-    """Make a queue, or change one; gives its id. Raises InvalidInput, NotFound."""
+async def save_queue(
+    context: WebContext, person: Person, given: QueueInput, queue_id: int | None = None
+) -> int:
+    """Make a queue, or change one; gives its id. Raises InvalidInput, NotFound, Forbidden."""
+    if queue_id is not None:
+        await _guard_confidential(context.pool, person, queue_id)
     addresses = [
         read_mail_address(one.strip(), f"addresses[{at}]")
         for at, one in enumerate(given.addresses)
@@ -107,6 +117,15 @@ async def save_queue(context: WebContext, given: QueueInput, queue_id: int | Non
         await connection.execute(_KEEP, number, addresses)
     context.announcer.touch()
     return number
+
+
+async def _guard_confidential(pool: Pool, person: Person, queue_id: int) -> None:
+    """Whoever may not read a confidential queue must not open it to themselves, nor send its mail elsewhere."""
+    row = await pool.fetchrow("SELECT confidential, team_id FROM queues WHERE id = $1", queue_id)
+    if row is None or not row["confidential"]:
+        return
+    if person.role != Role.ADMINISTRATOR and row["team_id"] not in person.teams:
+        raise Forbidden(N_("This queue is confidential: only its people and administrators change it."))
 
 
 async def _write(connection: Connection, values: tuple[Any, ...], queue_id: int | None) -> int:

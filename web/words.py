@@ -155,11 +155,24 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "warming_up": N_("The mail server has taken as many messages as its warm-up plan allows for today."),
         "relay_away": N_("No mail server for this author can be reached."),
         "cancelled": N_("A person took it back before it left."),
+        "consent_withdrawn": N_("The contact withdrew consent before it was sent."),
     },
     "conversation_state": {
         "open": N_("to answer"),
         "waiting": N_("waiting for the contact"),
         "closed": N_("conversation closed"),
+    },
+    "folder_state": {
+        "connecting": N_("connecting"),
+        "reading": N_("taking mail in"),
+        "watching": N_("up to date"),
+        "failed": N_("not read"),
+        "stopped": N_("switched off"),
+    },
+    "door": {
+        "smtp": N_("SMTP"),
+        "lmtp": N_("LMTP"),
+        "sandbox": N_("Test mailbox"),
     },
     "automatic": {
         "auto_submitted": N_("written by a machine"),
@@ -213,6 +226,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "by_hand": N_("Added by hand."),
         "unsubscribed": N_("Unsubscribed."),
         "opted_out": N_("Answered STOP to a short message."),
+        "consent_withdrawn": N_("Withdrew consent."),
         "soft_bounces": N_("Mail to it came back again and again."),
     },
     "verdict": {

@@ -22,6 +22,7 @@ from inbox.conversations import (
     note,
     remove_party,
     reopen,
+    wait,
 )
 from storage.pool import Pool
 from tests.inbox.desk import Support, open_support
@@ -125,3 +126,14 @@ async def test_a_participant_is_added_with_their_contact_and_removed_again(suppo
         await remove_party(support.desk, support.conversation, "claire@dubreuil.example")
     with pytest.raises(InvalidInput):
         await add_party(support.desk, support.conversation, "no address")
+
+
+async def test_a_conversation_waits_for_the_contact_because_a_person_says_so(support: Support) -> None:
+    await wait(support.desk, support.conversation)
+    row = await support.row()
+    assert (row["state"], row["waiting_since"]) == ("waiting", None)
+    assert (await support.events())[-1][0] == "ConversationParked"
+    with pytest.raises(Conflict):
+        await wait(support.desk, support.conversation)
+    await reopen(support.desk, support.conversation)
+    assert (await support.row())["state"] == "open"

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
+from inbox.answer_files import AnswerFiles
 from outbox.composing import MailKitchen
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer, Bell
@@ -204,6 +205,7 @@ async def open_house(
             tokens=KEY,
             blobs=BlobStore(Path(folder) / "blobs"),
             recorder=recorder,
+            answer_files=AnswerFiles(Path(folder) / "answers"),
             kitchen=MailKitchen(KEY, "http://127.0.0.1:8025", OutboxSettings()),
             settings=settings or WebSettings(upload_folder=Path(folder) / "imports", upload_limit=100_000),
             enqueue=enqueue,

@@ -425,3 +425,66 @@ async def test_a_search_that_takes_too_long_says_so(
     assert "Write the whole e-mail address, or a rarer word." in slow.words
     quick = await agent.get("/conversations", params={"q": "claire.dubreuil@dubreuil.example"})
     assert "twelve panels" in quick.words
+
+
+async def test_programs_send_and_fetch_files(house: House, pool: Pool, post: Correspondence) -> None:
+    agent = await enter(house, "agent")
+    await agent.get("/conversations")
+    path = f"/conversations/{post.conversations['order']}/answers"
+    plan = {"name": "../../etc/plan\r\nX-Evil: 1.pdf", "media_type": "application/pdf", "content": "JVBERi0="}
+    status, sent = await agent.call("POST", path, {"text": "Here is the plan.", "attachments": [plan]})
+    assert status == 201, sent
+    row = await pool.fetchrow("SELECT * FROM attachments WHERE message_id = $1", sent["message_id"])
+    assert row is not None
+    assert "/" not in row["name"]
+    raw = await agent.get(
+        f"/conversations/{post.conversations['order']}/messages/{sent['message_id']}/original"
+    )
+    assert "\nX-Evil" not in raw.text
+    fetched = f"/messages/{sent['message_id']}/files/{row['no']}"
+    assert await agent.call("GET", fetched) == (200, b"%PDF-")
+    wrong = {**plan, "content": "no base64!"}
+    status, problem = await agent.call("POST", path, {"text": "x", "attachments": [plan, wrong]})
+    assert (status, problem["field"]) == (422, "attachments[1].content")
+    house.context.settings.attachment_limit = 4
+    status, problem = await agent.call("POST", path, {"text": "x", "attachments": [plan]})
+    assert (status, "too large" in problem["detail"]) == (422, True)
+    # the same rules as for people: no message of a queue of others, and not even that it is there
+    await pool.execute("UPDATE queues SET team_id = NULL, confidential = true")
+    await pool.execute("UPDATE conversations SET assignee_id = NULL")
+    for one in (fetched, "/messages/999999/files/0"):
+        status, problem = await agent.call("GET", one)
+        assert (status, problem["type"]) == (404, "not-found")
+    assert (await (await enter(house, "marketer")).call("GET", fetched))[0] == 403
+
+
+async def test_a_file_that_was_swept_is_said_to_be_gone(house: House, post: Correspondence) -> None:
+    agent = await enter(house, "agent")
+    path = f"/conversations/{post.conversations['order']}"
+    await agent.get(path)
+    await upload(agent, path, "offer.pdf", b"%PDF-1.7")
+    for file in house.context.answer_files.root.iterdir():
+        file.unlink()
+    refused = await agent.post(f"{path}/answer", {"to": "a@b.example", "text": "Here.", "seen": "999999"})
+    assert refused.status == 422
+    assert "The file offer.pdf is not here any more. Remove it, and attach it again." in refused.words
+
+
+async def test_a_conversation_waits_by_hand_and_moves_where_its_mover_sees_nothing(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    team = await house.team("Personnel")
+    queue = await pool.fetchval(
+        "INSERT INTO queues (name, team_id, confidential) VALUES ('HR', $1, true) RETURNING id", team
+    )
+    agent = await enter(house, "agent")
+    path = f"/conversations/{post.conversations['order']}"
+    page = await agent.get(path)
+    assert "Wait for the contact" in page.words
+    assert "HR (confidential)" in page.words
+    waits = await agent.post(f"{path}/wait")
+    assert "It waits for the contact now." in waits.words
+    assert "lets the conversation wait for the contact" in waits.words
+    assert (await agent.call("POST", f"{path}/state", {"move": "wait"}))[0] == 409
+    assert "Moved to the other queue." in (await agent.post(f"{path}/queue", {"queue": queue})).words
+    assert (await agent.get(path)).status == 404

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 import pytest
 
+from channels.mail.imap.ports import FolderState, FolderStatus
+from channels.mail.imap.words import Trouble
+from inbox.imap_ledger import ImapLedger
+from inbox.reading import read_copy_address
+from outbox.addresses import reply_address
+from outbox.settings import OutboxSettings
 from storage.pool import Pool
 from tests.web.correspondence import Correspondence, build_correspondence
-from tests.web.house import House
+from tests.web.house import KEY, House
 from tests.web.test_conversation_pages import enter
 from tests.web.world import World, build_world
+from web.console.mailboxes import TROUBLES
+from web.context import Door
+from web.words import WORDS
 
 
 @pytest.fixture
@@ -145,3 +157,114 @@ async def test_programs_see_unreadable_messages(house: House, pool: Pool, post: 
     assert (await manager.call("POST", f"/quarantine/{post.raw}/discard"))[0] == 204
     assert (await manager.call("POST", f"/quarantine/{post.raw}/discard"))[0] == 409
     assert (await manager.call("POST", f"/quarantine/{post.raw}/again"))[0] == 204
+
+
+async def _make_confidential(house: House, pool: Pool) -> int:
+    """A queue of people whose mail is theirs alone; gives its id."""
+    team = await house.team("Personnel")
+    queue: int = await pool.fetchval(
+        "INSERT INTO queues (name, team_id, confidential, from_address) VALUES ('HR', $1, true, 'hr@helianthe.example')"
+        " RETURNING id",
+        team,
+    )
+    await pool.execute("INSERT INTO queue_addresses VALUES ('hr@helianthe.example', $1)", queue)
+    await house.user("agent", "Hanna Rau", teams=(team,), email="hanna@helianthe.example")
+    return queue
+
+
+async def test_nobody_opens_a_confidential_queue_to_themselves(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    queue = await _make_confidential(house, pool)
+    await pool.execute("INSERT INTO conversations (subject, queue_id) VALUES ('I resign', $1)", queue)
+    manager = await enter(house, "manager")
+    form = {"name": "HR", "addresses": "hr@helianthe.example", "language": "en"}
+    await manager.get("/queues")
+    refused = await manager.post(f"/queues/{queue}", form)
+    assert (refused.status, "only its people and administrators" in refused.words) == (403, True)
+    assert (await manager.call("PUT", f"/queues/{queue}", {"name": "HR"}))[0] == 403
+    assert (await manager.call("GET", f"/queues/{queue}"))[1]["open"] is None
+    chief = await enter(house, "administrator")
+    await chief.get("/queues")
+    kept = {**form, "confidential": "yes", "team_id": await pool.fetchval("SELECT max(id) FROM teams")}
+    assert "The queue is saved." in (await chief.post(f"/queues/{queue}", kept)).words
+
+
+async def test_unreadable_mail_to_a_confidential_queue_shows_only_that_it_is_there(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    queue = await _make_confidential(house, pool)
+    await pool.execute("UPDATE arrivals SET recipients = '{HR@helianthe.example}'")
+    manager = await enter(house, "manager")
+    page = await manager.get("/unreadable")
+    assert "for a confidential queue" in page.words
+    one = await manager.get(f"/unreadable/{post.raw}")
+    for text in (page.text, one.text):
+        assert "broken@mailer.example" not in text
+        assert "Mangler" not in text
+        assert "hr@helianthe" not in text.lower()
+    assert (await manager.get(f"/unreadable/{post.raw}/original")).status == 403
+    assert (await manager.call("GET", f"/quarantine/{post.raw}/raw"))[0] == 403
+    listed = (await manager.call("GET", "/quarantine"))[1]["items"][0]
+    assert (listed["sender"], listed["recipients"], listed["closed"]) == ("", [], True)
+    assert "It will be read again" in (await manager.post(f"/unreadable/{post.raw}/again")).words
+    await pool.execute("UPDATE raw_mails SET state = 'quarantined'")
+    # an answer in a conversation of that queue is as confidential as its address
+    number = await pool.fetchval(
+        "INSERT INTO conversations (subject, queue_id) VALUES ('I resign', $1) RETURNING id", queue
+    )
+    message = await pool.fetchval(
+        "INSERT INTO messages (direction, channel, conversation_id) VALUES ('out', 'mail', $1) RETURNING id",
+        number,
+    )
+    address = reply_address(KEY, OutboxSettings(reply_domain="helianthe.example"), message)
+    await pool.execute("UPDATE arrivals SET recipients = ARRAY[$1]", address)
+    assert "for a confidential queue" in (await manager.get("/unreadable")).words
+
+
+async def test_mailboxes_say_how_they_are_and_what_to_do(house: House, pool: Pool) -> None:
+    ledger = ImapLedger(pool, house.context.announcer)
+    now = datetime.now(UTC)
+    await ledger.tell(FolderStatus("support", "INBOX", FolderState.WATCHING, now))
+    await ledger.tell(
+        FolderStatus("support", "Archive/<b>", FolderState.FAILED, None, "login", "imap.example refused: no")
+    )
+    await ledger.tell(FolderStatus("sales", "INBOX", FolderState.READING, now, done=20, total=1500))
+    house.context.doors = (Door("smtp", "127.0.0.1", 8027), Door("sandbox", "127.0.0.1", 0))
+    chief = await house.signed_in("administrator")
+    page = await chief.get("/mailboxes")
+    for said in (
+        "up to date",
+        "The server refused the login. Check username and password",
+        "imap.example refused: no",
+        "20 of 1,500",
+        "127.0.0.1:8027",
+    ):
+        assert said in page.words, said
+    assert "Archive/&lt;b&gt;" in page.text
+    await ledger.forget_others([])
+    house.context.doors = ()
+    empty = await chief.get("/mailboxes")
+    assert "No mailbox is read by IMAP" in empty.words
+    assert "No door is open" in empty.words
+    assert (await (await house.signed_in("manager")).get("/mailboxes")).status == 403
+
+
+def test_every_trouble_of_a_mailbox_has_words_and_a_remedy() -> None:
+    assert set(TROUBLES) == set(Trouble)
+    assert {state.value for state in FolderState} == set(WORDS["folder_state"])
+
+
+async def test_an_account_names_its_address_for_copies(house: House, pool: Pool) -> None:
+    rep = await house.signed_in("rep")
+    assert "Mail that you write elsewhere" not in (await rep.get("/account")).words  # no domain is ours yet
+    await pool.execute("INSERT INTO queues (name, from_address) VALUES ('S', 'support@our.example')")
+    page = await rep.get("/account")
+    found = re.search(r"bcc\+[^@\s<]+@our\.example", page.text)
+    assert found is not None
+    user = await pool.fetchval("SELECT id FROM users")
+    assert read_copy_address(KEY, house.context.reading, found[0]) == user
+    house.context.copy_domain = "hub.example"
+    assert "@hub.example" in (await rep.get("/account")).text
+    marketer = await house.signed_in("marketer")
+    assert "Mail that you write elsewhere" not in (await marketer.get("/account")).words

@@ -14,6 +14,7 @@ _MODULES: Final = (
     "campaigns",
     "contacts",
     "conversations",
+    "files",
     "imports",
     "me",
     "messages",

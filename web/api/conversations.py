@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,11 +14,21 @@ from domain.errors import InvalidInput
 from domain.messages import Direction
 from inbox import conversations
 from inbox.answers import Answer
-from inbox.drafts import newest_message
+from inbox.drafts import DraftFile, newest_message
+from web.api.files import LIMIT, FileInput, read_file
 from web.api.paging import PageQuery
 from web.api.registry import Call, route
 from web.console.conversations import read_place, write_mailboxes, write_place
-from web.conversation_work import answer, desk_of, place, prepare, see_conversation, take_back
+from web.conversation_work import (
+    answer,
+    bare_name,
+    desk_of,
+    place,
+    prepare,
+    refuse_too_large,
+    see_conversation,
+    take_back,
+)
 from web.i18n import N_
 from web.permissions import Permission
 from web.queries.conversations import Box, list_conversations, search_conversations
@@ -79,7 +90,7 @@ class PartyModel(BaseModel):
 
 
 class FileModel(BaseModel):
-    """A file of a message; fetched at /conversations/{id}/messages/{message}/files/{no}/{name} of the console."""
+    """A file of a message; fetched at /messages/{id}/files/{no}."""
 
     no: int
     name: str
@@ -149,6 +160,7 @@ class StateMove(StrEnum):
 
     CLOSE = "close"
     REOPEN = "reopen"
+    WAIT = "wait"
     JUNK = "junk"
     CLEAR = "clear"
 
@@ -158,7 +170,9 @@ class StateInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    move: StateMove = Field(description="close, reopen, junk, or clear (it is no junk).")
+    move: StateMove = Field(
+        description="close, reopen, wait (the contact owes the next word), junk, or clear (it is no junk)."
+    )
     version: int | None = Field(None, description="The version you saw; 409 when it changed since.")
 
 
@@ -191,6 +205,9 @@ class AnswerInput(BaseModel):
     bcc: str = Field("", max_length=20_000)
     subject: str | None = Field(None, max_length=900)
     quote: bool = True
+    attachments: list[FileInput] = Field(
+        default_factory=list, max_length=50, description="Files, together as large as the console takes them."
+    )
     seen: int | None = Field(
         None,
         description="The newest message that you read; 409 when there is a newer one. Left out: not asked.",
@@ -311,6 +328,8 @@ async def post_state(call: Call) -> ConversationModel:
             await conversations.close(desk, number, given.version)
         case StateMove.REOPEN:
             await conversations.reopen(desk, number, given.version)
+        case StateMove.WAIT:
+            await conversations.wait(desk, number, given.version)
         case _:
             await conversations.judge_junk(desk, number, given.move is StateMove.JUNK, given.version)
     return await _as_it_stands(call)
@@ -364,6 +383,7 @@ async def post_conversation_note(call: Call) -> NoteModel:
     body=AnswerInput,
     answer=SentModel,
     status=201,
+    limit=LIMIT,
 )
 async def post_answer(call: Call) -> SentModel:
     """In the same thread, from the queue's address, with its signature; it leaves after some seconds."""
@@ -383,12 +403,30 @@ async def post_answer(call: Call) -> SentModel:
             given.bcc,
             given.subject or prepared.subject,
             given.quote,
-            (),
+            await _keep_files(call, given.attachments),
             seen,
             given.close,
         ),
     )
     return SentModel(message_id=sent.message_id, undo_until=sent.undo_until)
+
+
+async def _keep_files(call: Call, given: list[FileInput]) -> tuple[DraftFile, ...]:
+    """As if they had been uploaded: an answer that is taken back has them again."""
+    files = [read_file(one, number) for number, one in enumerate(given)]
+    refuse_too_large(sum(len(file.content) for file in files), call.context.settings.attachment_limit)
+    store = call.context.answer_files
+    return tuple(
+        [
+            DraftFile(
+                bare_name(file.name),
+                file.media_type,
+                len(file.content),
+                await asyncio.to_thread(store.put, file.content),
+            )
+            for file in files
+        ]
+    )
 
 
 @route(

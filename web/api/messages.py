@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
+import asyncio
 import hashlib
-from base64 import b64decode
-from datetime import datetime
-from email.utils import parseaddr
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import getaddresses
 from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -15,16 +15,18 @@ from channels.mail.parsed import Mailbox
 from contacts.addresses import read_mail_address
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.messages import DeliveryState
+from outbox.addresses import plain_domain
 from outbox.journal import journals
-from outbox.letters import Letter, LetterFile, LetterKind, cancel_letter, write_letter
+from outbox.letters import Letter, LetterKind, cancel_letter, write_letter
 from outbox.requests import FIELD, keep_answer, read_key, take_key
 from storage.pool import transaction
+from web.api.files import LIMIT, FileInput, read_file
 from web.api.registry import Call, route
 from web.i18n import N_
 from web.permissions import Permission, Role
 
-#: Largest request in bytes: a letter of the usual limit, in base64, and its texts.
-_LIMIT: Final = 40 * 2**20
+#: How far ahead a mail may be written.
+_AHEAD: Final = timedelta(days=366)
 
 _Subject = Annotated[str, StringConstraints(max_length=998)]
 _People = Annotated[list[str], Field(max_length=100)]
@@ -34,19 +36,6 @@ SELECT l.message_id, l.created_at, l.created_by, c.subject, m.contact_id
 FROM letters AS l JOIN messages AS m ON m.id = l.message_id JOIN message_contents AS c USING (message_id)
 WHERE l.message_id = $1 AND l.kind = 'transactional' AND l.copy_of IS NULL
 """
-
-
-class FileInput(BaseModel):
-    """A file to go with a mail."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1, max_length=255)
-    media_type: str = Field(
-        "application/octet-stream", description="Such as application/pdf.", max_length=255
-    )
-    content: str = Field(description="The bytes, in base64.")
-    content_id: str = Field("", description="For images that the HTML shows as cid:…", max_length=255)
 
 
 class MessageInput(BaseModel):
@@ -113,14 +102,15 @@ class MessageModel(BaseModel):
     answer=MessageModel,
     status=201,
     keyed=True,
-    limit=_LIMIT,
+    limit=LIMIT,
 )
 async def post_message(call: Call) -> MessageModel:
     """Written and queued when this answers. The same key and request give the same answer, and one mail."""
     given: MessageInput = call.body
     key = read_key(call.request.headers.get(FIELD))
-    letter = _letter(given, call)
-    digest = hashlib.sha256(b"POST /messages\n" + given.model_dump_json().encode()).digest()
+    letter, digest = await asyncio.to_thread(
+        lambda: (_letter(given, call), _digest(given))
+    )  # it may be large
     async with transaction(call.context.pool) as connection:
         known = await take_key(connection, call.person.id, key, digest)
         if known is not None:
@@ -161,6 +151,12 @@ async def post_message_cancel(call: Call) -> MessageModel:
         return await _describe(connection, call.number(), call)
 
 
+def _digest(given: MessageInput) -> bytes:
+    """What makes two requests the same, in whatever order their names stand."""
+    body = json.dumps(given.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(b"POST /messages\n" + body.encode()).digest()
+
+
 def _letter(given: MessageInput, call: Call) -> Letter:
     sender = _person(given.sender, "from")
     _check_sender(sender, call.context.kitchen.settings.senders)
@@ -176,13 +172,22 @@ def _letter(given: MessageInput, call: Call) -> Letter:
         subject=given.subject,
         text=given.text,
         html=given.html,
-        attachments=tuple(_file(file, number) for number, file in enumerate(given.attachments)),
+        attachments=tuple(read_file(file, number) for number, file in enumerate(given.attachments)),
         headers=tuple(given.headers.items()),
         in_reply_to=given.in_reply_to.strip("<> "),
         references=(given.in_reply_to.strip("<> "),) if given.in_reply_to else (),
         author_id=call.person.id,
-        not_before=given.not_before,
+        not_before=_moment(given.not_before),
     )
+
+
+def _moment(given: datetime | None) -> datetime | None:
+    now = datetime.now(UTC)
+    if given is None or given <= now:
+        return None
+    if given > now + _AHEAD:
+        raise InvalidInput("not_before", N_("This is more than a year ahead."), N_("Choose an earlier time."))
+    return given
 
 
 def _people(given: list[str], field: str) -> tuple[Mailbox, ...]:
@@ -190,27 +195,23 @@ def _people(given: list[str], field: str) -> tuple[Mailbox, ...]:
 
 
 def _person(given: str, field: str) -> Mailbox:
-    name, address = parseaddr(given)
+    people = getaddresses([given])
+    if len(people) != 1:
+        raise InvalidInput(
+            field, N_("This is not one mail address."), N_("Give each address as an entry of its own.")
+        )
+    ((name, address),) = people
     read_mail_address(address, field)
     return Mailbox(name, address)
 
 
 def _check_sender(sender: Mailbox, allowed: tuple[str, ...]) -> None:
-    address = sender.address.lower()
-    if allowed and not {address, address.rpartition("@")[2]} & {one.lower() for one in allowed}:
+    address = read_mail_address(sender.address, "from")
+    known = {read_mail_address(one) if "@" in one else plain_domain(one) for one in allowed}
+    if known and not {address, address.rpartition("@")[2]} & known:
         raise InvalidInput(
             "from", N_("Programs may not write from this address."), N_("Ask an administrator to allow it.")
         )
-
-
-def _file(given: FileInput, number: int) -> LetterFile:
-    try:
-        content = b64decode(given.content, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidInput(
-            f"attachments[{number}].content", N_("This is not base64."), N_("Encode the bytes of the file.")
-        ) from error
-    return LetterFile(given.name, given.media_type, content, given.content_id)
 
 
 async def _describe(connection: Any, message_id: int, call: Call) -> MessageModel:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from inbox.quarantine import discard, find_quarantined, list_quarantine, load_bytes, read_again
+from inbox.quarantine import discard, load_bytes, read_again
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
 from web.console.mail_files import SEALED, disposition
 from web.permissions import Permission
+from web.unreadable_work import list_unreadable, open_unreadable
 
 _WORK = Permission.QUARANTINE_WORK
 
@@ -30,6 +31,10 @@ class UnreadableModel(BaseModel):
     received_at: datetime
     attempts: int
     discarded: bool
+    closed: bool = Field(
+        False,
+        description="It is for a confidential queue of others: sender, recipients and bytes are not told.",
+    )
 
 
 class UnreadablePage(BaseModel):
@@ -50,10 +55,15 @@ class UnreadablePage(BaseModel):
 async def get_quarantine(call: Call) -> UnreadablePage:
     """Each with the reason."""
     query: PageQuery = call.query
-    rows = await list_quarantine(call.context.pool, before=after_id(query), limit=query.limit + 1)
+    rows = await list_unreadable(call.context, call.person, before=after_id(query), limit=query.limit + 1)
     return UnreadablePage(
-        items=[UnreadableModel.model_validate(row) for row in rows[: query.limit]],
-        next=next_id([row.id for row in rows], query.limit),
+        items=[
+            UnreadableModel.model_validate(row.mail).model_copy(
+                update={"sender": row.sender, "recipients": list(row.recipients), "closed": row.closed}
+            )
+            for row in rows[: query.limit]
+        ],
+        next=next_id([row.mail.id for row in rows], query.limit),
     )
 
 
@@ -66,7 +76,7 @@ async def get_quarantine(call: Call) -> UnreadablePage:
 )
 async def get_unreadable(call: Call) -> web.Response:
     """The bytes."""
-    mail = await find_quarantined(call.context.pool, call.number())
+    mail = await open_unreadable(call.context, call.person, call.number())
     raw = await load_bytes(call.context.pool, call.context.blobs, mail.id)
     return web.Response(
         body=raw,

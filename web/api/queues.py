@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import NotFound
 from web.api.registry import Call, route
@@ -28,7 +28,7 @@ class QueueModel(BaseModel):
     language: str
     auto_answer: str | None
     confidential: bool
-    open: int
+    open: int | None = Field(description="Conversations to answer; null in a confidential queue of others.")
     created_at: datetime
 
 
@@ -41,12 +41,12 @@ class QueueList(BaseModel):
 @route("GET", "/queues", summary="List queues", permission=Permission.QUEUES_EDIT, answer=QueueList)
 async def get_queues(call: Call) -> QueueList:
     """With their addresses and the number of open conversations."""
-    rows = await list_queues(call.context.pool)
+    rows = await list_queues(call.context.pool, call.person)
     return QueueList.model_validate({"items": [dict(row) for row in rows]})
 
 
 async def _one(call: Call, queue_id: int) -> QueueModel:
-    rows = await list_queues(call.context.pool, queue_id)
+    rows = await list_queues(call.context.pool, call.person, queue_id)
     if not rows:
         raise NotFound(f"There is no queue {queue_id}.")
     return QueueModel.model_validate(dict(rows[0]))
@@ -69,7 +69,7 @@ async def get_queue(call: Call) -> QueueModel:
 )
 async def post_queue(call: Call) -> QueueModel:
     """Mail to its addresses is taken in at once."""
-    return await _one(call, await save_queue(call.context, call.body))
+    return await _one(call, await save_queue(call.context, call.person, call.body))
 
 
 @route(
@@ -82,4 +82,4 @@ async def post_queue(call: Call) -> QueueModel:
 )
 async def put_queue(call: Call) -> QueueModel:
     """As a whole: what is left out gets its default."""
-    return await _one(call, await save_queue(call.context, call.body, call.number()))
+    return await _one(call, await save_queue(call.context, call.person, call.body, call.number()))

@@ -8,12 +8,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.drafts import load_campaign
-from domain.errors import NotFound
-from domain.messages import DeliveryState, Mover
-from outbox.unconfirmed import list_unconfirmed, queue_again, settle_unconfirmed
+from outbox.unconfirmed import list_unconfirmed
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
-from web.i18n import N_
+from web.delivery_work import settle_delivery
 from web.permissions import Permission
 
 
@@ -79,21 +77,6 @@ async def get_unconfirmed(call: Call) -> UnconfirmedPage:
 async def post_settlement(call: Call) -> None:
     """409 when it was settled in the meantime."""
     given: SettlementInput = call.body
-    context, message_id = call.context, call.number("message_id")
-    if not await context.pool.fetchval(
-        "SELECT true FROM deliveries WHERE message_id = $1 AND campaign_id = $2", message_id, call.number()
-    ):
-        raise NotFound(N_("This campaign has no such delivery."))
-    if given.state == "queued":
-        await queue_again(context.pool, message_id, context.announcer)
-        return
-    await settle_unconfirmed(
-        context.pool,
-        message_id,
-        DeliveryState(given.state),
-        Mover.PERSON,
-        context.clock,
-        reason=given.reason,
-        actor_id=call.person.id,
-        announcer=context.announcer,
+    await settle_delivery(
+        call.context, call.person, call.number(), call.number("message_id"), given.state, given.reason
     )

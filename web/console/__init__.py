@@ -22,6 +22,7 @@ def install_console(app: web.Application) -> None:
         imports,
         mail_files,
         mailbox,
+        mailboxes,
         people,
         quarantine,
         queues,

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from domain.errors import InvalidInput
+from inbox.reading import copy_address
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.i18n import LANGUAGES, N_
@@ -17,6 +18,10 @@ from web.sessions import make_api_token
 from web.zones import read_zone
 
 _SAVE: Final = "UPDATE users SET language = $2, timezone = $3 WHERE id = $1"
+#: of the address that most likely is ours for good: the oldest queue's
+_OUR_DOMAIN: Final = (
+    "SELECT split_part(from_address, '@', 2) FROM queues WHERE from_address IS NOT NULL ORDER BY id LIMIT 1"
+)
 _END: Final = "DELETE FROM api_tokens WHERE id = $1 AND user_id = $2"
 
 
@@ -32,8 +37,16 @@ async def _account_page(visit: Visit, *, token: str = "", error: InvalidInput | 
         status=422 if error else 200,
         token=token,
         tokens=await list_api_tokens(visit.context.pool, visit.person.id),
+        copies=await _copy_address(visit) if visit.person.may(Permission.CONVERSATIONS_WORK) else "",
         errors={error.field: translate_error(error)} if error else {},
     )
+
+
+async def _copy_address(visit: Visit) -> str:
+    """Where this person sends copies of mail written elsewhere; empty when no domain of ours is known."""
+    context = visit.context
+    domain = context.copy_domain or await context.pool.fetchval(_OUR_DOMAIN) or ""
+    return copy_address(context.tokens, context.reading, visit.person.id, domain) if domain else ""
 
 
 @page("POST", "/account", permission=Permission.TASKS_WORK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -20,15 +20,19 @@ from domain.errors import ClytieError, InvalidInput
 from domain.events import EventType
 from domain.messages import DeliveryState
 from outbox.journal import list_waiting
+from outbox.unconfirmed import list_unconfirmed
 from web.campaign_preview import preview_campaign
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, read_number
+from web.delivery_work import Fate, settle_delivery
 from web.headers import framed_mail_policy
+from web.i18n import N_
 from web.permissions import Permission
 from web.queries.campaigns import list_segments, read_progress
 from web.sentences import translate_error
 
 _PAGE: Final = 30
+UNCONFIRMED: Final = 50  #: unconfirmed deliveries that are shown at a time
 
 
 @page("GET", "/campaigns", permission=Permission.CAMPAIGNS_SEE)
@@ -138,8 +142,25 @@ async def _report(visit: Visit, campaign: Campaign) -> dict[str, Any]:
         ],
         "reasons": {state.value: reasons for state, reasons in report.reasons.items()},
         "uncertain": report.deliveries[DeliveryState.UNCERTAIN],
+        "unconfirmed": await list_unconfirmed(visit.context.pool, campaign.id, limit=UNCONFIRMED)
+        if report.deliveries[DeliveryState.UNCERTAIN]
+        else [],
+        "settles": visit.person.may(Permission.CAMPAIGNS_LAUNCH),
         "task_count": sum(report.tasks.values()),
     }
+
+
+@page("POST", "/campaigns/{id}/unconfirmed", permission=Permission.CAMPAIGNS_LAUNCH)
+async def settle(visit: Visit) -> web.StreamResponse:
+    """Say that a delivery arrived, that it did not, or have it sent again."""
+    campaign, fate = await _load(visit), visit.fields.get("fate", "")
+    message_id = read_number(visit.fields.get("message", ""), "message")
+    if fate not in ("sent", "rejected", "queued"):
+        raise InvalidInput(
+            "fate", N_("This value is not one of those allowed."), N_("Choose one from the list.")
+        )
+    await settle_delivery(visit.context, visit.person, campaign.id, message_id, cast(Fate, fate))
+    return visit.redirect(f"/campaigns/{campaign.id}#unconfirmed", f"unconfirmed_{fate}")
 
 
 @page("POST", "/campaigns/{id}/{move}", permission=Permission.CAMPAIGNS_LAUNCH)

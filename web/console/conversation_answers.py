@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Final
 
 from aiohttp import BodyPartReader, web
@@ -16,7 +15,7 @@ from inbox.drafts import Draft, DraftFile, drop_draft, load_draft, newest_messag
 from web.console.conversations import conversation_page
 from web.console.pages import page
 from web.console.visit import Visit, find_number, read_number
-from web.conversation_work import answer, see_conversation, take_back
+from web.conversation_work import answer, bare_name, refuse_too_large, see_conversation, take_back
 from web.i18n import N_
 from web.permissions import Permission
 from web.sentences import translate_error
@@ -149,9 +148,9 @@ async def _take_files(visit: Visit, free: int) -> list[DraftFile]:
         elif part.name == "file" and trusted and part.filename:
             content = await _read_part(part, free)
             free -= len(content)
-            name = PurePosixPath(part.filename.replace("\\", "/")).name[:200] or "file"
+            name = bare_name(part.filename)
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            blob = await asyncio.to_thread(visit.context.blobs.put, content)
+            blob = await asyncio.to_thread(visit.context.answer_files.put, content)
             files.append(DraftFile(name, kind, len(content), blob))
     visit.check_csrf("" if not trusted else visit.csrf)
     if not files:
@@ -163,12 +162,7 @@ async def _read_part(part: BodyPartReader, free: int) -> bytes:
     content = bytearray()
     while chunk := await part.read_chunk(65_536):
         content += chunk
-        if len(content) > free:
-            raise InvalidInput(
-                "file",
-                N_("The files are too large for one mail."),
-                N_("Leave some out, or send a link to them."),
-            )
+        refuse_too_large(len(content), free)
     return bytes(content)
 
 

@@ -89,6 +89,16 @@ async def reopen(visit: Visit) -> web.StreamResponse:
     return await _do(visit, deed, "conversation_reopened")
 
 
+@page("POST", "/conversations/{id}/wait", permission=_PERMISSION)
+async def wait(visit: Visit) -> web.StreamResponse:
+    """The contact owes the next word: they were called, say."""
+
+    async def deed(found: Any) -> None:
+        await conversations.wait(desk_of(visit.context, visit.person), found["id"], _version(visit))
+
+    return await _do(visit, deed, "conversation_waits")
+
+
 @page("POST", "/conversations/{id}/junk", permission=_PERMISSION)
 async def judge(visit: Visit) -> web.StreamResponse:
     """Say that it is junk, or that it is not."""

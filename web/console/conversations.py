@@ -27,6 +27,7 @@ from web.queries.conversations import (
     count_conversations,
     list_conversations,
     list_conversations_of_contact,
+    list_queue_names,
     list_visible_queues,
     search_conversations,
 )
@@ -208,7 +209,7 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
             for row in await list_users(pool)
             if row["role"] != "marketer" or row["id"] == found["assignee_id"]
         ],
-        "queues": await list_visible_queues(pool, person),
+        "queues": await list_queue_names(pool),
     }
 
 

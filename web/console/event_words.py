@@ -42,6 +42,7 @@ _LINES: Final[Mapping[EventType, tuple[str, str, str]]] = {
     _T.CONVERSATION_ASSIGNED: ("people", "", N_("%(actor)s assigned the conversation")),
     _T.CONVERSATION_MOVED: ("conversations", "", N_("%(actor)s moved the conversation to another queue")),
     _T.CONVERSATION_CLOSED: ("check", "good", N_("%(actor)s closed the conversation")),
+    _T.CONVERSATION_PARKED: ("clock", "", N_("%(actor)s lets the conversation wait for the contact")),
     _T.CONVERSATION_REOPENED: ("conversations", "", N_("%(actor)s opened the conversation again")),
     _T.CONVERSATION_JUDGED: ("shield", "", N_("%(actor)s decided whether the conversation is junk")),
     _T.PLACED: ("conversations", "", N_("%(actor)s decided where a message belongs")),

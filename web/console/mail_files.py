@@ -14,6 +14,7 @@ from domain.errors import NotFound
 from outbox.journal import journals
 from web.console.pages import page
 from web.console.visit import Visit
+from web.context import WebContext
 from web.conversation_work import see_message
 from web.headers import framed_mail_policy
 from web.mail_cleaning import clean_mail, data_urls, picture_type
@@ -91,15 +92,15 @@ def _load_pictures(visit: Visit, files: Sequence[Any]) -> dict[str, str]:
     contents = {}
     for file in files:
         if file["content_id"] and file["size"] <= _LARGEST_PICTURE:
-            path = _path(visit, file["blob"])
+            path = _path(visit.context, file["blob"])
             if path is not None:
                 contents[file["content_id"]] = path.read_bytes()
     return data_urls(contents)
 
 
-def _path(visit: Visit, blob: str) -> Path | None:
+def _path(context: WebContext, blob: str) -> Path | None:
     try:
-        return visit.context.blobs.path(blob)
+        return context.blobs.path(blob)
     except NotFound:
         return None
 
@@ -109,12 +110,20 @@ async def download_file(visit: Visit) -> web.StreamResponse:
     """A file, always as a download; `?show=1` shows it when its bytes are those of a picture."""
     number, message_id = visit.number("id"), visit.number("message")
     await see_message(visit.context, visit.person, number, message_id)
-    file = await find_file(visit.context.pool, message_id, visit.number("no"))
-    path = _path(visit, file["blob"]) if file is not None else None
+    show = visit.request.query.get("show") == "1"
+    return await hand_out(visit.context, message_id, visit.number("no"), show=show)
+
+
+async def hand_out(
+    context: WebContext, message_id: int, number: int, *, show: bool = False
+) -> web.StreamResponse:
+    """A file of a message that the caller may see: a download, or with `show` a picture. Raises NotFound."""
+    file = await find_file(context.pool, message_id, number)
+    path = _path(context, file["blob"]) if file is not None else None
     if file is None or path is None:
         raise NotFound(f"There is no such file in message {message_id}.")
     kind, way = safe_type(file["media_type"]), "attachment"
-    if visit.request.query.get("show") == "1":
+    if show:
         picture = await asyncio.to_thread(_picture_type_of, path)
         if picture is not None:
             kind, way = picture, "inline"

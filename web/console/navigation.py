@@ -34,6 +34,7 @@ MENU: Final = (
     Entry("/queues", N_("Queues"), "queues", Permission.QUEUES_EDIT),
     Entry("/unreadable", N_("Unreadable messages"), "broken", Permission.QUARANTINE_WORK),
     Entry("/do-not-contact", N_("Do-not-contact list"), "ban", Permission.SUPPRESSIONS_SEE),
+    Entry("/mailboxes", N_("Mailboxes"), "doors", Permission.PEOPLE_ADMINISTER),
     Entry("/people", N_("People"), "people", Permission.PEOPLE_ADMINISTER),
 )
 

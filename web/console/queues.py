@@ -21,7 +21,7 @@ from web.sentences import translate_error
 @page("GET", "/queues", permission=Permission.QUEUES_EDIT)
 async def show_queues(visit: Visit) -> web.StreamResponse:
     """All queues."""
-    return visit.page("queues.html", queues=await list_queues(visit.context.pool))
+    return visit.page("queues.html", queues=await list_queues(visit.context.pool, visit.person))
 
 
 @page("GET", "/queues/new", permission=Permission.QUEUES_EDIT)
@@ -51,7 +51,7 @@ async def change_queue(visit: Visit) -> web.StreamResponse:
 
 
 async def _find(visit: Visit) -> Any:
-    rows = await list_queues(visit.context.pool, visit.number("id"))
+    rows = await list_queues(visit.context.pool, visit.person, visit.number("id"))
     if not rows:
         raise NotFound(f"There is no queue {visit.number('id')}.")
     return rows[0]
@@ -77,7 +77,9 @@ def _given(visit: Visit) -> dict[str, Any]:
 async def _save(visit: Visit, queue: Any | None) -> web.StreamResponse:
     given = _given(visit)
     try:
-        await save_queue(visit.context, read_model(QueueInput, given), queue["id"] if queue else None)
+        await save_queue(
+            visit.context, visit.person, read_model(QueueInput, given), queue["id"] if queue else None
+        )
     except InvalidInput as error:
         field = error.field.partition("[")[0]
         return await _form(visit, queue, given, {field: translate_error(error)})

@@ -101,7 +101,9 @@ class Visit:
     def redirect(self, path: str, notice: str = "") -> web.Response:
         """Answer a form: see `path` (RFC 9110, 303), with a notice of web/console/notices.py."""
         if notice:
-            path += ("&" if "?" in path else "?") + "notice=" + quote(notice)
+            place, hash_sign, part = path.partition("#")
+            place += ("&" if "?" in place else "?") + "notice=" + quote(notice)
+            path = place + hash_sign + part
         return web.Response(status=303, headers={"Location": path})
 
 

@@ -128,6 +128,8 @@ WHERE q.team_id = ANY ($2::bigint[]) OR (NOT q.confidential AND (q.team_id IS NU
    OR EXISTS (SELECT FROM conversations v WHERE v.queue_id = q.id AND v.assignee_id = $1 AND v.state <> 'closed')
 ORDER BY lower(q.name), q.id
 """
+#: every queue may be moved to: who may not see it hands the conversation over
+_ALL_QUEUES: Final = "SELECT id, name, confidential FROM queues ORDER BY lower(name), id"
 
 
 def who(person: Person) -> tuple[int, list[int], bool]:
@@ -191,3 +193,8 @@ async def count_conversations(pool: Pool, person: Person) -> tuple[dict[str, int
 async def list_visible_queues(pool: Pool, person: Person) -> Sequence[Any]:
     """The queues whose conversations the person may see."""
     return list(await pool.fetch(_QUEUES, *who(person)))
+
+
+async def list_queue_names(pool: Pool) -> Sequence[Any]:
+    """Every queue, to move a conversation to."""
+    return list(await pool.fetch(_ALL_QUEUES))
