@@ -46,6 +46,11 @@ _FETCH = re.compile(
     r"(?![^\W_])[^.;!?\n]{0,60}$",
     re.IGNORECASE,
 )
+#: Cheap: how each of these lines begins.
+_BEGINS = re.compile(
+    r"[\W_]{0,6}(?:" + "|".join((*SENT_FROM, *SENT_BY, *(re.escape(one) for one in FETCH))) + ")",
+    re.IGNORECASE,
+)
 _EXCUSE = re.compile(
     r"[.!–—-]\s*(?:(?:please|bitte|veuillez|por favor,?|proszę) )?(?:excuse|pardon|forgive|sorry|apolog|entschuldig|disculp|perdon|scus|"
     r"desculp|excuseer|wybacz|ursäkta|undskyld|beklager)[^\n]{0,60}$",
@@ -74,8 +79,8 @@ def sent_from(line: str) -> bool:
     """Whether a mail program wrote this line: "Sent from my iPhone", "Télécharger Outlook pour Android"."""
     if len(line) > 500 or len(line) < 6:
         return False
-    bare = _LINK.sub("", line).strip().rstrip(".")
-    if len(bare) > 110:
+    bare = _without_links(line).strip().rstrip(".")
+    if len(bare) > 110 or not _BEGINS.match(bare):
         return False
     linked = len(bare) < len(line.strip().rstrip("."))
     if _BY.match(bare.rstrip(" ()")) and (linked or not _TOOL.match(bare)):
@@ -86,9 +91,16 @@ def sent_from(line: str) -> bool:
     if match is None or _SENTENCE.search(match[1]):
         return False
     words = match[1].split()
+    if not words:
+        return False
     if words[-1].strip(".,()*_") in AMBIGUOUS_DEVICES and len(words) <= 4:
         return True
     return len(words) <= 9 and _NAMES_DEVICE.search(match[1]) is not None
+
+
+def _without_links(line: str) -> str:
+    low = line.lower()
+    return _LINK.sub("", line) if "http" in low or "www." in low or "mailto:" in low else line
 
 
 def quote_marks(lines: Sequence[str]) -> list[bool]:
@@ -230,13 +242,16 @@ def _drop_signatures(lines: Sequence[str], keep: list[int]) -> None:
     looks = 0
     something = False  # a person's own line was seen
     number, size = 0, len(lines)
+    run_end = 0
     while number < size and looks < MOST_LOOKS:
         line = lines[number]
         if keep[number] != WHOLE or not line or line.isspace():
             number += 1
             continue
         looks += 1
-        end = _end_of_run(keep, number)
+        if run_end <= number:
+            run_end = _end_of_run(keep, number)
+        end = min(run_end, number + 4 * LONGEST_SIGNATURE)
         if len(line) <= 600:
             if _ABOVE.match(line) and something:
                 keep[number:] = [0] * (size - number)
@@ -263,6 +278,8 @@ def _drop_signatures(lines: Sequence[str], keep: list[int]) -> None:
 def _begins_signature(lines: Sequence[str], number: int, end: int) -> bool:
     """Whether a signature stands between this line and `end`: few lines, and "--" is not drawn between paragraphs."""
     line = lines[number]
+    if len(line) > 9:  # none of the delimiters
+        return False
     if line == "-- ":
         longest = LONGEST_SIGNATURE
     elif _DELIMITER.match(line):
@@ -281,12 +298,8 @@ def _begins_signature(lines: Sequence[str], number: int, end: int) -> bool:
 
 
 def _end_of_run(keep: Sequence[int], number: int) -> int:
-    """The first line after `number` that is not kept, looking no further than a long signature would reach."""
-    last = min(len(keep), number + 4 * LONGEST_SIGNATURE)
-    end = number + 1
-    while end < last and keep[end] == WHOLE:
-        end += 1
-    return end if end < last else len(keep) if last == len(keep) else end
+    """The first line after `number` that is not kept."""
+    return next((end for end in range(number + 1, len(keep)) if keep[end] != WHOLE), len(keep))
 
 
 def _is_footer(lines: Sequence[str], number: int, end: int) -> bool:

@@ -319,3 +319,7 @@ def test_announcements_of_groupware_are_known(announcement: str) -> None:
 
 def test_a_name_below_a_drawn_line_is_a_signature() -> None:
     assert new_text("Agreed.\n\n---\nAnn Lee\nHead of sales\n+33 1 23 45 67 89") == "Agreed."
+
+
+def test_an_excuse_for_a_device_without_its_name_breaks_nothing() -> None:
+    assert new_text("Yes.\n\nSent from   - sorry for typos").startswith("Yes.")

@@ -57,6 +57,8 @@ class Form:
             if not by_machine and place in ("text", "subject"):
                 continue
             values = [notice.text[:_MARKS_LIMIT]] if place == "text" else notice.headers.get(place, [])
+            if not values:
+                continue
             found += any(mark.search(value) for value in values)
             if found >= self.needs:
                 return True

@@ -30,6 +30,8 @@ _PER_MESSAGE: Final = frozenset(
         "x-original-message-id",
     }
 )
+_PRIVATE: Final = ("x-powermta", "x-actual")
+_NAMES: Final = (*_PER_MESSAGE, *_PER_RECIPIENT, *_PRIVATE)
 _ACTIONS: Final = {
     "deliverable": "delivered",
     "failure": "failed",
@@ -86,6 +88,9 @@ def read_fields(text: str) -> list[list[tuple[str, str]]]:
 def read_status(text: str) -> StatusReport:
     """The fields of RFC 3464, wherever they stand in a text; other fields are passed over."""
     report = StatusReport()
+    low = text.lower()
+    if not any(name in low for name in _NAMES):  # as in nearly every mail
+        return report
     current: dict[str, str] = {}
     for group in read_fields(text):
         for name, value in group:
@@ -95,7 +100,7 @@ def read_status(text: str) -> StatusReport:
             if name in ("final-recipient", "original-recipient") and name in current:
                 _finish(report, current)
                 current = {}
-            if name in _PER_RECIPIENT or name.startswith(("x-powermta", "x-actual")):
+            if name in _PER_RECIPIENT or name.startswith(_PRIVATE):
                 current.setdefault(name, value)
         if "final-recipient" in current or ("original-recipient" in current and "action" in current):
             _finish(report, current)
