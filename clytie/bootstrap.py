@@ -19,6 +19,7 @@ from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
 from clytie.settings import Settings
+from clytie.text_sending import open_sms_sending
 from clytie.texting import open_sms_callbacks
 from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
@@ -132,6 +133,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         channel = open_channel(settings, core.pool)
         stack.push_async_callback(channel.close)
         reader = await stack.enter_async_context(open_reader(settings, core.pool, core.announcer, core.clock))
+        sms = await stack.enter_async_context(
+            open_sms_sending(settings, core.pool, core.announcer, core.clock)
+        )
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -146,6 +150,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             tracking=settings.tracking,
             router=settings.router,
             letters=LetterComposer(open_blobs(settings), open_signing(settings)),
+            sms=sms,
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
