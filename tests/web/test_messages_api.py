@@ -102,6 +102,39 @@ async def test_twins_at_the_same_moment_give_one_mail(house: House, pool: Pool, 
     assert await pool.fetchval("SELECT count(*) FROM letters") == 4
 
 
+async def test_the_order_of_names_makes_no_other_request(house: House, pool: Pool, world: World) -> None:
+    shop = await program(house, pool, world)
+    mail = {**MAIL, "headers": {"X-Order": "1", "X-Shop": "2"}}
+    first = await shop.call("POST", "/messages", mail, "order-1")
+    turned = dict(reversed({**mail, "headers": {"X-Shop": "2", "X-Order": "1"}}.items()))
+    assert await shop.call("POST", "/messages", turned, "order-1") == first
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": "half of a character: \ud800"},
+        {"headers": {"X-A": "\ud800"}, "to": ["\ud800 <ada@example.net>"]},
+        {"not_before": "0001-01-01T00:00:00+14:00"},
+        {"attachments": [{"name": "\0", "content": "", "media_type": "\0/x"}]},
+    ],
+)
+async def test_odd_requests_are_no_fault_of_ours(
+    house: House, pool: Pool, world: World, changes: dict[str, Any]
+) -> None:
+    status, _ = await (await program(house, pool, world)).call("POST", "/messages", {**MAIL, **changes}, "k")
+    assert status == 201
+
+
+async def test_a_hundred_recipients_are_told_apart(house: House, pool: Pool, world: World) -> None:
+    shop = await program(house, pool, world)
+    people = [f"person{number}@example.net" for number in range(100)]
+    status, written = await shop.call(
+        "POST", "/messages", {**MAIL, "to": people[:60], "bcc": people[60:]}, "k"
+    )
+    assert (status, [one["address"] for one in written["recipients"]]) == (201, people)
+
+
 async def test_a_key_of_another_request_is_refused(house: House, pool: Pool, world: World) -> None:
     shop = await program(house, pool, world)
     await shop.call("POST", "/messages", MAIL, "order-1")
@@ -133,6 +166,11 @@ async def test_a_refused_request_leaves_its_key_free(house: House, pool: Pool, w
     [
         ({"to": []}, "to"),
         ({"to": ["nobody"]}, "to[0]"),
+        ({"to": ["Ada <ada@example.net>, eve@example.net"]}, "to[0]"),  # or Eve would not get it
+        ({"to": ["ada@example.net", "eve@example.net bob@example.net"]}, "to[1]"),
+        ({"from": "shop@helianthe.example, boss@helianthe.example"}, "from"),
+        ({"attachments": [{"name": "a", "content": "", "content_id": "x\0y"}], "html": ""}, "attachments"),
+        ({"not_before": "9999-12-31T23:59:59-14:00"}, "not_before"),
         ({"from": "shop"}, "from"),
         ({"text": "", "html": ""}, "text"),
         ({"attachments": [{"name": "a", "content": "***"}]}, "attachments[0].content"),
@@ -200,9 +238,12 @@ async def test_nobody_sees_the_mails_of_others_or_of_conversations(
 async def test_programs_write_only_from_addresses_that_are_allowed(
     house: House, pool: Pool, world: World
 ) -> None:
-    settings = house.context.kitchen.settings.model_copy(update={"senders": ("helianthe.example",)})
+    settings = house.context.kitchen.settings.model_copy(
+        update={"senders": ("Helianthe.example", "Müller.example")}
+    )
     house.context.kitchen._settings = settings
     shop = await program(house, pool, world)
     assert (await shop.call("POST", "/messages", MAIL, "k"))[0] == 201
     status, problem = await shop.call("POST", "/messages", {**MAIL, "from": "x@other.example"}, "l")
     assert (status, problem["field"]) == (422, "from")
+    assert (await shop.call("POST", "/messages", {**MAIL, "from": "x@xn--mller-kva.example"}, "l"))[0] == 201
