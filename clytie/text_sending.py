@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
@@ -19,6 +19,9 @@ from storage.announce import Announcer
 from storage.pool import Pool
 from worker.context import SmsWork
 
+#: Messages marked at once for each connection: one under way, one behind it.
+_WINDOW: Final = 2
+
 
 @asynccontextmanager
 async def open_sms_sending(
@@ -31,7 +34,9 @@ async def open_sms_sending(
     letters = SmsLetterComposer(load_token_keys(settings.token_keys, settings.var))
     async with open_sms(settings) as channel:
         doubts = Doubts(pool, channel, letters, refuse_campaign, clock, announcer, opt_out)
-        yield SmsWork(channel, refuse_campaign, letters, doubts.settle_due)
+        yield SmsWork(
+            channel, refuse_campaign, letters, doubts.settle_due, _WINDOW * channel.settings.connections
+        )
 
 
 async def refuse_campaign(campaign: Mapping[str, Any]) -> Composer:

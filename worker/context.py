@@ -12,6 +12,7 @@ from outbox.feeder import MakeComposer
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
+from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.settings import TrackingSettings
 from worker.loops import Loop, Service
@@ -23,12 +24,17 @@ RunImport = Callable[[int], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class SmsWork:
-    """Short messages of a worker: their channel, what composes them, and what looks for those in doubt."""
+    """Short messages of a worker: their channel, what composes them, and what looks for those in doubt.
+
+    `window`: how many may be marked and unsettled; more than the channel has under way only adds to what a crash
+    leaves in doubt.
+    """
 
     channel: Channel
     make_composer: MakeComposer
     letters: Composer
     settle_doubts: Callable[[], Awaitable[bool]]
+    window: int = 40
 
 
 @dataclass(slots=True)
@@ -53,6 +59,7 @@ class WorkerContext:
     router: RouterSettings = field(default_factory=RouterSettings)
     extra: Sequence[Loop | Service] = ()
     letters: Composer | None = None
+    blobs: BlobStore | None = None  #: where large letters lie
     sms: SmsWork | None = None
 
 

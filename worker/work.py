@@ -11,11 +11,10 @@ from campaigns.launch import launch_due
 from channels.mail.smtp import MailChannel
 from domain.messages import ChannelKind
 from outbox import metrics as outbox_metrics
+from outbox.pruning import prune
 from outbox.ranges import sweep, withdraw_rest
-from outbox.requests import forget_requests
 from outbox.sender import Sender
 from outbox.traffic import Traffic
-from outbox.windows import forget_windows
 from router.loop import Router, run_router
 from router.timers import run_timers
 from storage.partitions import make_partitions
@@ -51,8 +50,7 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
         Loop("completion", lambda: complete_campaigns(context), poll, rings=False),
         Loop("imports", lambda: run_imports(context), poll),
         Loop("partitions", lambda: make_partitions(context.pool), _HOUR, rings=False),
-        Loop("requests", lambda: forget_requests(context.pool), _HOUR, rings=False),
-        Loop("windows", lambda: forget_windows(context.pool), _HOUR, rings=False),
+        Loop("pruning", lambda: prune(context.pool, context.blobs, context.outbox), _HOUR, rings=False),
         *context.extra,
     ]
 
@@ -73,16 +71,17 @@ class SenderService:
     def _make_sender(self) -> Sender:
         context, sms = self._context, self._sms
         if sms is not None:
+            window = min(sms.window, context.outbox.window)
+            settings = context.outbox.model_copy(update={"domains": {}, "providers": {}, "window": window})
             return Sender(
                 context.pool,
                 sms.channel,
                 sms.make_composer,
-                context.outbox,
+                settings,
                 context.clock,
                 context.announcer,
                 kind=ChannelKind.SMS,
                 letters=sms.letters,
-                traffic=Traffic(context.outbox.model_copy(update={"domains": {}, "providers": {}})),
             )
         return Sender(
             context.pool,

@@ -1,0 +1,72 @@
+"""A worker process that sends short messages, with short leases. `python -m tests.flows.sms_worker JSON`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from typing import Any
+
+import uvloop
+
+from channels.mail.settings import Encryption, MailSettings
+from channels.mail.smtp import MailChannel
+from channels.sms.settings import TwilioSettings
+from channels.sms.twilio import TwilioSms
+from clytie.text_sending import refuse_campaign
+from domain.clock import SystemClock
+from domain.tokens import TokenKeys
+from inbox.sms_consent import opt_out
+from outbox.composing import MailKitchen
+from outbox.settings import OutboxSettings
+from outbox.sms_composing import SmsLetterComposer
+from outbox.sms_doubts import Doubts
+from storage.announce import Announcer, Bell
+from storage.pool import open_pool
+from worker.context import CONNECTIONS, SmsWork, WorkerContext
+from worker.run import run_worker
+
+KEYS = TokenKeys({1: bytes(range(32))})
+
+
+async def work(order: dict[str, Any]) -> None:
+    """Work until SIGTERM."""
+    outbox = OutboxSettings.model_validate(order["outbox"])
+    pool = await open_pool(order["database_url"], max_size=CONNECTIONS)
+    bell = Bell(order["database_url"])
+    bell.start()
+    announcer, clock, letters = Announcer(pool), SystemClock(), SmsLetterComposer(KEYS)
+    sms = TwilioSms(TwilioSettings.model_validate(order["sms"]))
+    mail = MailChannel(MailSettings(port=9, encryption=Encryption.NEVER))
+    doubts = Doubts(pool, sms, letters, refuse_campaign, clock, announcer, opt_out, after=0.5)
+
+    async def refuse_import(import_id: int) -> None:
+        raise RuntimeError(f"nobody asked for import {import_id}")
+
+    context = WorkerContext(
+        pool=pool,
+        announcer=announcer,
+        bell=bell,
+        clock=clock,
+        channel=mail,
+        kitchen=MailKitchen(KEYS, "https://hub.example", outbox),
+        run_import=refuse_import,
+        outbox=outbox,
+        sms=SmsWork(sms, refuse_campaign, letters, doubts.settle_due, 2 * sms.settings.connections),
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run_worker(context, stop)
+    await sms.close()
+    await mail.close()
+    await announcer.close()
+    await bell.close()
+    await pool.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(json.loads(sys.argv[1])))
