@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from inbox.arrived import Arrived, address_of
@@ -11,6 +12,8 @@ from inbox.understanding import short_id
 
 #: ancestors that may be on their way in beside the mail; the database has room for so many locks only
 _NEAREST: Final = 5
+#: how long an answer may be here before a copy of the mail that it answers
+_BEFORE: Final = timedelta(days=7)
 
 
 def what_is_asked(batch: Sequence[Arrived]) -> Asked:
@@ -32,7 +35,12 @@ def what_is_asked(batch: Sequence[Arrived]) -> Asked:
         if one.author:
             asked.locks.add(one.author)
         if one.outgoing:
-            asked.locks |= {address_of(box.address) for box in (*mail.to, *mail.cc, *mail.bcc)} - {""}
+            people = {address_of(box.address) for box in (*mail.to, *mail.cc, *mail.bcc)} - {""}
+            asked.locks |= people
+            if mail.message_id:
+                asked.sent_ids.add(mail.message_id)
+                asked.sent_to |= people
+                asked.sent_since = min(asked.sent_since or one.at, one.at - _BEFORE)
         if one.copier is not None:
             asked.user_ids.add(one.copier)
     return asked

@@ -206,7 +206,11 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
     }
     deed.contact_id = next(iter(contacts.values()), None)
     thread = _thread_of_recipients(arrived, known, contacts)
-    if thread is None and contacts:
+    answered = None if thread is not None else _thread_of_answer(arrived, known, contacts)
+    if answered is not None:  # who owes an answer now is settled already
+        enter(deed, answered)
+        take_part(deed, known, answered, contacts, ours)
+    elif thread is None and contacts:
         written = (arrived.author, *(address_of(box.address) for box in (*mail.to, *mail.cc)))
         queue_id = next((known.queue_addresses[one] for one in written if one in known.queue_addresses), None)
         thread = begin(deed, known, numbers, queue_id, state=CLOSED if deed.history else WAITING)
@@ -229,6 +233,14 @@ def _note_outgoing(deed: Deed, known: Known, numbers: Numbers, house: House) -> 
                 data={"via": "outside", "mailbox": deed.mailbox},
             )
         )
+
+
+def _thread_of_answer(arrived: Arrived, known: Known, contacts: dict[str, int]) -> Thread | None:
+    """The conversation that began with an answer to this mail, which was read first."""
+    thread = known.threads.get(known.answers.get(arrived.understood.mail.message_id, 0))
+    if thread is not None and any(takes_part(thread, *pair) for pair in contacts.items()):
+        return thread
+    return None
 
 
 def _is_by_copier(arrived: Arrived, known: Known, house: House) -> bool:

@@ -30,6 +30,17 @@ SELECT m.id, m.direction, m.contact_id, nullif(m.campaign_id, 0) AS campaign_id,
                                     WHERE l.message_id = m.id)) AS conversation_id
 FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id WHERE m.id = ANY($1::bigint[])
 """
+#: Answers that were read before what they answer, of people whom that was sent to. $1 Message-IDs, $2 addresses,
+#: $3 the earliest arrival
+_ANSWERS: Final = """
+SELECT f.reference_ids, m.conversation_id
+FROM identities i
+JOIN messages m ON m.contact_id = i.contact_id AND m.direction = 'in' AND m.conversation_id IS NOT NULL
+JOIN mail_facts f ON f.message_id = m.id
+WHERE i.kind = 'mail' AND i.address = ANY($2::text[]) AND m.created_at >= $3
+  AND f.reference_ids && $1::text[] AND f.junk IS NULL AND f.automatic IS NULL
+ORDER BY m.id
+"""
 _CONVERSATIONS: Final = """
 SELECT id, contact_id, case_id, queue_id, state, subject, assignee_id, junk, waiting_since, last_message_at, created_at
 FROM conversations WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
@@ -116,6 +127,9 @@ class Known:
     users: dict[int, str] = field(default_factory=dict)
     ours: set[str] = field(default_factory=set)  #: addresses of users
     default_queue: int | None = None
+    answers: dict[str, int] = field(
+        default_factory=dict
+    )  #: conversations that began with an answer, by what it answers
 
     def remember(self, header_id: str, message: Earlier) -> None:
         """A message that this batch stores."""
@@ -133,6 +147,9 @@ class Asked:
     message_ids: set[int] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
     user_ids: set[int] = field(default_factory=set)
+    sent_ids: set[str] = field(default_factory=set)  #: of mails that were sent outside of the hub
+    sent_to: set[str] = field(default_factory=set)
+    sent_since: datetime | None = None  #: when the first answer to one of them may have come
 
 
 async def load_known(connection: Connection, asked: Asked, default_queue: str) -> Known:
@@ -144,9 +161,10 @@ async def load_known(connection: Connection, asked: Asked, default_queue: str) -
     for row in await connection.fetch(_IDENTITIES, addresses):
         known.contacts[row["address"]] = row["contact_id"]
     await _hold(connection, known)  # before conversations, as a merge takes the same order
-    await _load_threads(
-        connection, known, {one.conversation_id for one in known.messages.values() if one.conversation_id}
-    )
+    if asked.sent_ids:
+        await _load_answers(connection, known, asked)
+    ids = {one.conversation_id for one in known.messages.values() if one.conversation_id}
+    await _load_threads(connection, known, ids | set(known.answers.values()))
     for row in await connection.fetch(_QUEUES):
         known.queues[row["id"]] = Queue(**row)
     for queue in known.queues.values():
@@ -181,6 +199,13 @@ async def _load_messages(connection: Connection, known: Known, asked: Asked) -> 
         message = known.messages[row["id"]]
         message.digest = row["digest"]
         known.by_header.setdefault(row["header_id"], []).append(message)
+
+
+async def _load_answers(connection: Connection, known: Known, asked: Asked) -> None:
+    sent = list(asked.sent_ids), list(asked.sent_to), asked.sent_since
+    for row in await connection.fetch(_ANSWERS, *sent):
+        for header_id in asked.sent_ids.intersection(row["reference_ids"]):
+            known.answers.setdefault(header_id, row["conversation_id"])
 
 
 async def _load_threads(connection: Connection, known: Known, ids: Collection[int]) -> None:

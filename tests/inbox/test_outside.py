@@ -36,6 +36,22 @@ async def test_a_copy_to_the_personal_address_is_told_as_sent_to_the_recipients(
     assert await post.events("Received") == []
 
 
+async def test_an_answer_that_is_read_before_what_it_answers_shares_its_conversation(post: PostRoom) -> None:
+    await user(post)
+    reply = await post.receive(
+        write_mail(references=["o1@hub.example"], text="I take it"), "sales@hub.example"
+    )
+    stranger = by_rita("Bob <bob@else.example>", message_id="o1@hub.example")
+    other = await post.receive(stranger, door="imap:rita", cursor="Sent/1/1", meta={"direction": "out"})
+    assert other["conversation_id"] != reply["conversation_id"]
+    sent = by_rita("Ana <ana@client.example>", message_id="o1@hub.example", Cc="eve@client.example")
+    await post.pool.execute("UPDATE mail_facts SET header_id = 'x' WHERE message_id = $1", other["id"])
+    message = await post.receive(sent, door="imap:rita", cursor="Sent/1/2", meta={"direction": "out"})
+    conversation = await post.conversation(reply["conversation_id"])
+    assert message["conversation_id"] == reply["conversation_id"]
+    assert (conversation["state"], conversation["waiting_since"] is None) == ("open", False)
+
+
 async def test_an_answer_to_mail_sent_outside_joins_its_conversation(post: PostRoom) -> None:
     rita = await user(post)
     address = copy_address(KEYS, post.reader.settings, rita, "hub.example")
