@@ -20,7 +20,7 @@ from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
 from clytie.settings import Settings
 from clytie.text_sending import open_sms_sending
-from clytie.texting import open_sms_callbacks
+from clytie.texting import open_sms_callbacks, open_sms_loops
 from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
@@ -136,6 +136,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         sms = await stack.enter_async_context(
             open_sms_sending(settings, core.pool, core.announcer, core.clock)
         )
+        sms_loops = await stack.enter_async_context(
+            open_sms_loops(settings, core.pool, core.announcer, core.clock)
+        )
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -153,6 +156,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             sms=sms,
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
+                *sms_loops,
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
                 Loop(
                     "answer files",

@@ -1,19 +1,27 @@
-"""Short messages, wired: the account of the settings, and what takes the provider's callbacks."""
+"""Short messages, wired: the account of the settings, the provider's callbacks, what reads messages that arrived."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from channels.sms.twilio import TwilioSms
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
 from domain.clock import Clock
 from inbox.intake import Intake
+from inbox.sms_media import MediaFetcher
+from inbox.sms_reading import SmsReader
+from inbox.sms_reports import settle_reported_texts
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
 from web.callbacks import SmsCallbacks
+from worker.loops import Loop
+
+#: seconds between looks for pictures that are due
+PICTURES_EVERY = 5.0
 
 
 @asynccontextmanager
@@ -48,3 +56,19 @@ async def open_sms_callbacks(
             )
     finally:
         await intake.close()
+
+
+@asynccontextmanager
+async def open_sms_loops(
+    settings: Settings, pool: Pool, announcer: Announcer, clock: Clock
+) -> AsyncIterator[list[Loop]]:
+    """What a worker does with messages and reports that arrived."""
+    blobs, poll = BlobStore(settings.var / "blobs"), settings.worker.poll
+    reader = SmsReader(pool, blobs, clock, announcer, settings.inbox.reading)
+    async with open_sms(settings) as channel:
+        fetcher = MediaFetcher(pool, blobs, channel.fetch_media, announcer)
+        yield [
+            Loop("sms inbox", reader.read_due, poll),
+            Loop("sms reports", partial(settle_reported_texts, pool, clock, announcer), poll),
+            Loop("sms pictures", fetcher.fetch_due, PICTURES_EVERY, rings=False),
+        ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +14,9 @@ from channels.sms.settings import TwilioSettings
 from clytie.bootstrap import open_web, open_worker
 from clytie.settings import Settings, load_settings
 from domain.errors import ConfigurationError
+from domain.messages import ChannelKind
 from router.settings import RouterSettings
+from tests.channels.sms.provider import inbound_form
 from web.app import build_app
 from web.settings import WebSettings
 from worker.loops import Loop
@@ -67,3 +71,21 @@ def test_callbacks_at_another_path_are_refused_in_a_sentence(monkeypatch: pytest
     monkeypatch.setenv("CLYTIE_SMS__CALLBACK_URL", "https://firm.example/elsewhere")
     with pytest.raises(ConfigurationError, match="has to end in /callbacks/sms"):
         load_settings()
+
+
+async def test_a_worker_reads_short_messages_that_the_web_process_took(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    account = TwilioSettings(account_sid="AC" + "0" * 32, auth_token=SecretStr("token"))
+    settings = Settings(var=tmp_path, database_url=database_url, redis_url=redis_url, sms=account)
+    async with open_web(settings) as context:
+        assert context.sms is not None
+        raw = urlencode(inbound_form(Body="Hello")).encode()
+        await context.sms.take(
+            replace(context.sms.provider.parse_inbound(raw), door="sms", kind=ChannelKind.SMS)
+        )
+    async with open_worker(settings) as worker:
+        loops = {work.name: work for work in plan_work(worker) if isinstance(work, Loop)}
+        assert not await loops["inbox"].step()  # the reader of mail leaves it alone
+        assert await loops["sms inbox"].step()
+        assert await worker.pool.fetchval("SELECT body FROM message_contents") == "Hello"
