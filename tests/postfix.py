@@ -33,6 +33,7 @@ _QUEUES: Final = (
     "saved",
     "trace",
 )
+#: With waits under two seconds its queue manager may meet a mail that is still being delivered, and forgets it.
 _MAIN: Final = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -52,9 +53,9 @@ local_recipient_maps =
 relay_domains = help.example
 relay_transport = {transport}
 default_transport = error:nothing leaves this machine
-queue_run_delay = 1s
-minimal_backoff_time = 1s
-maximal_backoff_time = 2s
+queue_run_delay = 2s
+minimal_backoff_time = 3s
+maximal_backoff_time = 4s
 smtp_connection_cache_on_demand = no
 smtputf8_enable = yes
 """
