@@ -153,6 +153,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             tracking=settings.tracking,
             router=settings.router,
             letters=LetterComposer(open_blobs(settings), open_signing(settings)),
+            blobs=open_blobs(settings),
             sms=sms,
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),

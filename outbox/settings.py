@@ -108,6 +108,12 @@ class OutboxSettings(BaseModel):
         default=(),
         description="addresses and domains that other programs may write from through the API; empty: any",
     )
+    letters_kept: int = Field(
+        default=90,
+        ge=1,
+        description="days after which the bytes of a letter that went out are forgotten; what it said stays with its "
+        "conversation",
+    )
     letter_limit: int = Field(
         default=25 * 2**20,
         ge=2**10,

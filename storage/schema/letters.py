@@ -31,6 +31,11 @@ letters = Table(  # what a letter's message consists of until it is composed for
     Column("created_by", BigInteger),
     moment("created_at", default=True),
     Column("options", JSONB),  # of a short message, see channels.sms.content
+    Index(  # whose bytes are kept
+        "ix_letters_created_at",
+        "created_at",
+        postgresql_where=text("content IS NOT NULL OR blob IS NOT NULL"),
+    ),
     Index("ix_letters_copy_of", "copy_of", postgresql_where=text("copy_of IS NOT NULL")),
 )
 

@@ -220,6 +220,8 @@ CREATE TABLE letters (
     CONSTRAINT pk_letters PRIMARY KEY (message_id)
 );
 
+CREATE INDEX ix_letters_created_at ON letters (created_at) WHERE content IS NOT NULL OR blob IS NOT NULL;
+
 CREATE INDEX ix_letters_copy_of ON letters (copy_of) WHERE copy_of IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
