@@ -1,13 +1,14 @@
 """How many mails one mail process takes per second: by SMTP, each answered 250 after its commit.
 
-A third figure goes on until a worker process beside it has read every mail, written its message, conversation and
+Two more figures go on until a worker process beside it has read every mail, written its message, conversation and
 event, and routed it.
 
 4 KB mails by Postfix's smtp-source (Debian's package postfix), its sessions kept open and, in a second figure, a
 connection for each mail. Ours is the role as `clytie serve` runs it, before an embedded PostgreSQL with its
-production settings; afterwards every mail must be there, once. Yardstick in the same rounds: bare aiosmtpd with an
-empty handler, on uvloop too, the same load. Both share the machine with smtp-source, ours with PostgreSQL and its
-disk as well, so the processor time that each process spent per mail is given too.
+production settings; afterwards every mail must be there, once. Yardsticks in the same rounds, under the same load:
+aiosmtpd with an empty handler as it comes (on the standard library's event loop), and the same on uvloop, which ours
+runs on. All share the machine with smtp-source, ours with PostgreSQL and its disk as well, so the processor time that
+each process spent per mail is given too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -43,8 +45,10 @@ from storage.migrations import upgrade
 MAILS: Final = int(os.environ.get("CLYTIE_BENCH_MAILS", "5000"))
 SESSIONS: Final = 20
 SIZE: Final = 4096
+#: Names of the yardsticks: aiosmtpd with an empty handler, by its event loop.
+YARDSTICKS: Final = {"stock": "stock aiosmtpd", "bare": "aiosmtpd on uvloop"}
 WAYS: Final = {"sessions kept open": ("-d",), "a connection for each mail": ()}
-_ROUTED: Final = "read and routed, by a worker beside"
+_ROUTED: Final = "read and routed by a worker beside, "
 #: What is not read, or not routed yet.
 _LEFT: Final = """
 SELECT (SELECT count(*) FROM raw_mails WHERE state = 'stored') + (SELECT count(*) FROM pending_events)
@@ -64,7 +68,7 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clytie-bench-")))
         url = stack.enter_context(Services(folder / "var")).start().database_url
         upgrade(url)
-        servers = {kind: stack.enter_context(_server(kind, url, folder)) for kind in ("ours", "bare")}
+        servers = {kind: stack.enter_context(_server(kind, url, folder)) for kind in ("ours", *YARDSTICKS)}
         for _ in range(rounds):
             for way, options in WAYS.items():
                 for kind, (port, process) in servers.items():
@@ -82,15 +86,19 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
                     print(f"    {way}: {kind} {MAILS / took:,.0f}/s", flush=True)
         stack.enter_context(_worker(url, folder))
         for _ in range(rounds):
-            asyncio.run(_empty(url))
-            began = time.perf_counter()
-            subprocess.run([source, "-d", *_load(servers["ours"][0])], check=True)
-            asyncio.run(_until_routed(url))
-            took = time.perf_counter() - began
-            speeds.setdefault((_ROUTED, "ours"), []).append(MAILS / took)
-            print(f"    {_ROUTED}: {MAILS / took:,.0f}/s", flush=True)
-        speeds[_ROUTED, "bare"] = speeds["sessions kept open", "bare"]
-    return [_speed(way, speeds) for way in (*WAYS, _ROUTED)] + [_cost(way, costs) for way in WAYS]
+            for way, options in WAYS.items():
+                asyncio.run(_empty(url))
+                began = time.perf_counter()
+                subprocess.run([source, *options, *_load(servers["ours"][0])], check=True)
+                asyncio.run(_until_routed(url))
+                took = time.perf_counter() - began
+                speeds.setdefault((_ROUTED + way, "ours"), []).append(MAILS / took)
+                print(f"    {_ROUTED}{way}: {MAILS / took:,.0f}/s", flush=True)
+        for way, kind in itertools.product(WAYS, YARDSTICKS):
+            speeds[_ROUTED + way, kind] = speeds[way, kind]
+    ways = (*WAYS, *(_ROUTED + way for way in WAYS))
+    figures = [_speed(way, kind, speeds) for way in ways for kind in YARDSTICKS]
+    return figures + [_cost(way, kind, costs) for way in WAYS for kind in YARDSTICKS]
 
 
 def _load(port: int) -> list[str]:
@@ -100,15 +108,17 @@ def _load(port: int) -> list[str]:
     ]
 
 
-def _speed(way: str, speeds: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
-    ours, bare = (statistics.median(speeds[way, kind]) for kind in ("ours", "bare"))
-    name = f"inbound: SMTP to {'' if way == _ROUTED else 'committed, '}{way}"
+def _speed(way: str, kind: str, speeds: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
+    ours, bare = (statistics.median(speeds[way, one]) for one in ("ours", kind))
+    name = (
+        f"inbound: SMTP to {'' if way.startswith(_ROUTED) else 'committed, '}{way}; beside {YARDSTICKS[kind]}"
+    )
     return {"name": name, "ours": ours, "yardstick": bare, "unit": "mails/s", "ratio": ours / bare}
 
 
-def _cost(way: str, costs: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
-    ours, bare = (statistics.median(costs[way, kind]) for kind in ("ours", "bare"))
-    name = f"inbound: processor time of the process, {way}"
+def _cost(way: str, kind: str, costs: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
+    ours, bare = (statistics.median(costs[way, one]) for one in ("ours", kind))
+    name = f"inbound: processor time of the process, {way}; beside {YARDSTICKS[kind]}"
     return {"name": name, "ours": ours, "yardstick": bare, "unit": "µs/mail", "ratio": bare / ours}
 
 
@@ -201,7 +211,7 @@ async def _serve(kind: str, port: int, url: str, var: Path) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if kind == "bare":
+    if kind in YARDSTICKS:
         server = await loop.create_server(
             lambda: SMTP(EmptyHandler(), loop=loop), "127.0.0.1", port, backlog=512
         )
@@ -218,13 +228,14 @@ def main() -> None:
     """Print the figures; with --serve, be one of the measured servers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--serve", choices=("ours", *YARDSTICKS))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--database", default="")
     parser.add_argument("--var", type=Path, default=Path())
     arguments = parser.parse_args()
     if arguments.serve:
-        uvloop.run(_serve(arguments.serve, arguments.port, arguments.database, arguments.var))
+        serve = _serve(arguments.serve, arguments.port, arguments.database, arguments.var)
+        asyncio.run(serve) if arguments.serve == "stock" else uvloop.run(serve)
     else:
         print(json.dumps(run(arguments.rounds), indent=1))
 
