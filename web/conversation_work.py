@@ -17,6 +17,7 @@ from storage.unit_of_work import unit_of_work
 from web.console.visit import read_number
 from web.contact_work import ContactInput, create_contact
 from web.context import WebContext
+from web.file_names import file_name
 from web.i18n import N_
 from web.people import Person
 from web.queries.conversations import find_conversation
@@ -89,7 +90,7 @@ async def place(context: WebContext, person: Person, message_id: int, join: bool
     """
     suggested = await context.pool.fetchval(_PLACEMENT, message_id)
     own = await conversation_of(context.pool, message_id)
-    if suggested is None or (own and not await find_conversation(context.pool, person, own)):
+    if suggested is None or not await find_conversation(context.pool, person, own or suggested):
         raise NotFound(f"Nobody asks where message {message_id} belongs.")
     if join and not await find_conversation(context.pool, person, suggested):
         raise Forbidden(N_("The conversation that it may belong to is not open to you."))
@@ -122,7 +123,7 @@ async def take_author(context: WebContext, person: Person, conversation_id: int,
 
 def bare_name(name: str) -> str:
     """A file's name without folders, as it goes into a mail."""
-    return PurePosixPath(name.replace("\\", "/")).name[:200] or "file"
+    return file_name(PurePosixPath(name.replace("\\", "/")).name)[:200]
 
 
 def refuse_too_large(size: int, limit: int) -> None:

@@ -26,6 +26,8 @@ def protect(response: web.StreamResponse) -> None:
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
+    # browsers look up the names behind links ahead of a click, and whoever owns the name sees that
+    headers.setdefault("X-DNS-Prefetch-Control", "off")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
     headers.setdefault("Cache-Control", "no-store")

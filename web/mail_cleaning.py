@@ -20,6 +20,8 @@ LONGEST: Final = 1_000_000  #: characters that are shown
 _DEEPEST: Final = 2_000
 _MOST_ENTITIES: Final = 100_000  #: the same is true of these
 MOST_DATA: Final = 8_000_000  #: bytes of pictures that are put into the page
+#: characters of data URLs in a page: a mail may name its picture again and again
+_MOST_SHOWN: Final = 3 * MOST_DATA
 
 #: what may be shown as a picture, by the bytes that it begins with; SVG is a document, not a picture
 _PICTURES: Final = (
@@ -41,7 +43,7 @@ _DATA: Final = re.compile(
 )
 #: a declaration with one of these may load or run something; an escape could hide them
 _UNSAFE_STYLE: Final = re.compile(
-    r"[\\@<]|url|image|expression|behaviou?r|binding|attr|var\s*\(", re.IGNORECASE
+    r"[\\@<]|//|url|src|image|expression|behaviou?r|binding|attr|var\s*\(", re.IGNORECASE
 )
 _ALLOWED: Final = """
 background background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width
@@ -92,16 +94,19 @@ def clean_mail(source: str, pictures: Mapping[str, str], *, remote: bool = False
     if is_tangled(source):
         return CleanMail(_PAGE.format(body=f"<pre>{html.escape(_only_words(source))}</pre>"), 0)
     held_back = 0
+    room = _MOST_SHOWN
 
     def choose(tag: str, name: str, value: str) -> str | None:
-        nonlocal held_back
+        nonlocal held_back, room
         if name == "style":
             return _clean_style(value)
         if name == "href":
             return value if _LINK.match(value) else None
         if name == "src":
             if value.strip().lower().startswith("cid:"):
-                return pictures.get(value.strip()[4:].strip("<>"))
+                picture = pictures.get(value.strip()[4:].strip("<>"), "")
+                room -= len(picture)
+                return picture if picture and room >= 0 else None
             if _REMOTE.match(value):
                 held_back += not remote
                 return value.strip() if remote else None

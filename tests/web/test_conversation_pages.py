@@ -346,7 +346,7 @@ async def test_files_of_a_mail_with_a_virus_are_handed_to_nobody(
 def test_names_of_files_are_written_as_browsers_read_them() -> None:
     assert disposition("a.pdf") == "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"
     assert disposition('é"\r\nX: 1/€.pdf') == (
-        "attachment; filename=\"____X: 1__.pdf\"; filename*=UTF-8''%C3%A9%22%0D%0AX%3A%201%2F%E2%82%AC.pdf"
+        "attachment; filename=\"__X: 1__.pdf\"; filename*=UTF-8''%C3%A9%22X%3A%201%2F%E2%82%AC.pdf"
     )
     assert (
         safe_type("text/html")
@@ -480,7 +480,7 @@ async def test_a_conversation_waits_by_hand_and_moves_where_its_mover_sees_nothi
     agent = await enter(house, "agent")
     path = f"/conversations/{post.conversations['order']}"
     page = await agent.get(path)
-    assert "Wait for the contact" in page.words
+    assert "Let it wait" in page.words
     assert "HR (confidential)" in page.words
     waits = await agent.post(f"{path}/wait")
     assert "It waits for the contact now." in waits.words
@@ -488,3 +488,73 @@ async def test_a_conversation_waits_by_hand_and_moves_where_its_mover_sees_nothi
     assert (await agent.call("POST", f"{path}/state", {"move": "wait"}))[0] == 409
     assert "Moved to the other queue." in (await agent.post(f"{path}/queue", {"queue": queue})).words
     assert (await agent.get(path)).status == 404
+
+
+async def test_a_question_about_a_confidential_mail_is_not_asked_of_others(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    team = await house.team("Personnel")
+    queue = await pool.fetchval(
+        "INSERT INTO queues (name, team_id, confidential) VALUES ('HR', $1, true) RETURNING id", team
+    )
+    agent = await enter(house, "agent")
+    path = f"/conversations/{post.conversations['order']}"
+    assert "Otto Roth, who takes no part here" in (await agent.get(path)).words
+    await pool.execute(
+        "UPDATE conversations SET queue_id = $2 WHERE id = $1", post.conversations["stranger"], queue
+    )
+    assert "Otto Roth" not in (await agent.get(path)).words
+    assert (await agent.call("GET", path))[1]["placements"] == []
+    body = {"message_id": post.messages["stranger"], "join": False}
+    assert (await agent.call("POST", "/placements", body))[0] == 404
+
+
+async def test_what_others_own_is_nowhere_not_even_its_number(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    """Lists, search, counts, contact, API, bodies, files, originals, moves: all say that there is nothing."""
+    team = await house.team("Personnel")
+    await pool.execute("UPDATE queues SET team_id = $1, confidential = true", team)
+    await pool.execute("UPDATE conversations SET assignee_id = NULL")
+    number, message = post.conversations["order"], post.messages["thanks"]
+    base = f"/conversations/{number}"
+    contact = await pool.fetchval("SELECT contact_id FROM conversations WHERE id = $1", number)
+    for role in ("rep", "agent", "manager", "administrator", "marketer"):
+        visitor = await enter(house, role)
+        refused = (403,) if role == "marketer" else (404,)
+        for path in (
+            base, f"{base}/messages/{message}", f"{base}/messages/{message}/body", f"{base}/messages/{message}/original",
+            f"{base}/messages/{message}/files/0/gate.png", f"{base}/messages/{message}/files/0/gate.png?show=1",
+        ):  # fmt: skip
+            assert (await visitor.get(path)).status in refused, (role, path)
+            assert (await visitor.get(path, headers={"X-Fragment": "1"})).status in refused, (role, path)
+        for path in ("assign", "queue", "close", "wait", "reopen", "junk", "notes", "parties", "contact", "draft",
+                     "draft/drop", "answer", "undo", "files/drop"):  # fmt: skip
+            form = {
+                "message": message,
+                "file": "0",
+                "text": "x",
+                "to": "a@b.example",
+                "queue": "1",
+                "address": "a@b.example",
+            }
+            assert (await visitor.post(f"{base}/{path}", form)).status in refused, (role, path)
+        for path in (base, f"/messages/{message}/files/0"):
+            assert (await visitor.call("GET", path))[0] in refused, (role, path)
+        for path in ("/", "/conversations?box=open", "/conversations?q=panels", "/conversations?box=closed",
+                     f"/contacts/{contact}", "/conversations?box=junk"):  # fmt: skip
+            page = await visitor.get(path)
+            for secret in (
+                "twelve panels",
+                "You have won",
+                "gate.png",
+                "Invoice 2026-101",
+                "our roofer arrives",
+            ):
+                assert secret not in page.text, (role, path, secret)
+        if role != "marketer":
+            assert (await visitor.call("GET", "/conversations?box=open"))[1]["items"] == []
+            assert (await visitor.call("GET", "/conversations?q=panels"))[1]["items"] == []
+        _status, events = await visitor.call("GET", f"/contacts/{contact}/events")
+        assert "panels" not in str(events)
+        assert not any(event.get("conversation_id") == number for event in events["items"])

@@ -139,3 +139,15 @@ def test_no_mixture_leaves_anything_that_runs(parts: list[str]) -> None:
     assert not re.search(
         r"<\s*(?:script|style|svg|iframe|form|object|base|meta)|<[^>]*\son\w+\s*=", bare, re.I
     ), body
+
+
+def test_a_picture_named_again_and_again_fills_no_memory() -> None:
+    picture = "data:image/png;base64," + "A" * 4_000_000
+    cleaned = clean_mail('<img src="cid:a">' * 20_000, {"a": picture})
+    assert len(cleaned.html) < 26_000_000
+    assert cleaned.html.count(picture[:40]) == 5
+
+
+@pytest.mark.parametrize("style", ["background:src('http://x.example/a')", "background:u/**/rl(//x.example)"])
+def test_styles_that_load_by_another_name_are_dropped(style: str) -> None:
+    assert "x.example" not in clean_mail(f'<p style="{style}">x</p>', {}).html

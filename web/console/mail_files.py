@@ -16,8 +16,9 @@ from web.console.pages import page
 from web.console.visit import Visit
 from web.context import WebContext
 from web.conversation_work import see_message
+from web.file_names import file_name
 from web.headers import framed_mail_policy
-from web.mail_cleaning import clean_mail, data_urls, picture_type
+from web.mail_cleaning import MOST_DATA, clean_mail, data_urls, picture_type
 from web.permissions import Permission
 from web.queries.journal import read_head, read_raw
 from web.queries.messages import MessageView, find_file, read_html, read_messages
@@ -42,11 +43,11 @@ SEALED: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
-_LARGEST_PICTURE: Final = 20 * 1024**2
 
 
 def disposition(name: str, kind: str = "attachment") -> str:
     """A Content-Disposition header (RFC 6266, with RFC 8187 for names beyond ASCII)."""
+    name = file_name(name)
     plain = "".join(c if " " <= c < "\x7f" and c not in '"\\%/' else "_" for c in name)[:150] or "file"
     exact = quote(name.encode("utf-8", "replace")[:400], safe="")
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{exact}"
@@ -89,12 +90,14 @@ async def show_body(visit: Visit) -> web.StreamResponse:
 
 def _load_pictures(visit: Visit, files: Sequence[Any]) -> dict[str, str]:
     """The pictures that a mail brings along, as far as they are small enough."""
-    contents = {}
+    contents: dict[str, bytes] = {}
+    room = MOST_DATA
     for file in files:
-        if file["content_id"] and file["size"] <= _LARGEST_PICTURE:
+        if file["content_id"] and file["content_id"] not in contents and file["size"] <= room:
             path = _path(visit.context, file["blob"])
             if path is not None:
                 contents[file["content_id"]] = path.read_bytes()
+                room -= file["size"]
     return data_urls(contents)
 
 
@@ -105,7 +108,7 @@ def _path(context: WebContext, blob: str) -> Path | None:
         return None
 
 
-@page("GET", "/conversations/{id}/messages/{message}/files/{no}/{name}", permission=_PERMISSION)
+@page("GET", "/conversations/{id}/messages/{message}/files/{no}/{name:.*}", permission=_PERMISSION)
 async def download_file(visit: Visit) -> web.StreamResponse:
     """A file, always as a download; `?show=1` shows it when its bytes are those of a picture."""
     number, message_id = visit.number("id"), visit.number("message")

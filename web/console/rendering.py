@@ -18,6 +18,7 @@ from channels.mail.subjects import bare_subject
 from domain.errors import ClytieError
 from web.console.event_words import describe_reason
 from web.console.navigation import entries_for
+from web.file_names import file_name, file_url
 from web.i18n import LANGUAGES, N_, _, current_language, ngettext
 from web.people import Person
 from web.sentences import translate_error, translate_sentence
@@ -101,6 +102,8 @@ def environment() -> Environment:
         labelled=lambda kind, values: [(value, label(kind, value)) for value in values],
         reason=describe_reason,
         phone=write_phone,
+        file_name=file_name,
+        file_url=file_url,
         subject=lambda text: _EXPRESSION.sub(lambda found: f"[{found[1].replace('_', ' ')}]", text or ""),
         sentence=translate_sentence,
         error_text=lambda error: translate_error(error) if isinstance(error, ClytieError) else str(error),

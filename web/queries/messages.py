@@ -16,12 +16,13 @@ _MESSAGES: Final = """
 SELECT m.id, m.direction, m.channel, m.contact_id, m.conversation_id, m.created_at, x.subject, x.body, x.new_text,
        x.html IS NOT NULL AND x.html <> '' AS has_html, x.written_at, x.author_id, u.name AS author_name,
        f.header_id, f.mailbox, f.automatic, f.back_on, f.junk, f.virus, f.authentication, f.forwarded, f.defects,
-       f.raw_id, l.kind AS letter_kind
+       f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.segments, g.price, g.currency
 FROM messages m
 JOIN message_contents x ON x.message_id = m.id  -- copies of a letter for its other recipients have none
 LEFT JOIN users u ON u.id = x.author_id
 LEFT JOIN mail_facts f ON f.message_id = m.id
 LEFT JOIN letters l ON l.message_id = m.id
+LEFT JOIN sms_facts g ON g.message_id = m.id
 WHERE m.conversation_id = $1 AND ($2::bigint IS NULL OR m.id = $2)
 ORDER BY m.id
 """
@@ -58,7 +59,9 @@ SELECT s.message_id, s.conversation_id AS suggested_id, s.reason, m.conversation
 FROM placements s JOIN messages m ON m.id = s.message_id
 LEFT JOIN message_contents x ON x.message_id = s.message_id
 LEFT JOIN message_parties p ON p.message_id = s.message_id AND p.part = 'from' AND p.no = 0
-WHERE s.decided_at IS NULL AND (s.conversation_id = $4 OR m.conversation_id = $4)
+WHERE s.decided_at IS NULL AND (m.conversation_id = $4 OR (s.conversation_id = $4 AND (
+    m.conversation_id IS NULL OR EXISTS (SELECT FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
+                                         WHERE v.id = m.conversation_id AND {VISIBLE}))))
 ORDER BY s.message_id
 """
 #: files of a mail with a virus are handed out to nobody; the mail as a whole is, to whoever asks for its bytes
