@@ -126,6 +126,7 @@ async def settle_and_mark(
     now: datetime,
     *,
     repeated: bool = False,
+    kind: ChannelKind = ChannelKind.MAIL,
 ) -> Step:
     """Settle `results` and mark `wanted` for `lease` seconds, in one statement; `now` is the business time.
 
@@ -137,7 +138,7 @@ async def settle_and_mark(
     wanted = sorted(wanted, key=_row_key)
     outcomes = [result.outcome for result in results]
     rows = await connection.fetch(
-        statements.SETTLE_AND_MARK,
+        statements.SETTLE_AND_MARK_SMS if kind is ChannelKind.SMS else statements.SETTLE_AND_MARK,
         worker,
         _each([outcome.key for outcome in outcomes]),
         _alike([outcome.attempt for outcome in outcomes]),

@@ -72,6 +72,7 @@ class Sender:
         self._pool = pool
         self._channel = channel
         self._kind = kind
+        self._kind = kind
         self._settings = settings
         self._clock = clock
         self._announcer = announcer
@@ -243,6 +244,7 @@ class Sender:
                     lease,
                     self._clock.now(),
                     repeated=portion.doubtful,
+                    kind=self._kind,
                 )
         except BaseException:
             window.fail(portion)
