@@ -14,6 +14,7 @@ from typing import Final
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from channels.sms.numbers import is_kept_for_stories
 from domain.errors import InvalidInput
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -57,7 +58,7 @@ def _ask_email_validator(text: str, field: str) -> str:
 def read_phone(text: str, country: str | None = None, field: str = "phone") -> str:
     """The number in the form of E.164, +33123456789. `country` (ISO code) is where it is written without a code.
 
-    Raises InvalidInput for what is no number of that country's plan.
+    Raises InvalidInput for what is no number of that country's plan, nor one that its regulator keeps for stories.
     """
     digits = text.translate(_SEPARATORS)
     if _E164.fullmatch(digits) is not None:
@@ -81,9 +82,10 @@ def _ask_phonenumbers(text: str, country: str | None, field: str) -> str:
                 "Write it with the country's code, such as +33 1 99 00 00 01, or fill in the country.",
             ) from error
         raise InvalidInput(field, "this is not a phone number.", _REMEDY) from error
-    if not phonenumbers.is_valid_number(number):
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not phonenumbers.is_valid_number(number) and not is_kept_for_stories(e164):
         raise InvalidInput(field, "there is no such phone number.", _REMEDY)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return e164
 
 
 _REMEDY: Final = "Write it with the country's code, such as +33 1 99 00 00 01."

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import asyncpg
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from contacts.addresses import read_mail_address
+from contacts.addresses import read_mail_address, read_phone
 from domain.errors import Forbidden, InvalidInput, NotFound
 from storage.pool import Connection, Pool, transaction
 from web.context import WebContext
@@ -54,7 +54,10 @@ class QueueInput(BaseModel):
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     addresses: list[Annotated[str, StringConstraints(max_length=320)]] = Field(
-        default_factory=list, max_length=50, description="Mail to these begins its conversations here."
+        default_factory=list,
+        max_length=50,
+        description="Mail and short messages to these begin their conversations here: addresses, and numbers such as "
+        "+33 1 99 00 00 01.",
     )
     team_id: int | None = Field(None, description="Who works on it; nobody in particular when left out.")
     from_name: _Short = Field("", description="The name that answers are sent in; the agent's when empty.")
@@ -86,10 +89,11 @@ async def save_queue(
     if queue_id is not None:
         await _guard_confidential(context.pool, person, queue_id)
     addresses = [
-        read_mail_address(one.strip(), f"addresses[{at}]")
+        _read_address(one.strip(), f"addresses[{at}]")
         for at, one in enumerate(given.addresses)
         if one.strip()
     ]
+    first_mail = next((one for one in addresses if "@" in one), None)
     from_address = (given.from_address or "").strip()
     from_address = read_mail_address(from_address, "from_address") if from_address else ""
     if given.language not in ANSWER_LANGUAGES:
@@ -101,7 +105,7 @@ async def save_queue(
             "team_id", N_("A confidential queue needs a team: nobody else sees it."), N_("Choose the team.")
         )
     values = (
-        given.name, given.team_id, given.from_name, from_address or (addresses[0] if addresses else None),
+        given.name, given.team_id, given.from_name, from_address or first_mail,
         given.signature, given.language, given.auto_answer or None, given.confidential,
     )  # fmt: skip
     async with transaction(context.pool) as connection:
@@ -126,6 +130,11 @@ async def _guard_confidential(pool: Pool, person: Person, queue_id: int) -> None
         return
     if person.role != Role.ADMINISTRATOR and row["team_id"] not in person.teams:
         raise Forbidden(N_("This queue is confidential: only its people and administrators change it."))
+
+
+def _read_address(written: str, field: str) -> str:
+    """A mail address, or a phone number with its country's code. Raises InvalidInput."""
+    return read_phone(written, field=field) if written.startswith("+") else read_mail_address(written, field)
 
 
 async def _write(connection: Connection, values: tuple[Any, ...], queue_id: int | None) -> int:

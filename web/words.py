@@ -155,7 +155,27 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "warming_up": N_("The mail server has taken as many messages as its warm-up plan allows for today."),
         "relay_away": N_("No mail server for this author can be reached."),
         "cancelled": N_("A person took it back before it left."),
+        "number_invalid": N_("This cannot be a phone number."),
+        "number_unknown": N_("The number is not, or no longer, in service."),
+        "number_fixed": N_("The number is a landline that takes no short messages."),
+        "number_unsuitable": N_("The number is a short code or a premium number."),
+        "number_unreachable": N_("The phone could not be reached."),
+        "number_unverified": N_("A trial account may write to verified numbers only."),
+        "opted_out": N_("The person answered STOP and gets no more messages from this sender."),
+        "sender_unregistered": N_("The carrier wants this sender to be registered or verified first."),
+        "region_closed": N_("The account may not write to this country; the provider's settings allow it."),
+        "too_expensive": N_("The message would cost more than allowed, or the account has no credit left."),
+        "media_unreadable": N_(
+            "The provider or the carrier could not take a picture or file of the message."
+        ),
         "consent_withdrawn": N_("The contact withdrew consent before it was sent."),
+    },
+    "sms_status": {
+        "delivered": N_("delivered"),
+        "read": N_("delivered"),
+        "undelivered": N_("not delivered"),
+        "failed": N_("not delivered"),
+        "canceled": N_("withdrawn before sending"),
     },
     "conversation_state": {
         "open": N_("to answer"),

@@ -118,6 +118,13 @@ def is_e164(text: str) -> bool:
     return _E164.fullmatch(text) is not None
 
 
+def is_kept_for_stories(e164: str) -> bool:
+    """Whether a number is one that nobody has: regulators keep some for films, books and tests."""
+    if _story_of(e164) is None:
+        return False
+    return phonenumbers.is_possible_number(phonenumbers.parse(e164, None))
+
+
 def is_sender(text: str) -> bool:
     """Whether a text has the form of a sender: a number, a short code, or a name of at most eleven characters."""
     return any(form.fullmatch(text) is not None for form in (_E164, _SHORT, _ALPHANUMERIC))

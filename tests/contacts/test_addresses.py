@@ -165,3 +165,24 @@ def test_the_short_way_for_phones_says_what_phonenumbers_says(case: tuple[str, s
         except InvalidInput:
             answers.append("refused")
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "number"),
+    [
+        ("+33 6 39 98 00 01", None, "+33639980001"),
+        ("06 39 98 00 01", "FR", "+33639980001"),
+        ("+44 7700 900123", None, "+447700900123"),
+    ],
+)
+def test_numbers_that_regulators_keep_for_stories_are_taken(
+    written: str, country: str | None, number: str
+) -> None:
+    assert read_phone(written, country) == number
+    assert read_phone(number) == number
+
+
+@pytest.mark.parametrize("written", ["+33 6 39 98 00 0", "+33 6 39 98 00 011"])
+def test_a_number_for_stories_has_as_many_digits_as_any_other(written: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_phone(written)
