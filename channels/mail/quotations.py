@@ -46,11 +46,14 @@ _FETCH = re.compile(
     r"(?![^\W_])[^.;!?\n]{0,60}$",
     re.IGNORECASE,
 )
-#: Cheap: how each of these lines begins.
+#: Cheap: how each of these lines begins, and how those end whose first words are a name (Turkish, Japanese, Korean).
 _BEGINS = re.compile(
-    r"[\W_]{0,6}(?:" + "|".join((*SENT_FROM, *SENT_BY, *(re.escape(one) for one in FETCH))) + ")",
+    r"[\W_]{0,6}(?:"
+    + "|".join((*SENT_FROM, *(one for one in SENT_BY if one[0] != "."), *(re.escape(one) for one in FETCH)))
+    + ")",
     re.IGNORECASE,
 )
+_ENDS = re.compile("gönderildi|から送信|에서 보냄", re.IGNORECASE)
 _EXCUSE = re.compile(
     r"[.!–—-]\s*(?:(?:please|bitte|veuillez|por favor,?|proszę) )?(?:excuse|pardon|forgive|sorry|apolog|entschuldig|disculp|perdon|scus|"
     r"desculp|excuseer|wybacz|ursäkta|undskyld|beklager)[^\n]{0,60}$",
@@ -80,7 +83,7 @@ def sent_from(line: str) -> bool:
     if len(line) > 500 or len(line) < 6:
         return False
     bare = _without_links(line).strip().rstrip(".")
-    if len(bare) > 110 or not _BEGINS.match(bare):
+    if len(bare) > 110 or not (_BEGINS.match(bare) or _ENDS.search(bare)):
         return False
     linked = len(bare) < len(line.strip().rstrip("."))
     if _BY.match(bare.rstrip(" ()")) and (linked or not _TOOL.match(bare)):
