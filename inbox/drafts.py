@@ -21,6 +21,14 @@ SELECT id, $2, $3 FROM conversations WHERE id = $1
 ON CONFLICT (conversation_id, user_id) DO UPDATE SET draft = EXCLUDED.draft, touched_at = now(),
     begun_at = CASE WHEN d.draft ? 'sent' THEN now() ELSE d.begun_at END
 """
+#: what was typed last may come in after the answer was sent: then it is no draft again
+_SAVE_TYPED: Final = (
+    _SAVE
+    + """
+WHERE NOT (d.draft ? 'sent' AND d.draft ->> 'text' = EXCLUDED.draft ->> 'text'
+           AND d.touched_at > now() - interval '15 seconds')
+"""
+)
 _DROP: Final = "DELETE FROM conversation_drafts WHERE conversation_id = $1 AND user_id = $2"
 _WRITERS: Final = """
 SELECT u.id, u.name, d.touched_at FROM conversation_drafts d JOIN users u ON u.id = d.user_id
@@ -102,8 +110,11 @@ async def store_draft(
     connection: Connection | Pool, conversation_id: int, user_id: int, draft: Draft
 ) -> None:
     """Keep a draft as it is."""
-    stored = {name: value for name, value in asdict(draft).items() if name != "sent" or value is not None}
-    await connection.execute(_SAVE, conversation_id, user_id, stored)
+    await connection.execute(_SAVE, conversation_id, user_id, _stored(draft))
+
+
+def _stored(draft: Draft) -> dict[str, Any]:
+    return {name: value for name, value in asdict(draft).items() if name != "sent" or value is not None}
 
 
 async def save_draft(
@@ -115,7 +126,7 @@ async def save_draft(
     if draft.is_empty:
         await drop_draft(pool, conversation_id, user_id)
     else:
-        await store_draft(pool, conversation_id, user_id, draft)
+        await pool.execute(_SAVE_TYPED, conversation_id, user_id, _stored(draft))
     if announcer is not None:
         announcer.touch()
 

@@ -73,3 +73,16 @@ async def test_a_text_without_end_is_refused_and_no_conversation_takes_no_draft(
         await save_draft(support.pool, None, support.conversation, support.ada, Draft("x" * 200_001))
     await save_draft(support.pool, None, 999_999, support.ada, DRAFT)
     assert await support.pool.fetchval("SELECT count(*) FROM conversation_drafts") == 0
+
+
+async def test_what_was_typed_last_is_no_draft_again_once_it_was_sent(support: Support) -> None:
+    where = (support.conversation, support.ada)
+    await store_draft(support.pool, *where, Draft("It left today.", sent=7))
+    await save_draft(
+        support.pool, None, *where, Draft("It left today.")
+    )  # it was on its way when Send was pressed
+    assert await load_draft(support.pool, *where) is None
+    await save_draft(support.pool, None, *where, Draft("And another thing"))
+    kept = await load_draft(support.pool, *where)
+    assert kept is not None
+    assert kept.text == "And another thing"
