@@ -10,6 +10,7 @@ from typing import Any
 from contacts.segments import load_segment, select_contacts
 from domain.conditions import Condition
 from domain.consent import Purpose, TrackingPolicy
+from domain.contacts import IdentityKind
 from domain.errors import InvalidInput, NotFound
 from storage.pool import Connection
 
@@ -45,25 +46,29 @@ async def load_condition(connection: Connection, segment_id: int | None) -> Cond
 
 
 def select_audience(
-    condition: Condition, purpose: Purpose, policy: TrackingPolicy, now: datetime
+    condition: Condition,
+    purpose: Purpose,
+    policy: TrackingPolicy,
+    now: datetime,
+    kind: IdentityKind = IdentityKind.MAIL,
 ) -> Audience:
-    """The recipients of a campaign. A contact with several addresses gets the mail at the oldest one that is not
-    suppressed; the tracking level is the one of domain.consent.tracking_level."""
+    """The recipients of a campaign. A contact with several addresses of a kind gets it at the oldest one that is not
+    suppressed; of several contacts with one phone, one gets it; the tracking level is the one of domain.consent.tracking_level."""
     sql, args = select_contacts(condition, now)
     first = len(args) + 1
-    return Audience(
-        f"""
+    chosen = f"""
         SELECT DISTINCT ON (i.contact_id) i.contact_id, i.id AS identity_id, i.address,
                CASE WHEN m.state = 'granted' THEN 'full' ELSE ${first + 1}::text END AS tracking_level
         FROM ({sql}) AS picked
-          JOIN identities AS i ON i.contact_id = picked.id AND i.kind = 'mail'
+          JOIN identities AS i ON i.contact_id = picked.id AND i.kind = '{kind.value}'
           JOIN consents AS c ON c.contact_id = picked.id AND c.purpose = ${first}::text AND c.state = 'granted'
           LEFT JOIN consents AS m ON m.contact_id = picked.id AND m.purpose = 'measure'
-        WHERE NOT EXISTS (SELECT FROM suppressions AS s WHERE s.kind = 'mail' AND s.address = i.address)
+        WHERE NOT EXISTS (SELECT FROM suppressions AS s WHERE s.kind = '{kind.value}' AND s.address = i.address)
         ORDER BY i.contact_id, i.id
-        """,
-        [*args, purpose.value, policy.value],
-    )
+        """
+    if kind is IdentityKind.PHONE:  # people share phones, which ring once
+        chosen = f"SELECT DISTINCT ON (address) * FROM ({chosen}) AS owners ORDER BY address, contact_id"
+    return Audience(chosen, [*args, purpose.value, policy.value])
 
 
 async def count_audience(

@@ -69,15 +69,21 @@ class Campaign:
 COLUMNS: Final = ", ".join(Campaign.__dataclass_fields__)
 
 
-async def create_campaign(connection: Connection, given: CampaignInput, created_by: int | None = None) -> int:
-    """Begin a draft; gives its id. Raises InvalidInput for an empty or taken name or an unknown segment."""
+async def create_campaign(
+    connection: Connection,
+    given: CampaignInput,
+    created_by: int | None = None,
+    channel: ChannelKind = ChannelKind.MAIL,
+) -> int:
+    """Begin a draft for a channel (of short messages, `source` is a templates.texts.SmsTemplate); gives its id. Raises InvalidInput for an empty or taken name or an unknown segment."""
     if not given.name:
         raise InvalidInput("name", "is empty.", "Give the campaign a name.")
     try:
         campaign_id: int = await connection.fetchval(
-            "INSERT INTO campaigns (name, segment_id, purpose, tracking_policy, source, rate, created_by)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+            "INSERT INTO campaigns (name, segment_id, purpose, tracking_policy, source, rate, created_by, channel)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
             given.name, given.segment_id, given.purpose, given.tracking_policy, given.source, given.rate, created_by,
+            channel.value,
         )  # fmt: skip
     except asyncpg.IntegrityConstraintViolationError as error:
         raise _explained(error, given) from error

@@ -17,7 +17,9 @@ from campaigns.audience import Audience, load_condition, select_audience
 from campaigns.drafts import Campaign, load_campaign
 from domain.campaigns import CampaignMove, CampaignState, next_state
 from domain.clock import Clock
+from domain.contacts import IdentityKind
 from domain.errors import ClytieError, Conflict, InvalidInput
+from domain.messages import ChannelKind
 from outbox.composing import MailKitchen, read_source
 from outbox.ranges import range_size
 from outbox.statements import MAKE_RANGES
@@ -26,6 +28,8 @@ from storage.pool import DATABASE_AWAY, Connection, Pool, transaction
 from templates.context import Refusal
 from templates.plan import Plan
 from templates.preview import preview
+from templates.source import MailTemplate
+from templates.texts import read_text_source
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +46,10 @@ WITH audience AS MATERIALIZED (
     SELECT nextval('messages_id_seq') AS id, a.* FROM ({audience}) AS a
 ), written AS (
     INSERT INTO messages (id, direction, channel, contact_id, identity_id, campaign_id, tracking_level)
-    SELECT id, 'out', 'mail', contact_id, identity_id, {campaign}, tracking_level FROM audience
+    SELECT id, 'out', '{channel}', contact_id, identity_id, {campaign}, tracking_level FROM audience
 ), queued AS (
     INSERT INTO deliveries (message_id, campaign_id, contact_id, channel, address)
-    SELECT id, {campaign}, contact_id, 'mail', address FROM audience
+    SELECT id, {campaign}, contact_id, '{channel}', address FROM audience
 ), ranged AS (
     {ranges}
 ), counted AS (
@@ -132,7 +136,10 @@ async def launch(
         size = range_size(kitchen.settings.claim_size, campaign.rate)
         recipients: int = await connection.fetchval(
             _WRITE.format(
-                audience=audience.sql, campaign=place, ranges=MAKE_RANGES.format(campaign=place, size=size)
+                audience=audience.sql,
+                channel=campaign.channel.value,
+                campaign=place,
+                ranges=MAKE_RANGES.format(campaign=place, size=size),
             ),
             *audience.args,
             campaign_id,
@@ -204,7 +211,7 @@ async def _try_plan(
     """The campaign's plan, after it was tried on some recipients in a process that can be killed, and the draft."""
     async with pool.acquire() as connection:
         campaign = await _load_draft(connection, campaign_id)
-        source = read_source(campaign.source)
+        source = _read_source(campaign)
         assets = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
         context = kitchen.context(campaign_id, campaign.name, source, assets)
         if not checked:
@@ -219,7 +226,20 @@ async def _try_plan(
 
 async def _audience(connection: Connection, campaign: Campaign, clock: Clock) -> Audience:
     condition = await load_condition(connection, campaign.segment_id)
-    return select_audience(condition, campaign.purpose, campaign.tracking_policy, clock.now())
+    return select_audience(
+        condition,
+        campaign.purpose,
+        campaign.tracking_policy,
+        clock.now(),
+        IdentityKind.PHONE if campaign.channel is ChannelKind.SMS else IdentityKind.MAIL,
+    )
+
+
+def _read_source(campaign: Campaign) -> MailTemplate:
+    """The template, that of short messages as the mail whose text it is. Raises InvalidInput."""
+    if campaign.channel is ChannelKind.SMS:
+        return read_text_source(campaign.source).as_mail()
+    return read_source(campaign.source)
 
 
 async def _check_recipients(connection: Connection, plan: Plan, audience: Audience) -> int:

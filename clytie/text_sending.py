@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
 from clytie.texting import open_sms
 from domain.clock import Clock
-from domain.errors import InvalidInput
 from inbox.sms_consent import opt_out
-from outbox.composing import Composer
-from outbox.sms_composing import SmsLetterComposer
+from outbox.composing import MailKitchen
+from outbox.sms_composing import SmsKitchen, SmsLetterComposer
 from outbox.sms_doubts import Doubts
 from storage.announce import Announcer
 from storage.pool import Pool
@@ -31,16 +30,16 @@ async def open_sms_sending(
     if not settings.sms_settings.is_complete:
         yield None
         return
-    letters = SmsLetterComposer(load_token_keys(settings.token_keys, settings.var))
+    tokens = load_token_keys(settings.token_keys, settings.var)
+    letters = SmsLetterComposer(tokens)
+    campaigns = SmsKitchen(MailKitchen(tokens, settings.public_url, settings.outbox), tokens)
     async with open_sms(settings) as channel:
-        doubts = Doubts(pool, channel, letters, refuse_campaign, clock, announcer, opt_out)
+        doubts = Doubts(pool, channel, letters, campaigns.composer, clock, announcer, opt_out)
         yield SmsWork(
-            channel, refuse_campaign, letters, doubts.settle_due, _WINDOW * channel.settings.connections
+            channel,
+            campaigns.composer,
+            letters,
+            doubts.settle_due,
+            _WINDOW * channel.settings.connections,
+            channel.pace,
         )
-
-
-async def refuse_campaign(campaign: Mapping[str, Any]) -> Composer:
-    """Campaigns go by mail. Raises InvalidInput for any that says otherwise."""
-    raise InvalidInput(
-        "channel", f"“{campaign['name']}” cannot be sent as short messages.", "Send it by mail."
-    )

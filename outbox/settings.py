@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from outbox.limits import DomainLimits
+from outbox.text_hours import TextHours
 
 _Seconds = Annotated[float, Field(gt=0)]
 _Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,19}$")]
@@ -113,6 +114,10 @@ class OutboxSettings(BaseModel):
         ge=1,
         description="days after which the bytes of a letter that went out are forgotten; what it said stays with its "
         "conversation",
+    )
+    text_hours: TextHours = Field(
+        default_factory=TextHours,
+        description="when short messages of campaigns may arrive, in the recipient's time zone",
     )
     letter_limit: int = Field(
         default=25 * 2**20,

@@ -33,6 +33,8 @@ HOLD_REASONS: Final[Mapping[str, str]] = {
     "relay_limited": "The mail server has taken as many messages as its limit allows.",
     "warming_up": "The mail server has taken as many messages as its warm-up plan allows for today.",
     "relay_away": "No mail server for this author can be reached.",
+    "quiet_hours": "It is not the time of day for short messages where the recipient lives.",
+    "sender_limited": "The sender's rate of short messages is used up for now.",
 }
 
 

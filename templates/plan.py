@@ -125,6 +125,13 @@ class Plan:
             raise InvalidInput("address", f"{error}.", "Correct the contact's address.") from error
         return Composed(b"".join(variant.pick(values + variant.statics)), not address.isascii())
 
+    def text_writer(self) -> Callable[[Mapping[str, Any], str], str]:
+        """What gives the text part alone, as it is read, for a contact and an unsubscribe token; nothing is measured
+        in it. It raises what `compose` raises."""
+        drafts = Drafter(self._surroundings, "text", links=False, pixel=False).draft(self._parts["text"])
+        write = text_of(drafts)
+        return lambda contact, token: str(write(Filling(self._surroundings, contact, None, None, token)))
+
     def refusals(self, contact: Mapping[str, Any]) -> tuple[Refusal, ...]:
         """Tell why this contact cannot be written to; nothing when a mail can be filled.
 

@@ -10,6 +10,7 @@ from domain.clock import Clock
 from outbox.composing import Composer, MailKitchen
 from outbox.feeder import MakeComposer
 from outbox.settings import OutboxSettings
+from outbox.sms_traffic import Paced
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
@@ -35,6 +36,7 @@ class SmsWork:
     letters: Composer
     settle_doubts: Callable[[], Awaitable[bool]]
     window: int = 40
+    pace: Paced | None = None
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from outbox import metrics as outbox_metrics
 from outbox.pruning import prune
 from outbox.ranges import sweep, withdraw_rest
 from outbox.sender import Sender
+from outbox.sms_traffic import SmsTraffic
 from outbox.traffic import Traffic
 from router.loop import Router, run_router
 from router.timers import run_timers
@@ -72,7 +73,7 @@ class SenderService:
         context, sms = self._context, self._sms
         if sms is not None:
             window = min(sms.window, context.outbox.window)
-            settings = context.outbox.model_copy(update={"domains": {}, "providers": {}, "window": window})
+            settings = context.outbox.model_copy(update={"window": window})
             return Sender(
                 context.pool,
                 sms.channel,
@@ -82,6 +83,7 @@ class SenderService:
                 context.announcer,
                 kind=ChannelKind.SMS,
                 letters=sms.letters,
+                traffic=SmsTraffic(settings, context.clock, sms.pace),
             )
         return Sender(
             context.pool,

@@ -15,13 +15,12 @@ from channels.mail.settings import Encryption, MailSettings
 from channels.mail.smtp import MailChannel
 from channels.sms.settings import TwilioSettings
 from channels.sms.twilio import TwilioSms
-from clytie.text_sending import refuse_campaign
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
 from inbox.sms_consent import opt_out
 from outbox.composing import MailKitchen
 from outbox.settings import OutboxSettings
-from outbox.sms_composing import SmsLetterComposer
+from outbox.sms_composing import SmsKitchen, SmsLetterComposer
 from outbox.sms_doubts import Doubts
 from storage.announce import Announcer, Bell
 from storage.pool import open_pool
@@ -37,10 +36,12 @@ async def work(order: dict[str, Any]) -> None:
     pool = await open_pool(order["database_url"], max_size=CONNECTIONS)
     bell = Bell(order["database_url"])
     bell.start()
+    cooking = MailKitchen(KEYS, "https://hub.example", outbox)
+    kitchen = SmsKitchen(cooking, KEYS)
     announcer, clock, letters = Announcer(pool), SystemClock(), SmsLetterComposer(KEYS)
     sms = TwilioSms(TwilioSettings.model_validate(order["sms"]))
     mail = MailChannel(MailSettings(port=9, encryption=Encryption.NEVER))
-    doubts = Doubts(pool, sms, letters, refuse_campaign, clock, announcer, opt_out, after=0.5)
+    doubts = Doubts(pool, sms, letters, kitchen.composer, clock, announcer, opt_out, after=0.5)
 
     async def refuse_import(import_id: int) -> None:
         raise RuntimeError(f"nobody asked for import {import_id}")
@@ -51,10 +52,12 @@ async def work(order: dict[str, Any]) -> None:
         bell=bell,
         clock=clock,
         channel=mail,
-        kitchen=MailKitchen(KEYS, "https://hub.example", outbox),
+        kitchen=cooking,
         run_import=refuse_import,
         outbox=outbox,
-        sms=SmsWork(sms, refuse_campaign, letters, doubts.settle_due, 2 * sms.settings.connections),
+        sms=SmsWork(
+            sms, kitchen.composer, letters, doubts.settle_due, 2 * sms.settings.connections, sms.pace
+        ),
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
