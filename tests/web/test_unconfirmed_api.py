@@ -63,6 +63,8 @@ async def test_a_campaign_s_page_asks_what_became_of_them(house: House, pool: Po
     page = await marketer.get(f"/campaigns/{campaign_id}")
     assert "Did these arrive?" in page.words
     assert "The connection broke." in page.words
+    part = await marketer.get(f"/campaigns/{campaign_id}?part=report", headers={"X-Fragment": "1"})
+    assert f'action="/campaigns/{campaign_id}/unconfirmed"' in part.text
     path = f"/campaigns/{campaign_id}/unconfirmed"
     for message_id, fate, said in zip(
         ids,
