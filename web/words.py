@@ -154,6 +154,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "relay_limited": N_("The mail server has taken as many messages as its limit allows."),
         "warming_up": N_("The mail server has taken as many messages as its warm-up plan allows for today."),
         "relay_away": N_("No mail server for this author can be reached."),
+        "quiet_hours": N_("It is not the time of day for short messages where the recipient lives."),
+        "sender_limited": N_("The sender's rate of short messages is used up for now."),
         "cancelled": N_("A person took it back before it left."),
         "number_invalid": N_("This cannot be a phone number."),
         "number_unknown": N_("The number is not, or no longer, in service."),
