@@ -11,13 +11,15 @@ from functools import lru_cache
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from channels.sms.numbers import read_e164
 from domain.errors import InvalidInput
 
 #: Days that are looked at before a way out is no longer sought.
 _DAYS: Final = 15
+#: Written as text also where settings travel as Python values that become JSON.
+_Time = Annotated[time, PlainSerializer(time.isoformat, return_type=str)]
 _Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
@@ -26,8 +28,8 @@ class TextHours(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    begin: time = Field(default=time(8), description="from this time of the day on")
-    end: time = Field(default=time(20), description="until this time of the day")
+    begin: _Time = Field(default=time(8), description="from this time of the day on")
+    end: _Time = Field(default=time(20), description="until this time of the day")
     days: tuple[_Weekday, ...] = Field(
         default=(1, 2, 3, 4, 5, 6), min_length=1, description="days of the week, Monday is 1"
     )
