@@ -45,6 +45,8 @@ async def greet(
         return False
     if "fail" in (deed.arrived.authentication.get("dmarc"), deed.arrived.authentication.get("spf")):
         return False  # the answer would go to somebody who never wrote
+    if stationery.clock.now() - deed.arrived.at > timedelta(hours=settings.latest):
+        return False  # a mailbox or a file was read for the first time
     connection = work.connection
     await connection.execute(_LOCK)
     ours = {row["address"] for row in await connection.fetch(_ADDRESSES, queue.id)}

@@ -84,6 +84,9 @@ class AutoAnswerSettings(BaseModel):
         default=1, ge=0, le=100, description="Automatic answers to one address within `hours`."
     )
     hours: float = Field(default=24, gt=0, le=8760, description="How long an automatic answer is remembered.")
+    latest: float = Field(
+        default=48, gt=0, description="Hours after a mail came during which it may still be acknowledged."
+    )
     per_hour: int = Field(
         default=500, ge=0, description="Automatic answers to everybody together in an hour."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,17 @@ async def test_a_reply_is_not_acknowledged(post: PostRoom, queue: int) -> None:
     post.clock.advance(timedelta(days=3))
     await post.receive(write_mail(text="Well?", references=["1@client.example"]))
     assert len(await letters(post)) == 1
+
+
+@pytest.mark.parametrize(("hours", "answers"), [(40, 1), (60, 0)])
+async def test_mail_that_waited_for_days_is_not_acknowledged_any_more(
+    post: PostRoom, queue: int, hours: int, answers: int
+) -> None:
+    came = datetime.now(UTC) - timedelta(hours=hours)
+    await post.receive(
+        write_mail(), door="imap:support", cursor="INBOX/1/1", meta={"received_at": came.isoformat()}
+    )
+    assert len(await letters(post)) == answers
 
 
 async def test_the_same_person_is_answered_once_within_a_day(post: PostRoom, queue: int) -> None:
