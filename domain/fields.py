@@ -81,7 +81,8 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.source", _O, "where consent was given or withdrawn"),
         Field("event.kind", _O, "what was Noted: a meeting, a letter, a fax, a chat or a visit"),
         Field("event.outcome", _O, "how a task ended"),
-        Field("event.mailbox", _O, "the address of ours that a mail came to"),
+        Field("event.mailbox", _O, "the address or number of ours that a message came to"),
+        Field("event.command", _O, "what a short message asks for by itself: stop, start or help"),
         Field("event.queue", _O, "the queue that a mail's conversation is in, by name"),
         Field(
             "event.automatic", _O, "why a mail counts as written by a machine; missing when a person wrote"
