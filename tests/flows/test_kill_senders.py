@@ -86,7 +86,7 @@ class Fleet:
             "database_url": self._database_url,
             "redis_url": self._redis_url,
             "port": self._port,
-            "outbox": self._settings.model_dump(),
+            "outbox": self._settings.model_dump(mode="json"),
             "blobs": str(self._notes.parent / "blobs"),
         }
         process = subprocess.Popen(
