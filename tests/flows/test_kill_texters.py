@@ -15,25 +15,50 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import time
 
 import pytest
 
+from campaigns.drafts import CampaignInput, create_campaign
+from campaigns.launch import launch
 from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.carrier.mischief import Rule, Trick
 from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings
 from domain.clock import SystemClock
+from domain.consent import Purpose
+from domain.messages import ChannelKind
+from outbox.composing import MailKitchen
 from outbox.letter import LetterKind
 from outbox.settings import OutboxSettings
 from outbox.sms_letters import SmsLetter, write_sms
+from outbox.text_hours import TextHours
 from storage.pool import Pool, transaction
+from tests.flows.sms_worker import KEYS
 
 TEXTS = 900
 KILLS = int(os.environ.get("CLYTIE_TEST_KILLS", "8"))
 OURS = "+33700000001"
 TOKEN = "0123456789abcdef" * 2
 SETTINGS = OutboxSettings(
-    claim_lease=2, sending_lease=2.5, lease_margin=0.5, poll=0.2, stop_grace=3, retry_after=0.5, retry_limit=1
+    claim_lease=2,
+    sending_lease=2.5,
+    lease_margin=0.5,
+    poll=0.2,
+    stop_grace=3,
+    retry_after=0.5,
+    retry_limit=1,
+    text_hours=TextHours(begin=time(0), end=time(23, 59, 59, 999_999), days=(1, 2, 3, 4, 5, 6, 7)),
 )
+_SEED = """
+WITH people AS (
+    INSERT INTO contacts (name, given_name) SELECT 'Person ' || n, 'P' || n FROM generate_series(1, $1::int) AS n
+    RETURNING id
+), addressed AS (
+    INSERT INTO identities (contact_id, kind, address, given)
+    SELECT id, 'phone', '+336130' || to_char(id, 'FM00000'), 'phone' FROM people
+)
+INSERT INTO consents (contact_id, purpose, state, since) SELECT id, 'texts', 'granted', now() FROM people
+"""
 
 
 @pytest.fixture
@@ -96,8 +121,19 @@ class Texters:
 
 
 async def write_texts(pool: Pool) -> None:
+    """Half of them are letters, half belong to a campaign."""
+    await pool.execute(_SEED, TEXTS // 2)
+    segment = await pool.fetchval(
+        "INSERT INTO segments (name, condition) VALUES ('all', $1) RETURNING id", {"all": []}
+    )
+    source = {"sender": OURS, "text": "Dear {{ contact.given_name }}, we are open on Friday."}
+    async with pool.acquire() as connection:
+        given = CampaignInput(name="Friday", segment_id=segment, purpose=Purpose.TEXTS, source=source)
+        campaign_id = await create_campaign(connection, given, channel=ChannelKind.SMS)
+    kitchen = MailKitchen(KEYS, "https://hub.example", SETTINGS)
+    assert await launch(pool, campaign_id, kitchen, SystemClock()) == TEXTS // 2
     async with transaction(pool) as connection:
-        for number in range(TEXTS):
+        for number in range(TEXTS // 2):
             letter = SmsLetter(
                 LetterKind.TRANSACTIONAL, OURS, f"+336120{number:05}", f"Your code is {number}"
             )
