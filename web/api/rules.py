@@ -71,7 +71,7 @@ async def get_runs(call: Call) -> RunPage:
     number, query = call.number(), call.query
     if await find_rule(call.context.pool, number) is None:
         raise NotFound(f"There is no rule {number}.")
-    rows = await list_runs(call.context.pool, number, after_id(query), query.limit + 1)
+    rows = await list_runs(call.context.pool, call.person, number, after_id(query), query.limit + 1)
     return RunPage.model_validate(
         {
             "items": [{name: row[name] for name in RunModel.model_fields} for row in rows[: query.limit]],

@@ -44,5 +44,5 @@ async def show_rule(visit: Visit) -> web.StreamResponse:
         definition=yaml.safe_dump(
             in_order(rule["definition"]), allow_unicode=True, sort_keys=False, width=70
         ),
-        runs=await list_runs(visit.context.pool, rule["id"]),
+        runs=await list_runs(visit.context.pool, visit.person, rule["id"]),
     )

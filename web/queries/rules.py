@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from storage.pool import Pool
+from web.people import Person
 
 _LIST: Final = """
 SELECT r.id, r.name, r.version, r.definition, r.active, r.created_at,
@@ -13,9 +14,22 @@ SELECT r.id, r.name, r.version, r.definition, r.active, r.created_at,
 FROM rules r WHERE r.active ORDER BY lower(r.name)
 """
 _ONE: Final = "SELECT id, name, version, definition, active, created_at FROM rules WHERE id = $1"
+#: runs about mail of a confidential queue, or whose task is an interview or belongs to a confidential case, are shown
+#: to its people only: who made a rule act is what these are confidential for. $4 the person, $5 the person's teams
 _RUNS: Final = """
 SELECT u.id, u.created_at, u.result, u.contact_id, u.task_id, u.event_id, u.matched, c.name AS contact_name
-FROM (SELECT * FROM rule_runs WHERE rule_id = $1 AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3) u
+FROM (SELECT r.* FROM rule_runs r WHERE rule_id = $1 AND ($2::bigint IS NULL OR id < $2)
+      AND NOT EXISTS (
+        SELECT FROM events e JOIN conversations v ON v.id = e.conversation_id JOIN queues q ON q.id = v.queue_id
+        WHERE e.id = r.event_id AND q.confidential AND NOT coalesce(q.team_id = ANY ($5::bigint[]), false)
+          AND v.assignee_id IS DISTINCT FROM $4)
+      AND NOT EXISTS (
+        SELECT FROM tasks t LEFT JOIN cases k ON k.id = t.case_id
+        WHERE t.id = r.task_id AND (coalesce(k.confidential, false) OR t.kind = 'interview')
+          AND NOT coalesce(t.team_id = ANY ($5::bigint[]), false)
+          AND $4::bigint IS DISTINCT FROM t.assignee_id AND $4 IS DISTINCT FROM t.requester_id
+          AND $4 IS DISTINCT FROM k.owner_id)
+      ORDER BY id DESC LIMIT $3) u
 LEFT JOIN contacts c ON c.id = u.contact_id ORDER BY u.id DESC
 """
 
@@ -30,6 +44,8 @@ async def find_rule(pool: Pool, number: int) -> Any | None:
     return await pool.fetchrow(_ONE, number)
 
 
-async def list_runs(pool: Pool, number: int, before: int | None = None, limit: int = 30) -> list[Any]:
-    """What a rule did, latest first."""
-    return list(await pool.fetch(_RUNS, number, before, limit))
+async def list_runs(
+    pool: Pool, person: Person, number: int, before: int | None = None, limit: int = 30
+) -> list[Any]:
+    """What a rule did, latest first, as far as this person may know whom it was about."""
+    return list(await pool.fetch(_RUNS, number, before, limit, person.id, list(person.teams)))
