@@ -19,6 +19,8 @@ def test_what_is_no_id_is_none(text: str) -> None:
 
 def test_an_id_is_a_number() -> None:
     assert find_number("0012") == 12
+    assert find_number(str(2**63 - 1)) == 2**63 - 1
+    assert find_number(str(2**63)) is None
 
 
 async def test_forms_and_addresses_with_endless_numbers_are_answered_kindly(house: House, pool: Pool) -> None:

@@ -116,8 +116,11 @@ def read_number(text: str, name: str) -> int:
 
 
 def find_number(text: str) -> int | None:
-    """An id, or None for anything else; thousands of digits, which int() refuses with an error, among it."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    """An id that a bigint holds, or None for anything else: thousands of digits, say, which int() refuses."""
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        return None
+    number = int(text)
+    return number if number < 1 << 63 else None
 
 
 async def read_form(request: web.Request) -> Mapping[str, str]:
