@@ -24,7 +24,6 @@ from storage.pool import Pool
 from tests.channels.sms.provider import inbound_form
 from tests.inbox.texts import ANA, NOW, OURS, Phones, open_phones
 
-
 HOUR = timedelta(hours=1)
 
 
