@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 
-from domain.errors import NotFound
+from domain.errors import InvalidInput, NotFound
 from domain.messages import DeliveryState, Mover
 from outbox.unconfirmed import queue_again, settle_unconfirmed
 from web.context import WebContext
@@ -12,7 +12,17 @@ from web.i18n import N_
 from web.people import Person
 
 _BELONGS: Final = "SELECT true FROM deliveries WHERE message_id = $1 AND campaign_id = $2"
+_OF_LETTER: Final = "SELECT true FROM letters WHERE message_id = $1 AND (message_id = $2 OR copy_of = $2)"
 Fate = Literal["sent", "rejected", "queued"]
+
+
+def read_fate(text: str) -> Fate:
+    """What a form says became of a delivery. Raises InvalidInput."""
+    if text not in get_args(Fate):
+        raise InvalidInput(
+            "fate", N_("This value is not one of those allowed."), N_("Choose one from the list.")
+        )
+    return cast(Fate, text)
 
 
 async def settle_delivery(
@@ -24,6 +34,19 @@ async def settle_delivery(
     """
     if not await context.pool.fetchval(_BELONGS, message_id, campaign_id):
         raise NotFound(N_("This campaign has no such delivery."))
+    await _settle(context, person, message_id, fate, reason)
+
+
+async def settle_answer(
+    context: WebContext, person: Person, letter_id: int, message_id: int, fate: Fate
+) -> None:
+    """The same for one recipient of an answer that this person may see. Raises NotFound, Conflict."""
+    if not await context.pool.fetchval(_OF_LETTER, message_id, letter_id):
+        raise NotFound(N_("This message has no such delivery."))
+    await _settle(context, person, message_id, fate, "")
+
+
+async def _settle(context: WebContext, person: Person, message_id: int, fate: Fate, reason: str) -> None:
     if fate == "queued":
         await queue_again(context.pool, message_id, context.announcer)
         return

@@ -558,3 +558,31 @@ async def test_what_others_own_is_nowhere_not_even_its_number(
         _status, events = await visitor.call("GET", f"/contacts/{contact}/events")
         assert "panels" not in str(events)
         assert not any(event.get("conversation_id") == number for event in events["items"])
+
+
+async def test_an_answer_that_may_have_arrived_is_settled_on_its_page(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    agent = await enter(house, "agent")
+    number = post.conversations["order"]
+    await agent.get(f"/conversations/{number}")
+    _status, sent = await agent.call(
+        "POST", f"/conversations/{number}/answers", {"text": "Soon.", "cc": "ida@lind.example"}
+    )
+    deliveries = [
+        row["message_id"]
+        for row in await pool.fetch(
+            "UPDATE deliveries d SET state = 'uncertain', reason = 'connection_lost', settled_at = now() FROM letters l"
+            " WHERE l.message_id = d.message_id AND (l.message_id = $1 OR l.copy_of = $1) RETURNING d.message_id",
+            sent["message_id"],
+        )
+    ]
+    assert len(deliveries) == 2
+    path = f"/conversations/{number}/messages/{sent['message_id']}"
+    assert "Nobody knows whether it arrived." in (await agent.get(path)).words
+    for delivery, fate in zip(deliveries, ("sent", "queued"), strict=True):
+        await agent.post(f"{path}/settle", {"delivery": delivery, "fate": fate})
+        assert fate == await pool.fetchval("SELECT state FROM deliveries WHERE message_id = $1", delivery)
+    assert (await agent.post(f"{path}/settle", {"delivery": deliveries[0], "fate": "sent"})).status == 409
+    other = post.messages["answer"]
+    assert (await agent.post(f"{path}/settle", {"delivery": other, "fate": "sent"})).status == 404

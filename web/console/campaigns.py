@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -24,9 +24,8 @@ from outbox.unconfirmed import list_unconfirmed
 from web.campaign_preview import preview_campaign
 from web.console.pages import page
 from web.console.visit import Visit, read_number
-from web.delivery_work import Fate, settle_delivery
+from web.delivery_work import read_fate, settle_delivery
 from web.headers import framed_mail_policy
-from web.i18n import N_
 from web.permissions import Permission
 from web.queries.campaigns import list_segments, read_progress
 from web.sentences import translate_error
@@ -153,13 +152,9 @@ async def _report(visit: Visit, campaign: Campaign) -> dict[str, Any]:
 @page("POST", "/campaigns/{id}/unconfirmed", permission=Permission.CAMPAIGNS_LAUNCH)
 async def settle(visit: Visit) -> web.StreamResponse:
     """Say that a delivery arrived, that it did not, or have it sent again."""
-    campaign, fate = await _load(visit), visit.fields.get("fate", "")
+    campaign, fate = await _load(visit), read_fate(visit.fields.get("fate", ""))
     message_id = read_number(visit.fields.get("message", ""), "message")
-    if fate not in ("sent", "rejected", "queued"):
-        raise InvalidInput(
-            "fate", N_("This value is not one of those allowed."), N_("Choose one from the list.")
-        )
-    await settle_delivery(visit.context, visit.person, campaign.id, message_id, cast(Fate, fate))
+    await settle_delivery(visit.context, visit.person, campaign.id, message_id, fate)
     return visit.redirect(f"/campaigns/{campaign.id}#unconfirmed", f"unconfirmed_{fate}")
 
 

@@ -105,7 +105,7 @@ async def undo(visit: Visit) -> web.StreamResponse:
         )
     except Conflict as error:
         return await conversation_page(visit, found, status=409, conflict=translate_error(error))
-    return visit.redirect(f"/conversations/{number}?notice=answer_undone#answer")
+    return visit.redirect(f"/conversations/{number}?undone=1#answer")
 
 
 @page("POST", "/conversations/{id}/files", permission=_PERMISSION, streamed=True)

@@ -15,6 +15,7 @@ from domain.conversations import ConversationState, conversation_moves_from
 from domain.errors import InvalidInput
 from inbox.drafts import Draft, list_writers, load_draft, newest_message
 from web.console.event_words import describe_event
+from web.console.notices import notice_text
 from web.console.pages import page
 from web.console.visit import Visit
 from web.conversation_work import prepare, see_conversation
@@ -144,6 +145,7 @@ async def conversation_page(
         errors=errors or {},
         conflict=conflict,
         news=news,
+        undone=notice_text("answer_undone") if kept and visit.request.query.get("undone") == "1" else "",
         writers=await list_writers(pool, found["id"], visit.person.id),
         placements=await read_placements(pool, visit.person, found["id"]),
         file_limit=visit.context.settings.attachment_limit,

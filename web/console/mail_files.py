@@ -13,9 +13,10 @@ from aiohttp import web
 from domain.errors import NotFound
 from outbox.journal import journals
 from web.console.pages import page
-from web.console.visit import Visit
+from web.console.visit import Visit, read_number
 from web.context import WebContext
 from web.conversation_work import see_message
+from web.delivery_work import read_fate, settle_answer
 from web.file_names import file_name
 from web.headers import framed_mail_policy
 from web.mail_cleaning import MOST_DATA, clean_mail, data_urls, picture_type
@@ -151,6 +152,15 @@ async def show_message(visit: Visit) -> web.StreamResponse:
         journals=await journals(visit.context.pool, message.id) if message.is_ours else [],
         head=await read_head(visit.context.pool, visit.context.blobs, message.raw_id, message.id),
     )
+
+
+@page("POST", "/conversations/{id}/messages/{message}/settle", permission=_PERMISSION)
+async def settle(visit: Visit) -> web.StreamResponse:
+    """Say what became of an unconfirmed delivery of an answer, or have it sent again."""
+    message, fate = await _message(visit), read_fate(visit.fields.get("fate", ""))
+    delivery = read_number(visit.fields.get("delivery", ""), "delivery")
+    await settle_answer(visit.context, visit.person, message.id, delivery, fate)
+    return visit.redirect(f"/conversations/{visit.number('id')}/messages/{message.id}", f"unconfirmed_{fate}")
 
 
 @page("GET", "/conversations/{id}/messages/{message}/original", permission=_PERMISSION)
