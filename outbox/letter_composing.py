@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from channels.mail.dots import stuff
+from channels.mail.sending.dots import stuff
 from domain.contacts import IdentityKind
 from domain.errors import NotFound
 from domain.messages import Outbound

@@ -39,7 +39,7 @@ HOLD_REASONS: Final[Mapping[str, str]] = {
 
 
 class Routes(Protocol):
-    """The ways out, as channels.mail.relays.Relays knows them."""
+    """The ways out, as channels.mail.sending.relays.Relays knows them."""
 
     @property
     def some_are_away(self) -> bool:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from channels.mail.headerblocks import TIME, header_block, label
-from channels.mail.htmlquotes import Lines
-from channels.mail.htmltree import Document, TooManyNodes
 from channels.mail.mime import parse
 from channels.mail.parsed import ParsedMail
+from channels.mail.quotes.headerblocks import TIME, header_block, label
+from channels.mail.quotes.htmlquotes import Lines
+from channels.mail.quotes.htmltree import Document, TooManyNodes
+from channels.mail.quotes.splitters import ADDRESS, splitters
 from channels.mail.reading.dates import read_date
-from channels.mail.splitters import ADDRESS, splitters
 from channels.mail.subjects import is_forward
 
 #: Where the headers of a forwarded mail may be, in characters and lines of the text.

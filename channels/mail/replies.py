@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from channels.mail.htmlquotes import cut
-from channels.mail.htmltree import Document, TooManyNodes
-from channels.mail.quotations import WHOLE, quote_marks, written
+from channels.mail.quotes.htmlquotes import cut
+from channels.mail.quotes.htmltree import Document, TooManyNodes
+from channels.mail.quotes.quotations import WHOLE, quote_marks, written
 
 
 def new_text(plain: str) -> str:

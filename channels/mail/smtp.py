@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from channels.base import CallbackRequest, Capability, Received
 from channels.mail.envelope import read_envelope
 from channels.mail.oauth.tokens import TokenFactory
-from channels.mail.outcomes import REASONS
-from channels.mail.relays import Relays
+from channels.mail.sending.outcomes import REASONS
+from channels.mail.sending.relays import Relays
 from channels.mail.settings import MailSettings
 from domain.errors import DeliveryError, UnsupportedFeature
 from domain.events import NewEvent

@@ -135,7 +135,7 @@ def _certificate(sock: ssl.SSLSocket, subject: str, checked: bool) -> Finding:
 
 
 def _login(client: smtplib.SMTP, relay: RelaySettings, subject: str, token: str) -> Finding:
-    """Log in by the mechanisms that the sender uses (channels/mail/opening.py)."""
+    """Log in by the mechanisms that the sender uses (channels/mail/sending/opening.py)."""
     subject = f"{subject} login"
     offered = client.esmtp_features.get("auth", "").upper().split()
     user, password = relay.username.encode(), relay.password.get_secret_value().encode()

@@ -12,8 +12,8 @@ from channels.mail.bounce_forms.families import FORMS
 from channels.mail.bounce_forms.judging import judge, status_reason
 from channels.mail.bounce_forms.phrases import PHRASES
 from channels.mail.bounce_reference import write_reference
-from channels.mail.outcomes import REASONS
 from channels.mail.reasons import VOCABULARY, is_hard
+from channels.mail.sending.outcomes import REASONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "bounces.md"
 

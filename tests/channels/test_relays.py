@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from channels.mail.circuits import Circuit
+from channels.mail.sending.circuits import Circuit
 from channels.mail.settings import Encryption, MailSettings, RelaySettings, Timeouts, WarmUp
 from channels.mail.smtp import MailChannel
 from domain.messages import DeliveryState, Outbound, Outcome

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail.htmltree import VOID
+from channels.mail.quotes.htmltree import VOID
 from channels.mail.replies import new_html
 
 QUOTE = "<p>Would Tuesday suit you?</p><p>Ann</p>"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from channels.mail.opening import make_tls
+from channels.mail.sending.opening import make_tls
 from channels.mail.settings import Encryption, MailSettings, Timeouts
 from channels.mail.smtp import MailChannel
 from domain.errors import ConfigurationError

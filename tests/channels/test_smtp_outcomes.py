@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from channels.mail.outcomes import REASONS, Phase, judge_refusal, judge_silence
+from channels.mail.sending.outcomes import REASONS, Phase, judge_refusal, judge_silence
 from channels.mail.settings import Timeouts
 from channels.mail.smtp import MailChannel
 from domain.errors import DeliveryError, UnsupportedFeature

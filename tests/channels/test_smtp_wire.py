@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail.wire import (
+from channels.mail.sending.wire import (
     BROKEN,
     LINE_LIMIT,
     REPLY_LIMIT,

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from channels.mail.oauth.tokens import TokenSource
-from channels.mail.opening import OpeningFailed, make_tls, open_session
-from channels.mail.queue import Batch, Job
-from channels.mail.session import Session
+from channels.mail.sending.opening import OpeningFailed, make_tls, open_session
+from channels.mail.sending.queue import Batch, Job
+from channels.mail.sending.session import Session
 from channels.mail.settings import Encryption, RelaySettings
 from domain.messages import DeliveryState, Outbound, Outcome
 

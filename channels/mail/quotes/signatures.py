@@ -1,7 +1,7 @@
 """What mail programs and list servers add below a person's words: "Sent from my iPhone", list footers, reply lines.
 
 Only vocabulary, as patterns of one whole line (matched without regard to case); the rules are in
-`channels.mail.quotations`. SENT_FROM counts only before one of DEVICES.
+`channels.mail.quotes.quotations`. SENT_FROM counts only before one of DEVICES.
 """
 
 from __future__ import annotations

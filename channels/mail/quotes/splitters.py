@@ -1,4 +1,4 @@
-"""Where a quote begins: attributions and separator lines here, header blocks in `channels.mail.headerblocks`.
+"""Where a quote begins: attributions and separator lines here, header blocks in `channels.mail.quotes.headerblocks`.
 
 An attribution ("On ... wrote:") is told by its parts, a date, an address, a verb of writing, a colon at its end, not by
 the pattern of one program, so that a language or a program nobody tried has a fair chance. Every test looks at a few
@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.mail.attributions import FOLLOWING, PARTICLES, every
-from channels.mail.headerblocks import (
+from channels.mail.quotes.attributions import FOLLOWING, PARTICLES, every
+from channels.mail.quotes.headerblocks import (
     LONGEST,
     MESSAGE_OF,
     RULE,

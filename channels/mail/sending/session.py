@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from channels.mail import steps
-from channels.mail.dialogue import Dialogue
-from channels.mail.outcomes import Phase, judge_refusal, judge_silence
-from channels.mail.queue import Job
-from channels.mail.settings import Timeouts
-from channels.mail.wire import (
+from channels.mail.sending import steps
+from channels.mail.sending.dialogue import Dialogue
+from channels.mail.sending.outcomes import Phase, judge_refusal, judge_silence
+from channels.mail.sending.queue import Job
+from channels.mail.sending.wire import (
     BROKEN,
     Features,
     Refusal,
@@ -27,6 +26,7 @@ from channels.mail.wire import (
     split_lines,
     transaction,
 )
+from channels.mail.settings import Timeouts
 from domain.messages import DeliveryState
 
 #: Content above this many bytes is written in blocks, so that a slow server holds up our memory as little

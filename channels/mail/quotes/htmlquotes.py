@@ -1,4 +1,4 @@
-"""An HTML mail as lines for `channels.mail.quotations`, and the cut of those lines back in the tree.
+"""An HTML mail as lines for `channels.mail.quotes.quotations`, and the cut of those lines back in the tree.
 
 Containers that mail programs put around a quote become, in the lines, an announcement and quoted lines; a <blockquote> becomes
 quoted lines. So the rules stay those of plain text.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from channels.mail.htmltree import INLINE, Document, Node, decode
-from channels.mail.quotations import WHOLE, quote_marks, written
-from channels.mail.splitters import separator
+from channels.mail.quotes.htmltree import INLINE, Document, Node, decode
+from channels.mail.quotes.quotations import WHOLE, quote_marks, written
+from channels.mail.quotes.splitters import separator
 
 #: Written into the lines where a program's markup says that a quote begins.
 ANNOUNCEMENT = "-----Original Message-----"

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from channels.mail.headerblocks import RULE
-from channels.mail.signatures import (
+from channels.mail.quotes.headerblocks import RULE
+from channels.mail.quotes.signatures import (
     AMBIGUOUS_DEVICES,
     DEVICES,
     DISCLAIMERS,
@@ -25,7 +25,7 @@ from channels.mail.signatures import (
     SENT_BY,
     SENT_FROM,
 )
-from channels.mail.splitters import Splitter, splitters
+from channels.mail.quotes.splitters import Splitter, splitters
 
 #: Kept whole; `written` gives it, 0 for nothing, or how many characters of the line stay.
 WHOLE = -1

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from channels.mail.circuits import Circuit
 from channels.mail.oauth.tokens import TokenFactory, TokenSource
-from channels.mail.pool import Pool
+from channels.mail.sending.circuits import Circuit
+from channels.mail.sending.pool import Pool
 from channels.mail.settings import RelaySettings
 from domain.errors import ConfigurationError
 from domain.messages import DeliveryState, Outbound, Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from channels.mail.attributions import DATES, every
+from channels.mail.quotes.attributions import DATES, every
 
 ROLES = ("sender", "sent", "to", "subject")
 

@@ -1,7 +1,7 @@
 """How mail programs announce what they quote, language by language: "On ... wrote:", "From: / Sent: / To:", and so on.
 
 Only vocabulary lives here, so that a form nobody thought of is one word in a table; the rules that use it are in
-`channels.mail.quotations`. Words are in lower case. Collected from what Outlook, Gmail, Apple Mail, Thunderbird, Yahoo,
+`channels.mail.quotes.quotations`. Words are in lower case. Collected from what Outlook, Gmail, Apple Mail, Thunderbird, Yahoo,
 K-9, Samsung Mail, Zoho, Notes, mail.ru, GMX and Proton write when they are set to the language.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, cast
 
-from channels.mail.wire import Reply, ReplyParser
+from channels.mail.sending.wire import Reply, ReplyParser
 
 #: Replies kept that nobody asked for yet; a server that says more is not listened to.
 _UNASKED_LIMIT: Final = 8

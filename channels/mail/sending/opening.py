@@ -14,10 +14,10 @@ from typing import cast
 
 from channels.mail.oauth.tokens import TokenSource
 from channels.mail.oauth.xoauth2 import explain_challenge, initial_response
-from channels.mail.outcomes import Phase, judge_refusal
-from channels.mail.session import Session
+from channels.mail.sending.outcomes import Phase, judge_refusal
+from channels.mail.sending.session import Session
+from channels.mail.sending.wire import Features, Reply, reply_text
 from channels.mail.settings import Encryption, RelaySettings
-from channels.mail.wire import Features, Reply, reply_text
 from domain.errors import ClytieError, ConfigurationError
 
 
