@@ -41,6 +41,7 @@ async def test_mail_of_a_confidential_queue_shows_nobody_on_the_rule_s_page(
     async with pool.acquire() as connection:
         told = NewEvent(EventType.RECEIVED, datetime.now(UTC), contact, conversation_id=number)
         (event,) = await record(connection, [told])
+    assert event is not None
     await _run(pool, world, contact, event=event)
     marketer = await enter(house, "marketer")
     assert "Renée Quitte" not in (await marketer.get(f"/rules/{world.rule}")).text
