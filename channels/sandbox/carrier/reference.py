@@ -22,8 +22,9 @@ leaves the machine: addresses elsewhere are never asked, unless a route brings t
 Within the house, in one process:
 
 ```python
-carrier = Carrier(CarrierSettings(numbers=(NumberSettings(phone_number="+33644600001", sms_url=..., voice_url=...),)), clock)
-await carrier.start()      # carrier.url stands for https://api.twilio.com; carrier.phones are the phones
+number = NumberSettings(phone_number="+33644600001", sms_url=..., voice_url=...)
+carrier = Carrier(CarrierSettings(numbers=(number,)), clock)
+await carrier.start()  # carrier.url stands for https://api.twilio.com; carrier.phones are the phones
 await carrier.stop()
 ```
 
