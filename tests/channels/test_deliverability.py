@@ -51,8 +51,12 @@ def test_a_domain_in_good_order_has_nothing_to_mend() -> None:
         ({("bounce.firm.example", "TXT"): []}, "SPF", "v=spf1 ip4:192.0.2.9 -all"),
         ({("bounce.firm.example", "TXT"): ["v=spf1 -all"]}, "SPF", "ip4:192.0.2.9"),
         ({("bounce.firm.example", "TXT"): ["v=spf1 -all", "v=spf1 +all"]}, "SPF", "Merge"),
-        ({(KEY.record_name, "TXT"): []}, "DKIM", KEY.record),
-        ({(KEY.record_name, "TXT"): ["v=DKIM1; k=ed25519; p=AAAA"]}, "DKIM", KEY.record),
+        ({(KEY.record_name, "TXT"): []}, "DKIM", "record s1._domainkey.firm.example with v=DKIM1; k=ed25519"),
+        (
+            {(KEY.record_name, "TXT"): ["v=DKIM1; k=ed25519; p=AAAA"]},
+            "DKIM",
+            "record s1._domainkey.firm.example",
+        ),
         ({(KEY.record_name, "TXT"): [KEY.record + "; t=y"]}, "DKIM", "Remove t=y"),
         ({("_dmarc.firm.example", "TXT"): []}, "DMARC", "v=DMARC1; p=none"),
         ({("bounce.firm.example", "MX"): []}, "MX", "Publish an MX record"),
@@ -65,6 +69,10 @@ def test_what_is_wrong_comes_with_its_remedy(
     assert found[subject].good is False
     assert remedy in found[subject].remedy
     assert all(finding.good for other, finding in found.items() if other not in (subject, "DMARC"))
+
+
+def test_the_record_to_publish_is_shown_whole() -> None:
+    assert KEY.record in examine({(KEY.record_name, "TXT"): []})["DKIM"].remedy
 
 
 def test_unsigned_mail_with_a_foreign_bounce_domain_is_not_aligned() -> None:

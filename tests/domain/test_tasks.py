@@ -72,7 +72,7 @@ def test_every_move_has_somebody_who_may_make_it_and_a_supervisor_may_make_all()
         (TaskState.ACCEPTED, None, False),
         (TaskState.IN_PROGRESS, None, False),
         (TaskState.NEEDS_INFORMATION, None, None),
-        *((state, None, None) for state in CLOSED_STATES),
+        *((state, None, None) for state in sorted(CLOSED_STATES)),
     ],
 )
 def test_a_clock_passes_on_what_is_undecided_and_tells_of_what_is_late(
