@@ -45,8 +45,8 @@ from storage.pool import open_pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
 from web.collector import tune_collector
-from web.tracking import GIF, GIF_HEADERS, TrackingEndpoints, add_tracking_routes
-from web.tracking_answers import NO_STORE
+from web.tracking.answers import NO_STORE
+from web.tracking.doors import GIF, GIF_HEADERS, TrackingEndpoints, add_tracking_routes
 
 #: A running server: its port, its process.
 Server = tuple[int, "subprocess.Popen[bytes]"]

@@ -29,10 +29,10 @@ import uvloop
 from clytie.services.supervisor import Services
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys, TokenUse
-from inbox.reading import Reader
-from inbox.reading_process import ReadingProcess
+from inbox.mails.process import ReadingProcess
+from inbox.mails.reading import Reader
 from inbox.reading_settings import ReadingSettings
-from outbox.letters import Stationery
+from outbox.letters.writing import Stationery
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer
 from storage.blobs import BlobStore

@@ -25,12 +25,12 @@ from contacts.importing import run_import
 from contacts.upload_sweep import sweep_uploads
 from domain.clock import SystemClock
 from domain.errors import ConfigurationError
-from inbox.answer_files import AnswerFiles, sweep_answer_files
-from inbox.intake import Intake
-from inbox.own_addresses import OwnAddresses
+from inbox.arrival.intake import Intake
+from inbox.arrival.own_addresses import OwnAddresses
+from inbox.desk.files import AnswerFiles, sweep_answer_files
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen, Sign
-from outbox.letter_composing import LetterComposer
+from outbox.letters.composing import LetterComposer
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore
 from storage.house_clock import follow_clock, read_offset

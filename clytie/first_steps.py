@@ -9,7 +9,7 @@ import aiohttp
 from clytie.settings import Settings
 from domain.errors import Unavailable
 from storage.pool import open_pool
-from web.first_link import make_first_link
+from web.access.first_link import make_first_link
 
 
 async def first_administrator_link(database_url: str, public_url: str) -> str | None:

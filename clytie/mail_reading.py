@@ -17,9 +17,9 @@ from channels.mail.parsed import ParsedMail
 from clytie.keys import load_token_keys
 from clytie.settings import Settings
 from domain.clock import Clock
-from inbox.reading import Reader
-from inbox.reading_process import ReadingProcess
-from outbox.letters import Stationery
+from inbox.mails.process import ReadingProcess
+from inbox.mails.reading import Reader
+from outbox.letters.writing import Stationery
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

@@ -15,7 +15,7 @@ from clytie.grants import DatabaseGrants
 from clytie.keys import load_root_keys
 from clytie.settings import Settings
 from domain.errors import InvalidInput
-from inbox.imap_ledger import ImapLedger
+from inbox.arrival.imap_ledger import ImapLedger
 from storage.announce import Announcer
 from storage.pool import Pool
 

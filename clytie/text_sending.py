@@ -10,10 +10,10 @@ from clytie.keys import load_token_keys
 from clytie.settings import Settings
 from clytie.texting import open_sms
 from domain.clock import Clock
-from inbox.sms_consent import opt_out
+from inbox.texts.consent import opt_out
 from outbox.composing import MailKitchen
-from outbox.sms_composing import SmsKitchen, SmsLetterComposer
-from outbox.sms_doubts import Doubts
+from outbox.texts.composing import SmsKitchen, SmsLetterComposer
+from outbox.texts.doubts import Doubts
 from storage.announce import Announcer
 from storage.pool import Pool
 from worker.context import SmsWork

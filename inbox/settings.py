@@ -8,7 +8,7 @@ from channels.mail.authentication.settings import AuthenticationSettings
 from channels.mail.door.settings import LmtpSettings, SmtpSettings
 from channels.mail.imap.settings import ImapAccount
 from channels.mail.junk.settings import JunkSettings
-from inbox.intake_settings import IntakeSettings
+from inbox.arrival.settings import IntakeSettings
 from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings
 
 

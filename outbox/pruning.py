@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from domain.errors import NotFound
-from outbox.requests import forget_requests
+from outbox.letters.requests import forget_requests
 from outbox.settings import OutboxSettings
 from outbox.windows import forget_windows
 from storage.blobs import BlobStore

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from outbox.limits import DomainLimits
-from outbox.text_hours import TextHours
+from outbox.texts.hours import TextHours
 
 _Seconds = Annotated[float, Field(gt=0)]
 _Local = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,19}$")]

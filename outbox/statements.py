@@ -119,7 +119,7 @@ FROM noted AS n
 #: Rows come sorted by id and are locked in this order (as SWEEP and WITHDRAW do).
 #:
 #: Of a short message, the provider's number is kept with its state; one in doubt, or refused because its reader left,
-#: is noted to be looked at (outbox/sms_doubts.py). A refusal that condemns the number suppresses it in the same breath.
+#: is noted to be looked at (outbox/texts/doubts.py). A refusal that condemns the number suppresses it in the same breath.
 _SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({3}::smallint[])[1]) AS attempt, coalesce(state, ({4})[1]) AS state,

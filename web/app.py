@@ -10,6 +10,7 @@ from aiohttp import web
 
 from domain.clock import SystemClock
 from storage.house_clock import follow_clock
+from web.access.throttle import Throttle
 from web.api import install_api
 from web.callbacks import add_sms_callbacks
 from web.collector import tune_collector
@@ -17,10 +18,9 @@ from web.console import install_console
 from web.console.door import THROTTLE
 from web.context import CONTEXT, WebContext
 from web.health import show_health, show_metrics, show_readiness
-from web.live import LIVE, LiveHub, stream_changes
+from web.live.stream import LIVE, LiveHub, stream_changes
 from web.static_files import serve_static
-from web.throttle import Throttle
-from web.tracking import TrackingEndpoints, add_tracking_routes
+from web.tracking.doors import TrackingEndpoints, add_tracking_routes
 
 
 def build_app(context: WebContext) -> web.Application:

@@ -22,7 +22,7 @@ from domain.clock import Clock
 from domain.errors import InvalidInput, NotFound, Unavailable
 from domain.messages import ChannelKind
 from domain.tokens import TokenKeys, TokenUse
-from inbox.sms_reports import take_report
+from inbox.texts.reports import take_report
 from storage.announce import Announcer
 from storage.pool import DATABASE_AWAY, Pool
 

@@ -21,10 +21,10 @@ from web.i18n import LANGUAGES, catalogue_path
 ROOT: Final = Path(__file__).parents[1]
 #: folders and files whose errors reach the console and the API (those of rule files reach the command line only)
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
-                "router/task_lists.py", "inbox/conversations.py", "inbox/placements.py", "inbox/drafts.py",
-                "inbox/preparation.py", "inbox/answers.py", "inbox/quarantine.py", "inbox/authors.py",
-                "outbox/suppression.py", "outbox/letters.py",
-                "outbox/letter_mail.py", "outbox/requests.py", "web")  # fmt: skip
+                "router/task_lists.py", "inbox/desk/conversations.py", "inbox/desk/placements.py", "inbox/desk/drafts.py",
+                "inbox/desk/preparation.py", "inbox/desk/answers.py", "inbox/arrival/quarantine.py", "inbox/desk/authors.py",
+                "outbox/suppression.py", "outbox/letters/writing.py",
+                "outbox/letters/mail.py", "outbox/letters/requests.py", "web")  # fmt: skip
 ERRORS: Final = frozenset(
     {
         "InvalidInput",

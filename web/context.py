@@ -11,10 +11,10 @@ from aiohttp import web
 from contacts.settings import ContactsSettings
 from domain.clock import Clock
 from domain.tokens import TokenKeys
-from inbox.answer_files import AnswerFiles
+from inbox.desk.files import AnswerFiles
 from inbox.reading_settings import ReadingSettings
 from outbox.composing import MailKitchen
-from outbox.letters import Stationery
+from outbox.letters.writing import Stationery
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore

@@ -10,7 +10,7 @@ from domain.clock import Clock
 from outbox.composing import Composer, MailKitchen
 from outbox.feeder import MakeComposer
 from outbox.settings import OutboxSettings
-from outbox.sms_traffic import Paced
+from outbox.texts.traffic import Paced
 from router.settings import RouterSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore

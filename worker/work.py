@@ -14,7 +14,7 @@ from outbox import metrics as outbox_metrics
 from outbox.pruning import prune
 from outbox.ranges import sweep, withdraw_rest
 from outbox.sender import Sender
-from outbox.sms_traffic import SmsTraffic
+from outbox.texts.traffic import SmsTraffic
 from outbox.traffic import Traffic
 from router.loop import Router, run_router
 from router.timers import run_timers

@@ -24,9 +24,9 @@ from clytie.commands.mail_accounts import add_commands
 from clytie.commands.output import out, say
 from clytie.settings import Settings, load_settings
 from domain.errors import InvalidInput
-from inbox.ingest import IngestReport, ingest
-from inbox.intake import Intake
-from inbox.mail_files import MailFiles, open_mail_files
+from inbox.arrival.ingest import IngestReport, ingest
+from inbox.arrival.intake import Intake
+from inbox.arrival.mail_files import MailFiles, open_mail_files
 
 app = typer.Typer(help="Mail.", no_args_is_help=True)
 add_commands(app)

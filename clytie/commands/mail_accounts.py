@@ -27,7 +27,7 @@ from clytie.commands.output import say
 from clytie.mailboxes import find_account, find_login, open_grants, open_tokens
 from clytie.settings import Settings, load_settings
 from domain.errors import ClytieError, Unavailable
-from inbox.imap_ledger import ImapLedger
+from inbox.arrival.imap_ledger import ImapLedger
 
 Account = Annotated[str, typer.Argument(help="The account's name in the settings.")]
 

@@ -16,7 +16,7 @@ from clytie.bootstrap import open_blobs, open_core
 from clytie.commands.output import out, say
 from clytie.settings import Settings, load_settings
 from domain.errors import InvalidInput
-from inbox import quarantine
+from inbox.arrival import quarantine
 from storage.pool import Pool
 
 app = typer.Typer(help="Mails that could not be read.", no_args_is_help=True)

@@ -13,7 +13,7 @@ from router.rule_files import load_rules
 from router.rule_store import apply_rules
 from storage.blobs import BlobStore
 from storage.pool import Pool, transaction
-from web.sessions import make_api_token
+from web.access.sessions import make_api_token
 
 RULES: Final = Path(__file__).with_name("rules.yaml")
 SEGMENT: Final = "Prospects in France who may be written to"

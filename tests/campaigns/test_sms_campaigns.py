@@ -22,9 +22,9 @@ from domain.tokens import TokenKeys, TokenUse
 from outbox.composing import MailKitchen
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
-from outbox.sms_composing import SmsKitchen, SmsLetterComposer
-from outbox.sms_traffic import SmsTraffic
-from outbox.text_hours import TextHours
+from outbox.texts.composing import SmsKitchen, SmsLetterComposer
+from outbox.texts.hours import TextHours
+from outbox.texts.traffic import SmsTraffic
 from storage.announce import Announcer
 from storage.pool import Pool
 from tests.campaigns.village import CLOCK, EVERYBODY, KITCHEN, add_contact

@@ -21,7 +21,7 @@ from clytie.grants import DatabaseGrants
 from clytie.mailboxes import find_login
 from clytie.settings import Settings
 from domain.errors import ConfigurationError, InvalidInput, Unavailable
-from inbox.imap_ledger import ImapLedger
+from inbox.arrival.imap_ledger import ImapLedger
 from storage.announce import Announcer
 from storage.pool import Pool, open_pool
 from tests.dovecot import Dovecot

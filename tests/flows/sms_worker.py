@@ -17,11 +17,11 @@ from channels.sms.settings import TwilioSettings
 from channels.sms.twilio import TwilioSms
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
-from inbox.sms_consent import opt_out
+from inbox.texts.consent import opt_out
 from outbox.composing import MailKitchen
 from outbox.settings import OutboxSettings
-from outbox.sms_composing import SmsKitchen, SmsLetterComposer
-from outbox.sms_doubts import Doubts
+from outbox.texts.composing import SmsKitchen, SmsLetterComposer
+from outbox.texts.doubts import Doubts
 from storage.announce import Announcer, Bell
 from storage.pool import open_pool
 from worker.context import CONNECTIONS, SmsWork, WorkerContext

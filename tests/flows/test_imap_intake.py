@@ -23,8 +23,8 @@ import pytest
 from channels.mail.imap.accounts import Mailboxes
 from channels.mail.imap.ports import FolderState, Position
 from channels.mail.imap.settings import ImapAccount
-from inbox.imap_ledger import ImapLedger
-from inbox.intake import Intake
+from inbox.arrival.imap_ledger import ImapLedger
+from inbox.arrival.intake import Intake
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

@@ -27,7 +27,7 @@ from channels.mail.parsed import Mailbox
 from domain.clock import SystemClock
 from domain.tokens import TokenUse
 from outbox.composing import MailKitchen
-from outbox.letters import cancel_letter
+from outbox.letters.writing import cancel_letter
 from outbox.settings import OutboxSettings
 from storage.pool import Pool, transaction
 from tests.flows.worker_process import BASE_URL, KEYS

@@ -28,10 +28,10 @@ from domain.clock import SystemClock
 from domain.consent import Purpose
 from domain.messages import ChannelKind
 from outbox.composing import MailKitchen
-from outbox.letter import LetterKind
+from outbox.letters.letter import LetterKind
 from outbox.settings import OutboxSettings
-from outbox.sms_letters import SmsLetter, write_sms
-from outbox.text_hours import TextHours
+from outbox.texts.hours import TextHours
+from outbox.texts.letters import SmsLetter, write_sms
 from storage.pool import Pool, transaction
 from tests.flows.sms_worker import KEYS
 

@@ -11,7 +11,7 @@ from clytie.bootstrap import open_blobs
 from clytie.mail_reading import open_reader
 from clytie.settings import Settings
 from domain.clock import SystemClock
-from inbox.intake import Intake
+from inbox.arrival.intake import Intake
 from router.loop import Router, route_once
 from router.rule_files import read_rules
 from router.rule_store import apply_rules

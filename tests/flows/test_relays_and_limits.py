@@ -11,7 +11,7 @@ from channels.mail.smtp import MailChannel
 from domain.clock import SystemClock
 from outbox.composing import Sign
 from outbox.journal import journal
-from outbox.letter_composing import LetterComposer
+from outbox.letters.composing import LetterComposer
 from outbox.limits import DomainLimits
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings

@@ -18,8 +18,8 @@ from channels.mail.smtp import MailChannel
 from channels.sandbox.door import SandboxDoor
 from domain.clock import SystemClock
 from outbox.composing import MailKitchen
-from outbox.letter import LetterFile
-from outbox.letter_composing import LetterComposer
+from outbox.letters.composing import LetterComposer
+from outbox.letters.letter import LetterFile
 from outbox.sender import Sender
 from storage.announce import Announcer
 from storage.pool import Pool

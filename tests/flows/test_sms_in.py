@@ -18,10 +18,10 @@ from channels.sms.twilio import TwilioSms
 from domain.clock import SystemClock
 from domain.messages import DeliveryState
 from domain.tokens import TokenUse
-from inbox.intake import Intake
-from inbox.sms_media import MediaFetcher
-from inbox.sms_reading import SmsReader
-from inbox.sms_reports import settle_reported_texts
+from inbox.arrival.intake import Intake
+from inbox.texts.media import MediaFetcher
+from inbox.texts.reading import SmsReader
+from inbox.texts.reports import settle_reported_texts
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

@@ -16,7 +16,7 @@ from channels.mail.smtp import MailChannel
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
 from outbox.composing import MailKitchen
-from outbox.letter_composing import LetterComposer
+from outbox.letters.composing import LetterComposer
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer, Bell
 from storage.blobs import BlobStore

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.clock import FixedClock
-from inbox.conversations import Desk
+from inbox.desk.conversations import Desk
 from storage.pool import Pool
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from typing import Any
 from channels.mail.parsed import Mailbox
 from domain.clock import FixedClock
 from domain.tokens import TokenKeys, TokenUse
-from inbox.reading import Reader
-from inbox.reading_process import ReadingProcess
+from inbox.mails.process import ReadingProcess
+from inbox.mails.reading import Reader
 from inbox.reading_settings import ReadingSettings
-from outbox.letters import Letter, LetterKind, Stationery, write_letter
+from outbox.letters.writing import Letter, LetterKind, Stationery, write_letter
 from outbox.settings import OutboxSettings
 from storage.blobs import BlobStore
 from storage.pool import Pool, transaction

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import NotFound
-from inbox.answer_files import UNCLAIMED, AnswerFiles, sweep_answer_files
-from inbox.drafts import Draft, DraftFile, store_draft
+from inbox.desk.drafts import Draft, DraftFile, store_draft
+from inbox.desk.files import UNCLAIMED, AnswerFiles, sweep_answer_files
 from storage.pool import Pool
 from tests.inbox.desk import open_support
 

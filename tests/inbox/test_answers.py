@@ -11,11 +11,11 @@ import pytest
 
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tokens import TokenKeys
-from inbox.answers import Answer, NewsCameIn, send_answer, undo_answer
-from inbox.conversations import assign, close, reopen
-from inbox.drafts import DraftFile, load_draft
-from inbox.preparation import Agent, prepare_answer, read_mailboxes
-from outbox.letters import Stationery
+from inbox.desk.answers import Answer, NewsCameIn, send_answer, undo_answer
+from inbox.desk.conversations import assign, close, reopen
+from inbox.desk.drafts import DraftFile, load_draft
+from inbox.desk.preparation import Agent, prepare_answer, read_mailboxes
+from outbox.letters.writing import Stationery
 from outbox.settings import OutboxSettings
 from storage.blobs import BlobStore
 from storage.pool import Pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inbox.arrival_times import when_received
+from inbox.arrival.times import when_received
 
 RECEIVED = b"Received: from a by b (x; y)\r\n\tfor <c@d>; Tue, 4 Feb 2020 10:00:00 +0100\r\n"
 EARLIER = b"Received: from z by a; Mon, 3 Feb 2020 09:00:00 +0000\r\n"

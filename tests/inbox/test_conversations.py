@@ -13,7 +13,7 @@ from domain.conversations import (
     next_conversation_state,
 )
 from domain.errors import Conflict, InvalidInput, NotFound
-from inbox.conversations import (
+from inbox.desk.conversations import (
     add_party,
     assign,
     close,

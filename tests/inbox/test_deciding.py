@@ -13,12 +13,12 @@ from channels.mail.junk import Junk
 from channels.mail.parsed import Mailbox, ParsedMail
 from domain.events import EventType
 from domain.tokens import Token, TokenUse
-from inbox.arrived import Arrival, Arrived
-from inbox.consequences import SoftRow, count_soft
-from inbox.deciding import House, decide
-from inbox.deeds import Deed, Numbers
-from inbox.known import Earlier, Known, Queue, Thread
-from inbox.understanding import Understood
+from inbox.mails.arrived import Arrival, Arrived
+from inbox.mails.consequences import SoftRow, count_soft
+from inbox.mails.deciding import House, decide
+from inbox.mails.deeds import Deed, Numbers
+from inbox.mails.known import Earlier, Known, Queue, Thread
+from inbox.mails.understanding import Understood
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 PEOPLE = ("ana@client.example", "bob@client.example", "mallory@evil.example", "support@hub.example", "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import InvalidInput
-from inbox.drafts import (
+from inbox.desk.drafts import (
     Draft,
     DraftFile,
     drop_draft,

@@ -10,7 +10,7 @@ import pytest
 
 from channels.mail.junk import Junk
 from channels.mail.parsed import ParsedMail
-from inbox.conversations import Desk, judge_junk
+from inbox.desk.conversations import Desk, judge_junk
 from storage.pool import Pool
 from tests.inbox.post import PostRoom, open_post_room, write_mail
 

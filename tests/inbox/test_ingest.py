@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InvalidInput, Unavailable
-from inbox import ingest as ingesting
-from inbox.ingest import IngestReport, ingest
-from inbox.intake import Intake
-from inbox.intake_settings import IntakeSettings
-from inbox.mail_files import Found, MailFiles, open_mail_files
+from inbox.arrival import ingest as ingesting
+from inbox.arrival.ingest import IngestReport, ingest
+from inbox.arrival.intake import Intake
+from inbox.arrival.mail_files import Found, MailFiles, open_mail_files
+from inbox.arrival.settings import IntakeSettings
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool, open_pool

@@ -13,8 +13,8 @@ import pytest
 
 from channels.base import Received
 from domain.errors import Unavailable
-from inbox.intake import Intake
-from inbox.intake_settings import IntakeSettings
+from inbox.arrival.intake import Intake
+from inbox.arrival.settings import IntakeSettings
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool, open_pool

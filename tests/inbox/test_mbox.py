@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inbox.mbox import BoxMail, split_mbox, starts_mbox
+from inbox.arrival.mbox import BoxMail, split_mbox, starts_mbox
 
 FROM = b"From a@b.example Thu Jan  1 00:00:00 1970\n"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inbox.authors import take_original_author
-from inbox.reading import copy_address
+from inbox.desk.authors import take_original_author
+from inbox.mails.reading import copy_address
 from storage.unit_of_work import unit_of_work
 from tests.inbox.post import KEYS, PostRoom, write_mail
 

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from domain.tokens import TokenKeys, TokenUse
-from inbox.own_addresses import OwnAddresses
+from inbox.arrival.own_addresses import OwnAddresses
 from storage.pool import DATABASE_AWAY, Pool, open_pool
 from tests.tracking.wire import lay_wire
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import Conflict, NotFound
-from inbox.conversations import close, note
-from inbox.placements import decide_placement
+from inbox.desk.conversations import close, note
+from inbox.desk.placements import decide_placement
 from storage.pool import Pool
 from tests.inbox.desk import Support, open_support
 

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Conflict, NotFound, Unavailable
-from inbox import quarantine
-from inbox.reading import Reader
-from inbox.reading_process import Enveloped, Problem, ReadingProcess
+from inbox.arrival import quarantine
+from inbox.mails.process import Enveloped, Problem, ReadingProcess
+from inbox.mails.reading import Reader
+from inbox.mails.understanding import Understood
 from inbox.reading_settings import ReadingSettings
-from inbox.understanding import Understood
 from storage.pool import Pool
 from tests.inbox.post import PostRoom, open_post_room, write_mail
 
 #: takes the place of the reading; what it does to a mail stands in the mail
 POISONED = """
 import os, signal, sys, time
-import inbox.reading_process as process
-import inbox.understanding as understanding
+import inbox.mails.process as process
+import inbox.mails.understanding as understanding
 real = understanding.understand
 def understand(raw, *rest):
     if b"die now" in raw:
@@ -44,7 +44,7 @@ def understand(raw, *rest):
         return [bytearray(1 << 32) for _ in range(100)]
     return real(raw, *rest)
 process.understand = understand
-sys.argv[0] = "inbox.reading_process"
+sys.argv[0] = "inbox.mails.process"
 process.main(sys.argv[1])
 """
 

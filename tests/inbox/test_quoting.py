@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inbox.quoting import attribution, compose, quote, sign
+from inbox.desk.quoting import attribution, compose, quote, sign
 
 AT = datetime(2026, 3, 9, 16, 5, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from inbox.reading import Reader
-from inbox.reading_process import ReadingProcess
+from inbox.mails.process import ReadingProcess
+from inbox.mails.reading import Reader
 from inbox.reading_settings import ReadingSettings
 from tests.inbox.post import PostRoom, write_mail
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import InvalidInput
-from inbox.answers import NewsCameIn, undo_answer
-from inbox.preparation import Agent
-from inbox.sms_answers import SmsAnswer, prepare_sms_answer, send_sms_answer, weigh
+from inbox.desk.answers import NewsCameIn, undo_answer
+from inbox.desk.preparation import Agent
+from inbox.texts.answers import SmsAnswer, prepare_sms_answer, send_sms_answer, weigh
 from storage.pool import Pool
 from tests.inbox.desk import NOW, Support, open_support
 

@@ -9,7 +9,7 @@ import pytest
 
 from channels.sms.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
-from inbox.sms_media import MediaFetcher
+from inbox.texts.media import MediaFetcher
 from storage.pool import Pool
 from tests.inbox.texts import Phones, open_phones
 

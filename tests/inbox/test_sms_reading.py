@@ -14,11 +14,11 @@ from contacts.consent import grant
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import IdentityKind
 from domain.messages import ChannelKind
-from inbox.claims import claim_new
-from inbox.conversations import Desk
-from inbox.placements import decide_placement
+from inbox.arrival.claims import claim_new
+from inbox.desk.conversations import Desk
+from inbox.desk.placements import decide_placement
 from inbox.reading_settings import ReadingSettings
-from inbox.sms_reading import SmsReader
+from inbox.texts.reading import SmsReader
 from outbox.suppression import explain, suppress
 from storage.pool import Pool
 from tests.channels.sms.provider import inbound_form

@@ -15,8 +15,8 @@ from channels.base import Received
 from channels.sms.inbound import read_envelope
 from domain.clock import FixedClock
 from domain.messages import ChannelKind
-from inbox.intake import Intake
-from inbox.sms_reading import SmsReader
+from inbox.arrival.intake import Intake
+from inbox.texts.reading import SmsReader
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

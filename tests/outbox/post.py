@@ -9,8 +9,8 @@ from typing import Any
 from channels.mail.parsed import Mailbox
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
-from outbox.letter_composing import LetterComposer
-from outbox.letters import Letter, LetterKind, Stationery, write_letter
+from outbox.letters.composing import LetterComposer
+from outbox.letters.writing import Letter, LetterKind, Stationery, write_letter
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer

@@ -17,7 +17,7 @@ from domain.errors import InvalidInput
 from domain.messages import DeliveryState, Outbound, Outcome
 from domain.tokens import Token, TokenUse
 from outbox.addresses import read_bounce_address, read_reply_address
-from outbox.letters import LetterFile, LetterKind, cancel_letter, write_letter
+from outbox.letters.writing import LetterFile, LetterKind, cancel_letter, write_letter
 from outbox.suppression import suppress
 from storage.pool import Pool, transaction
 from tests.outbox.post import KEYS, LETTER, make_postman, make_stationery, post

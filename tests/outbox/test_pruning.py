@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from channels.mail.parsed import Mailbox
-from outbox.letter import LetterFile
+from outbox.letters.letter import LetterFile
 from outbox.pruning import forget_letters, prune
 from storage.pool import Pool
 from tests.outbox.post import make_stationery, post

@@ -12,8 +12,8 @@ from domain.clock import SystemClock
 from domain.errors import Unavailable
 from domain.messages import DeliveryState, Outbound, Outcome
 from outbox.ranges import sweep
-from outbox.sms_composing import SmsLetterComposer
-from outbox.sms_doubts import Doubts
+from outbox.texts.composing import SmsLetterComposer
+from outbox.texts.doubts import Doubts
 from storage.announce import Announcer
 from storage.pool import Pool
 from storage.unit_of_work import UnitOfWork

@@ -14,13 +14,13 @@ from domain.contacts import IdentityKind
 from domain.errors import InvalidInput
 from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from domain.tokens import TokenKeys, TokenUse
-from outbox.letter import LetterKind
-from outbox.letters import cancel_letter
+from outbox.letters.letter import LetterKind
+from outbox.letters.writing import cancel_letter
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
-from outbox.sms_composing import SmsLetterComposer
-from outbox.sms_letters import SmsLetter, write_sms
 from outbox.suppression import suppress
+from outbox.texts.composing import SmsLetterComposer
+from outbox.texts.letters import SmsLetter, write_sms
 from outbox.unconfirmed import queue_again
 from storage.announce import Announcer
 from storage.pool import Pool, transaction

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from outbox.text_hours import TextHours
+from outbox.texts.hours import TextHours
 
 PARIS = "+33612345678"
 NEW_YORK = "+12125550123"

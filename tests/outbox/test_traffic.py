@@ -16,7 +16,7 @@ from channels.mail.settings import RelaySettings, WarmUp
 from domain.clock import SystemClock
 from domain.messages import DeliveryState, Outbound, Outcome
 from outbox.domains import puts_off
-from outbox.letter_composing import LetterComposer
+from outbox.letters.composing import LetterComposer
 from outbox.limits import DomainLimits
 from outbox.ranges import sweep
 from outbox.sender import Sender

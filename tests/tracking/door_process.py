@@ -17,7 +17,7 @@ from storage.pool import open_pool
 from tests.tracking.town import KEYS
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
-from web.tracking import TrackingEndpoints, add_tracking_routes
+from web.tracking.doors import TrackingEndpoints, add_tracking_routes
 
 
 async def main(database_url: str, port: int) -> None:

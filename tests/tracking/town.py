@@ -22,7 +22,7 @@ from storage.pool import Pool
 from tracking.hits import Hit
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
-from web.tracking import TrackingEndpoints, add_tracking_routes
+from web.tracking.doors import TrackingEndpoints, add_tracking_routes
 
 KEYS: Final = TokenKeys({1: b"the tests' own key, 32 bytes long"})
 NOON: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ from argon2 import PasswordHasher
 
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
-from inbox.answer_files import AnswerFiles
+from inbox.desk.files import AnswerFiles
 from outbox.composing import MailKitchen
 from outbox.settings import OutboxSettings
 from storage.announce import Announcer, Bell

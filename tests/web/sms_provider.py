@@ -18,8 +18,8 @@ from channels.sms.signatures import sign
 from channels.sms.twilio import TwilioSms
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys, TokenUse
-from inbox.intake import Intake
-from inbox.intake_settings import IntakeSettings
+from inbox.arrival.intake import Intake
+from inbox.arrival.settings import IntakeSettings
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

@@ -16,10 +16,10 @@ from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
 from tests.web.world import World, build_world
+from web.access.permissions import Role, may
+from web.access.sessions import make_api_token
 from web.api.openapi import describe_api
 from web.api.registry import PREFIX, ROUTES
-from web.permissions import Role, may
-from web.sessions import make_api_token
 
 
 @pytest.fixture

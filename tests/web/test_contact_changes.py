@@ -10,8 +10,8 @@ from contacts.merging import merge_contacts
 from domain.errors import NotFound
 from storage.pool import Pool
 from tests.web.house import House
-from web.contact_work import ContactInput, change_contact
-from web.people import Person, load_person
+from web.access.people import Person, load_person
+from web.work.contacts import ContactInput, change_contact
 
 
 async def somebody(house: House) -> Person:

@@ -9,9 +9,9 @@ import pytest
 
 from storage.pool import Pool
 from tests.web.house import PASSWORD, House
-from web import passwords
+from web.access import passwords
+from web.access.first_link import make_first_link
 from web.console.door import safe_path
-from web.first_link import make_first_link
 
 
 async def test_the_first_administrator_comes_in_through_a_link_that_works_once(

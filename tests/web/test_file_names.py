@@ -12,7 +12,7 @@ from tests.web.house import House
 from tests.web.test_conversation_pages import enter
 from tests.web.world import build_world
 from web.console.mail_files import disposition
-from web.file_names import file_name, file_url
+from web.mails.file_names import file_name, file_url
 
 ODD = (
     "", ".", "..", "...", "/", "a/b.pdf", "..\\..\\x", "{1}.pdf", "%2e%2e%2f", "a?b#c.txt", 'x";filename="y.exe',

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from storage.pool import Pool
 from tests.web.house import PASSWORD, House, Visitor
 from tests.web.world import World, build_world
+from web.access.throttle import WINDOW, Throttle
 from web.console.contacts import read_place, write_place
 from web.console.door import safe_path
-from web.mail_view import read_mail
-from web.throttle import WINDOW, Throttle
+from web.mails.view import read_mail
 
 
 @pytest.fixture

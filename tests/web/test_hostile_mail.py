@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from channels.base import Received
 from inbox.sandbox import SandboxMailbox
 from tests.web.house import House
-from web.mail_view import MailView, decode_words, read_mail
+from web.mails.view import MailView, decode_words, read_mail
 
 GOOD = (
     b"From: =?utf-8?q?Zo=C3=A9?= <zoe@a.example>\r\nTo: b@c.example\r\nSubject: =?iso-8859-1?q?caf=E9?=\r\n"

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.web.screenshots import ARGUMENTS, CHROMIUM
 from web.headers import framed_mail_policy
-from web.mail_cleaning import clean_mail
+from web.mails.cleaning import clean_mail
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,7 +11,7 @@ import pytest
 from contacts.importing import run_import
 from contacts.settings import ContactsSettings
 from tests.web.house import House
-from web import import_work
+from web.work import imports as import_work
 
 
 @pytest.mark.parametrize("error", [asyncpg.ConnectionDoesNotExistError("away"), asyncio.CancelledError()])

@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 
 from domain.events import EventType, NewEvent
-from inbox.drafts import Draft, save_draft
+from inbox.desk.drafts import Draft, save_draft
 from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
-from web.live import open_topics, read_topics
-from web.live_reader import ChangeReader
-from web.sessions import SESSION_COOKIE, find_session
+from web.access.sessions import SESSION_COOKIE, find_session
+from web.live.reader import ChangeReader
+from web.live.stream import open_topics, read_topics
 
 
 class Listener:

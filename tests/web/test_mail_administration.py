@@ -9,8 +9,8 @@ import pytest
 
 from channels.mail.imap.ports import FolderState, FolderStatus
 from channels.mail.imap.words import Trouble
-from inbox.imap_ledger import ImapLedger
-from inbox.reading import read_copy_address
+from inbox.arrival.imap_ledger import ImapLedger
+from inbox.mails.reading import read_copy_address
 from outbox.addresses import reply_address
 from outbox.settings import OutboxSettings
 from storage.pool import Pool

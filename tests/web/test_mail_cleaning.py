@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.mail_cleaning import LONGEST, clean_mail, data_urls, picture_type
+from web.mails.cleaning import LONGEST, clean_mail, data_urls, picture_type
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 LOGO = {"logo": "data:image/png;base64,AAAA"}

@@ -17,7 +17,7 @@ from tests.outbox.post import make_postman
 from tests.outbox.stock import ObedientChannel, run_until
 from tests.web.house import House
 from tests.web.world import World, build_world
-from web.sessions import make_api_token
+from web.access.sessions import make_api_token
 
 MAIL: dict[str, Any] = {
     "from": "Shop <shop@helianthe.example>",

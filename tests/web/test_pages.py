@@ -11,9 +11,9 @@ from storage.pool import Pool
 from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import House, Visitor
 from tests.web.world import World, build_world
+from web.access.permissions import OPEN_IN_DEMOS, Role, may
 from web.console.pages import PAGES
 from web.headers import POLICY
-from web.permissions import OPEN_IN_DEMOS, Role, may
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from domain.errors import InvalidInput, Unavailable
 from storage.pool import Pool
 from tests.web.house import House
-from web.playing import hand_in, write_new, write_reply
+from web.work.playing import hand_in, write_new, write_reply
 
 CLAIRE = ("Claire, of Lyon", "claire@dubreuil.example")
 LETTER = (

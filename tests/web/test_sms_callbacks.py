@@ -13,7 +13,7 @@ from contacts.consent import grant
 from domain.clock import SystemClock
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.tokens import TokenUse
-from inbox.sms_reports import settle_reported_texts
+from inbox.texts.reports import settle_reported_texts
 from storage.pool import Pool
 from tests.channels.sms.provider import inbound_form
 from tests.web.sms_provider import KEYS, PUBLIC, Caller, open_caller

@@ -31,8 +31,8 @@ from tests.tracking.town import (
 )
 from tests.tracking.wire import lay_wire
 from tracking.settings import TrackingSettings
-from web.tracking import GIF
-from web.tracking_redirects import to_location
+from web.tracking.doors import GIF
+from web.tracking.redirects import to_location
 
 MARK = "Clytie-Unrecorded"
 
@@ -179,7 +179,7 @@ async def test_answers_that_nobody_reads_do_not_pile_up(doors: Client) -> None:
 
 
 async def test_who_never_reads_is_hung_up_on(doors: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.tracking_answers.READER_SECONDS", 0.2)
+    monkeypatch.setattr("web.tracking.answers.READER_SECONDS", 0.2)
     _, writer, far = await ask_without_reading(doors)
 
     async def is_over() -> bool:

@@ -8,7 +8,7 @@ from storage.pool import Pool
 from tests.outbox.stock import stock_campaign
 from tests.web.house import House
 from tests.web.world import World, build_world
-from web.sessions import make_api_token
+from web.access.sessions import make_api_token
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from storage.pool import Pool
 from templates.preview import preview
 from templates.source import MailTemplate
 from tests.web.house import KEY, PASSWORD_HASH
-from web.campaign_start import first_source
-from web.people import load_person
+from web.access.people import load_person
+from web.work.campaign_start import first_source
 
 _PEOPLE = (
     ("Claire", "Dubreuil", "Ateliers Dubreuil", "FR"), ("Étienne", "Garçon", "Boulangerie du Port", "FR"),

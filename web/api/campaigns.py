@@ -21,11 +21,11 @@ from campaigns.report import describe, load_report
 from domain.campaigns import CampaignState
 from domain.consent import Purpose, TrackingPolicy
 from storage.pool import transaction
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
-from web.campaign_preview import preview_campaign
-from web.campaign_start import first_source
-from web.permissions import Permission
+from web.work.campaign_preview import preview_campaign
+from web.work.campaign_start import first_source
 
 
 class CampaignModel(BaseModel):

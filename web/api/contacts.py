@@ -13,14 +13,14 @@ from contacts.timeline import read_timeline
 from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import NotFound
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
 from web.console.contacts import read_place, write_place
 from web.console.event_words import describe_event
-from web.contact_work import ContactInput, change_contact, create_contact, decide_consent, note_contact
-from web.permissions import Permission
 from web.queries.contacts import list_contacts, read_consents, read_ledger, search_contacts
 from web.queries.tasks import as_viewer
+from web.work.contacts import ContactInput, change_contact, create_contact, decide_consent, note_contact
 
 
 class ContactModel(BaseModel):

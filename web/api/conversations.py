@@ -12,14 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.conversations import ConversationState
 from domain.errors import InvalidInput
 from domain.messages import Direction
-from inbox import conversations
-from inbox.answers import Answer
-from inbox.drafts import DraftFile, newest_message
+from inbox.desk import conversations
+from inbox.desk.answers import Answer
+from inbox.desk.drafts import DraftFile, newest_message
+from web.access.permissions import Permission
 from web.api.files import LIMIT, FileInput, read_file
 from web.api.paging import PageQuery
 from web.api.registry import Call, route
 from web.console.conversations import read_place, write_mailboxes, write_place
-from web.conversation_work import (
+from web.i18n import N_
+from web.queries.conversations import Box, list_conversations, search_conversations
+from web.queries.messages import MessageView, read_messages, read_parties, read_placements, read_thread
+from web.work.conversations import (
     answer,
     bare_name,
     desk_of,
@@ -29,10 +33,6 @@ from web.conversation_work import (
     see_conversation,
     take_back,
 )
-from web.i18n import N_
-from web.permissions import Permission
-from web.queries.conversations import Box, list_conversations, search_conversations
-from web.queries.messages import MessageView, read_messages, read_parties, read_placements, read_thread
 
 _WORK = Permission.CONVERSATIONS_WORK
 

@@ -11,14 +11,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from domain.errors import Forbidden, InvalidInput
+from web.access.origin import SAFE_METHODS, comes_from_another_site
+from web.access.people import Person
+from web.access.sessions import SESSION_COOKIE, find_person_by_token, find_session
 from web.api.problems import NotSignedIn, answer_problem
 from web.api.registry import PREFIX, ROUTES, Call, Route
 from web.context import CONTEXT, WebContext
 from web.forms import read_model
 from web.i18n import N_, choose_language, use_language
-from web.origin import SAFE_METHODS, comes_from_another_site
-from web.people import Person
-from web.sessions import SESSION_COOKIE, find_person_by_token, find_session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

@@ -10,13 +10,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import InvalidInput, NotFound
-from outbox.letters import LetterFile
+from outbox.letters.writing import LetterFile
+from web.access.permissions import Permission
 from web.api.registry import Call, route
 from web.console.mail_files import hand_out
-from web.conversation_work import see_message
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.messages import conversation_of
+from web.work.conversations import see_message
 
 #: largest request in bytes: a letter of the usual limit, in base64, and its texts
 LIMIT: Final = 40 * 2**20

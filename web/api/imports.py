@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from contacts.importing import ImportReport, list_imports, read_import, read_rejects
 from domain.errors import InvalidInput
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
 from web.i18n import N_
-from web.import_work import begin_import
-from web.permissions import Permission
 from web.sentences import translate_sentence
 from web.uploads import keep_upload
+from web.work.imports import begin_import
 
 
 class ImportModel(BaseModel):

@@ -7,9 +7,9 @@ import json
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from web.access.permissions import Permission
 from web.api.openapi import describe_api
 from web.api.registry import Call, route
-from web.permissions import Permission
 
 
 class Me(BaseModel):

@@ -17,13 +17,13 @@ from domain.errors import Conflict, InvalidInput, NotFound
 from domain.messages import DeliveryState
 from outbox.addresses import plain_domain
 from outbox.journal import journals
-from outbox.letters import Letter, LetterKind, cancel_letter, write_letter
-from outbox.requests import FIELD, keep_answer, read_key, take_key
+from outbox.letters.requests import FIELD, keep_answer, read_key, take_key
+from outbox.letters.writing import Letter, LetterKind, cancel_letter, write_letter
 from storage.pool import transaction
+from web.access.permissions import Permission, Role
 from web.api.files import LIMIT, FileInput, read_file
 from web.api.registry import Call, route
 from web.i18n import N_
-from web.permissions import Permission, Role
 
 #: How far ahead a mail may be written.
 _AHEAD: Final = timedelta(days=366)

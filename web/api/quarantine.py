@@ -7,12 +7,12 @@ from datetime import datetime
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from inbox.quarantine import discard, load_bytes, read_again
+from inbox.arrival.quarantine import discard, load_bytes, read_again
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
 from web.console.mail_files import SEALED, disposition
-from web.permissions import Permission
-from web.unreadable_work import list_unreadable, open_unreadable
+from web.work.unreadable import list_unreadable, open_unreadable
 
 _WORK = Permission.QUARANTINE_WORK
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import NotFound
+from web.access.permissions import Permission
 from web.api.registry import Call, route
-from web.permissions import Permission
-from web.queue_work import QueueInput, list_queues, save_queue
+from web.work.queues import QueueInput, list_queues, save_queue
 
 
 class QueueModel(BaseModel):

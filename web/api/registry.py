@@ -14,10 +14,10 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
+from web.access.people import Person
+from web.access.permissions import Permission
 from web.console.visit import read_number
 from web.context import WebContext
-from web.people import Person
-from web.permissions import Permission
 
 PREFIX: Final = "/api/v1"
 

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from domain.errors import NotFound
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
-from web.permissions import Permission
 from web.queries.rules import find_rule, list_rules, list_runs
 
 

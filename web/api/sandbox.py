@@ -10,10 +10,10 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from domain.errors import NotFound
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
-from web.mail_view import decode_words, read_mail
-from web.permissions import Permission
+from web.mails.view import decode_words, read_mail
 from web.queries.mailbox import find_mail, list_mails
 
 

@@ -10,8 +10,8 @@ from campaigns.audience import count_audience
 from contacts.segments import sample_segment, save_segment
 from domain.conditions import read_condition
 from domain.consent import Purpose
+from web.access.permissions import Permission
 from web.api.registry import Call, route
-from web.permissions import Permission
 from web.queries.campaigns import list_segments
 
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.contacts import IdentityKind
 from outbox.suppression import explain, list_suppressions
+from web.access.permissions import Permission
 from web.api.paging import PageQuery
 from web.api.registry import Call, route
 from web.console.suppressions import read_place, write_place
-from web.permissions import Permission
-from web.suppression_work import add_suppression, lift_suppression
+from web.work.suppressions import add_suppression, lift_suppression
 
 
 class SuppressionModel(BaseModel):

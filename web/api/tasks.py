@@ -10,12 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from domain.errors import NotFound
 from domain.tasks import Priority, TaskKind, TaskMove, TaskState
 from router.task_lists import read_cursor, write_cursor
+from web.access.permissions import Permission
 from web.api.paging import PageQuery
 from web.api.registry import Call, route
 from web.console.event_words import describe_reason
-from web.permissions import Permission
 from web.queries.tasks import Scope, TaskView, find_task, list_tasks
-from web.task_moves import make_move, moves_for
+from web.work.tasks import make_move, moves_for
 
 
 class TaskModel(BaseModel):

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.drafts import load_campaign
 from outbox.unconfirmed import list_unconfirmed
+from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
-from web.delivery_work import settle_delivery
-from web.permissions import Permission
+from web.work.deliveries import settle_delivery
 
 
 class UnconfirmedModel(BaseModel):

@@ -7,14 +7,14 @@ from typing import Final
 from aiohttp import web
 
 from domain.errors import InvalidInput
-from inbox.reading import copy_address
+from inbox.mails.reading import copy_address
+from web.access.permissions import Permission
+from web.access.sessions import make_api_token
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.i18n import LANGUAGES, N_
-from web.permissions import Permission
 from web.queries.people import list_api_tokens
 from web.sentences import translate_error
-from web.sessions import make_api_token
 from web.zones import read_zone
 
 _SAVE: Final = "UPDATE users SET language = $2, timezone = $3 WHERE id = $1"

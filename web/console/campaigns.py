@@ -21,14 +21,14 @@ from domain.events import EventType
 from domain.messages import DeliveryState
 from outbox.journal import list_waiting
 from outbox.unconfirmed import list_unconfirmed
-from web.campaign_preview import preview_campaign
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit, read_number
-from web.delivery_work import read_fate, settle_delivery
 from web.headers import framed_mail_policy
-from web.permissions import Permission
 from web.queries.campaigns import list_segments, read_progress
 from web.sentences import translate_error
+from web.work.campaign_preview import preview_campaign
+from web.work.deliveries import read_fate, settle_delivery
 
 _PAGE: Final = 30
 UNCONFIRMED: Final = 50  #: unconfirmed deliveries that are shown at a time

@@ -14,19 +14,12 @@ from contacts.timeline import read_timeline
 from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
+from web.access.permissions import Permission
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit, find_number
-from web.contact_work import (
-    ContactInput,
-    change_contact,
-    create_contact,
-    decide_consent,
-    note_contact,
-)
 from web.forms import read_model
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.contacts import (
     PAGE,
     list_contacts,
@@ -40,6 +33,13 @@ from web.queries.people import list_users
 from web.queries.tasks import as_viewer, list_tasks_of_contact
 from web.sentences import translate_error
 from web.words import WORDS
+from web.work.contacts import (
+    ContactInput,
+    change_contact,
+    create_contact,
+    decide_consent,
+    note_contact,
+)
 
 NOTE_KINDS: Final = tuple(WORDS["note_kind"])
 

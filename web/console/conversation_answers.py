@@ -10,15 +10,23 @@ from typing import Final
 from aiohttp import BodyPartReader, web
 
 from domain.errors import Conflict, InvalidInput
-from inbox.answers import Answer, NewsCameIn
-from inbox.drafts import Draft, DraftFile, drop_draft, load_draft, newest_message, save_draft, store_draft
+from inbox.desk.answers import Answer, NewsCameIn
+from inbox.desk.drafts import (
+    Draft,
+    DraftFile,
+    drop_draft,
+    load_draft,
+    newest_message,
+    save_draft,
+    store_draft,
+)
+from web.access.permissions import Permission
 from web.console.conversations import conversation_page
 from web.console.pages import page
 from web.console.visit import Visit, find_number, read_number
-from web.conversation_work import answer, bare_name, refuse_too_large, see_conversation, take_back
 from web.i18n import N_
-from web.permissions import Permission
 from web.sentences import translate_error
+from web.work.conversations import answer, bare_name, refuse_too_large, see_conversation, take_back
 
 _PERMISSION: Final = Permission.CONVERSATIONS_WORK
 _LONGEST_FIELD: Final = 20_000

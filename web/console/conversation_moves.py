@@ -8,14 +8,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from domain.errors import Conflict, InvalidInput
-from inbox import conversations
+from inbox.desk import conversations
+from web.access.permissions import Permission
 from web.console.conversations import conversation_page
 from web.console.door import safe_path
 from web.console.pages import page
 from web.console.visit import Visit, find_number, read_number
-from web.conversation_work import adopt_contact, desk_of, place, read_choice, see_conversation, take_author
-from web.permissions import Permission
 from web.sentences import translate_error
+from web.work.conversations import adopt_contact, desk_of, place, read_choice, see_conversation, take_author
 
 _PERMISSION: Final = Permission.CONVERSATIONS_WORK
 Deed = Callable[[Any], Awaitable[Any]]

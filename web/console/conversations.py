@@ -13,14 +13,13 @@ from channels.mail.parsed import Mailbox
 from contacts.directory import load_contacts
 from domain.conversations import ConversationState, conversation_moves_from
 from domain.errors import InvalidInput
-from inbox.drafts import Draft, list_writers, load_draft, newest_message
+from inbox.desk.drafts import Draft, list_writers, load_draft, newest_message
+from web.access.permissions import Permission
 from web.console.event_words import describe_event
 from web.console.notices import notice_text
 from web.console.pages import page
 from web.console.visit import Visit
-from web.conversation_work import prepare, see_conversation
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.contacts import read_identities
 from web.queries.conversations import (
     PAGE,
@@ -35,6 +34,7 @@ from web.queries.conversations import (
 from web.queries.messages import read_parties, read_placements, read_thread
 from web.queries.people import list_users
 from web.queries.tasks import list_tasks_of_contact
+from web.work.conversations import prepare, see_conversation
 
 _BOXES: Final = frozenset(Box)
 _PARTS: Final = {

@@ -14,17 +14,17 @@ from domain.clock import SystemClock
 from domain.errors import InvalidInput, NotFound
 from storage.house_clock import advance_clock as move_clock
 from storage.pool import Pool, transaction
+from web.access.first_link import find_invitation, has_administrator, use_link
+from web.access.origin import is_https, peer_address
+from web.access.passwords import check_password, hash_password, password_matches
+from web.access.permissions import Permission
+from web.access.sessions import SESSION_COOKIE, begin_session, end_session
+from web.access.throttle import Throttle
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
-from web.first_link import find_invitation, has_administrator, use_link
 from web.i18n import LANGUAGES, N_, _
-from web.origin import is_https, peer_address
-from web.passwords import check_password, hash_password, password_matches
-from web.permissions import Permission
 from web.queries.mailbox import find_claire
 from web.sentences import translate_error
-from web.sessions import SESSION_COOKIE, begin_session, end_session
-from web.throttle import Throttle
 
 THROTTLE: Final = web.AppKey("throttle", Throttle)
 

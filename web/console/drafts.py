@@ -12,14 +12,14 @@ from domain.campaigns import CampaignState
 from domain.consent import Purpose, TrackingPolicy
 from domain.errors import ClytieError, Conflict, InvalidInput
 from storage.pool import transaction
-from web.campaign_start import first_source
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit, find_number
 from web.forms import read_model
-from web.permissions import Permission
 from web.queries.campaigns import list_segments
-from web.segment_work import read_condition_text, save_named_segment
 from web.sentences import translate_error
+from web.work.campaign_start import first_source
+from web.work.segments import read_condition_text, save_named_segment
 
 
 @page("GET", "/campaigns/new", permission=Permission.CAMPAIGNS_EDIT)

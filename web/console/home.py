@@ -8,10 +8,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from campaigns.drafts import list_campaigns
+from web.access.permissions import Permission, Role
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_, _
-from web.permissions import Permission, Role
 from web.queries.conversations import Box, count_conversations, list_conversations
 from web.queries.tasks import Scope, count_tasks, list_tasks
 from web.times import local

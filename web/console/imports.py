@@ -8,13 +8,13 @@ from aiohttp import BodyPartReader, web
 
 from contacts.importing import list_imports, read_import, read_rejects, write_rejects
 from domain.errors import InvalidInput
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_, _
-from web.import_work import begin_import
-from web.permissions import Permission
 from web.sentences import translate_error
 from web.uploads import keep_upload
+from web.work.imports import begin_import
 
 #: the columns an import reads, with what they hold
 COLUMNS: Final = (

@@ -12,17 +12,17 @@ from aiohttp import web
 
 from domain.errors import NotFound
 from outbox.journal import journals
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit, read_number
 from web.context import WebContext
-from web.conversation_work import see_message
-from web.delivery_work import read_fate, settle_answer
-from web.file_names import file_name
 from web.headers import framed_mail_policy
-from web.mail_cleaning import MOST_DATA, clean_mail, data_urls, picture_type
-from web.permissions import Permission
+from web.mails.cleaning import MOST_DATA, clean_mail, data_urls, picture_type
+from web.mails.file_names import file_name
 from web.queries.journal import read_head, read_raw
 from web.queries.messages import MessageView, find_file, read_html, read_messages
+from web.work.conversations import see_message
+from web.work.deliveries import read_fate, settle_answer
 
 _PERMISSION: Final = Permission.CONVERSATIONS_WORK
 #: types that are handed out under their own name; everything else is a row of bytes

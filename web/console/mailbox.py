@@ -10,15 +10,15 @@ from aiohttp import web
 
 from contacts.addresses import read_mail_address
 from domain.errors import InvalidInput, NotFound, Unavailable
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit
 from web.headers import framed_mail_policy
 from web.i18n import N_
-from web.mail_view import decode_words, read_mail
-from web.permissions import Permission
-from web.playing import hand_in, write_new, write_reply
+from web.mails.view import decode_words, read_mail
 from web.queries.mailbox import PAGE, find_claire, find_mail, find_owner, list_mails
 from web.sentences import translate_error
+from web.work.playing import hand_in, write_new, write_reply
 
 _QUEUES: Final = """
 SELECT a.address, q.name FROM queue_addresses a JOIN queues q ON q.id = a.queue_id

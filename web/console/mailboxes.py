@@ -8,11 +8,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from channels.mail.imap.words import Trouble
-from inbox.imap_ledger import ImapLedger, WatchedFolder
+from inbox.arrival.imap_ledger import ImapLedger, WatchedFolder
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
-from web.permissions import Permission
 
 #: what is in the way → what it is called, what to do about it (the remedies of channels/mail/imap/words.py)
 TROUBLES: Final = {

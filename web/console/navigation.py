@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from web.access.people import Person
+from web.access.permissions import OPEN_IN_DEMOS, Permission
 from web.i18n import N_
-from web.people import Person
-from web.permissions import OPEN_IN_DEMOS, Permission
 
 
 @dataclass(frozen=True, slots=True)

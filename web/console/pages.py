@@ -16,14 +16,14 @@ from typing import Final
 from aiohttp import web
 
 from domain.errors import Forbidden
+from web.access.origin import SAFE_METHODS, comes_from_another_site, is_https
+from web.access.permissions import Permission
+from web.access.sessions import SESSION_COOKIE, find_session
 from web.console.failures import answer_failure
 from web.console.visit import ANONYMOUS_COOKIE, LANGUAGE_COOKIE, Visit, read_form
 from web.context import CONTEXT
 from web.headers import protect
 from web.i18n import LANGUAGES, N_, choose_language, use_language
-from web.origin import SAFE_METHODS, comes_from_another_site, is_https
-from web.permissions import Permission
-from web.sessions import SESSION_COOKIE, find_session
 
 PageHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
 

@@ -10,15 +10,15 @@ from aiohttp import web
 from contacts.addresses import read_mail_address
 from domain.errors import ClytieError, InvalidInput, NotFound
 from storage.pool import transaction
+from web.access.first_link import make_invitation
+from web.access.origin import public_origin
+from web.access.permissions import Permission, Role
+from web.access.sessions import end_sessions_of
 from web.console.pages import page
 from web.console.visit import Visit, find_number
-from web.first_link import make_invitation
 from web.i18n import N_
-from web.origin import public_origin
-from web.permissions import Permission, Role
 from web.queries.people import list_teams, list_users
 from web.sentences import translate_error
-from web.sessions import end_sessions_of
 from web.zones import read_country, read_zone
 
 _NEW_USER: Final = "INSERT INTO users (name, email, role, language) VALUES ($1, $2, $3, $4) RETURNING id"

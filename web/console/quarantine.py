@@ -6,19 +6,19 @@ from typing import Final
 
 from aiohttp import web
 
-from inbox.quarantine import (
+from inbox.arrival.quarantine import (
     discard,
     load_bytes,
     read_again,
     read_all_again,
 )
+from web.access.permissions import Permission
 from web.console.mail_files import SEALED, disposition
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.journal import HEAD, head_of
-from web.unreadable_work import find_unreadable, list_unreadable, open_unreadable
+from web.work.unreadable import find_unreadable, list_unreadable, open_unreadable
 
 _PERMISSION: Final = Permission.QUARANTINE_WORK
 PAGE: Final = 50

@@ -8,14 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from domain.errors import InvalidInput, NotFound
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.rendering import current_locale
 from web.console.visit import Visit
 from web.forms import read_model
-from web.permissions import Permission
 from web.queries.people import list_teams
-from web.queue_work import ANSWER_LANGUAGES, QueueInput, list_queues, save_queue
 from web.sentences import translate_error
+from web.work.queues import ANSWER_LANGUAGES, QueueInput, list_queues, save_queue
 
 
 @page("GET", "/queues", permission=Permission.QUEUES_EDIT)

@@ -16,11 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from channels.mail.subjects import bare_subject
 from domain.errors import ClytieError
+from web.access.people import Person
 from web.console.event_words import describe_reason
 from web.console.navigation import entries_for
-from web.file_names import file_name, file_url
 from web.i18n import LANGUAGES, N_, _, current_language, ngettext
-from web.people import Person
+from web.mails.file_names import file_name, file_url
 from web.sentences import translate_error, translate_sentence
 from web.static_files import static_url
 from web.times import (

@@ -9,10 +9,10 @@ import yaml
 from aiohttp import web
 
 from domain.errors import NotFound
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.rules import find_rule, list_rules, list_runs
 
 

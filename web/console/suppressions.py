@@ -11,12 +11,12 @@ from aiohttp import web
 from domain.contacts import IdentityKind
 from domain.errors import ClytieError, InvalidInput
 from outbox.suppression import Suppression, list_suppressions
+from web.access.permissions import Permission
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
-from web.permissions import Permission
 from web.sentences import translate_error
-from web.suppression_work import add_suppression, lift_suppression
+from web.work.suppressions import add_suppression, lift_suppression
 
 PAGE: Final = 50
 

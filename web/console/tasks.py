@@ -11,18 +11,18 @@ from aiohttp import web
 from contacts.timeline import read_timeline
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
+from web.access.permissions import Permission
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit, find_number
 from web.i18n import N_
-from web.permissions import Permission
 from web.queries.people import list_candidates
 from web.queries.reasons import read_runs, read_verdict
 from web.queries.tasks import Scope, TaskView, as_viewer, find_task, group_tasks, list_tasks
 from web.sentences import translate_error
-from web.task_moves import make_move, moves_for
 from web.times import local
+from web.work.tasks import make_move, moves_for
 
 _SCOPES: Final = frozenset(Scope)
 

@@ -12,14 +12,14 @@ from urllib.parse import quote
 from aiohttp import web
 
 from domain.errors import Forbidden, InvalidInput
+from web.access.origin import is_this_machine
+from web.access.people import Person
+from web.access.permissions import OPEN_IN_DEMOS, Permission
+from web.access.sessions import Session
 from web.console.notices import notice_text
 from web.console.rendering import render
 from web.context import WebContext
 from web.i18n import N_
-from web.origin import is_this_machine
-from web.people import Person
-from web.permissions import OPEN_IN_DEMOS, Permission
-from web.sessions import Session
 
 LANGUAGE_COOKIE: Final = "clytie_language"
 ANONYMOUS_COOKIE: Final = "clytie_form"

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from domain.errors import Unavailable
 from storage.pool import Connection, Pool
+from web.access.people import Person
+from web.access.permissions import Permission
 from web.i18n import N_
-from web.people import Person
-from web.permissions import Permission
 
 PAGE: Final = 40
 _SEARCH_SECONDS: Final = 2.0

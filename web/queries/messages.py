@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from storage.pool import Pool
-from web.people import Person
+from web.access.people import Person
 from web.queries.conversations import VISIBLE, who
 
 _MESSAGES: Final = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from storage.pool import Pool
-from web.people import Person
+from web.access.people import Person
 
 _LIST: Final = """
 SELECT r.id, r.name, r.version, r.definition, r.active, r.created_at,

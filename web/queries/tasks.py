@@ -11,8 +11,8 @@ from typing import Any, Final
 from contacts.timeline import Viewer
 from domain.tasks import OPEN_STATES, TaskMove, TaskState, moves_from
 from storage.pool import Pool
-from web.people import Person
-from web.permissions import Permission
+from web.access.people import Person
+from web.access.permissions import Permission
 
 _COLUMNS: Final = """
 t.id, t.kind, t.title, t.state, t.priority, t.version, t.decide_by, t.due, t.opened_at, t.closed_at, t.outcome, t.details,

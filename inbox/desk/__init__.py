@@ -1,0 +1,1 @@
+"""What people do with conversations: answer, assign, move, judge, place."""

@@ -1,0 +1,1 @@
+"""Mails that arrived: understood, decided upon, stored with what follows from them."""

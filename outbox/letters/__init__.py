@@ -1,0 +1,1 @@
+"""Letters: messages to one person, written by a person or a program of ours."""

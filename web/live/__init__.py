@@ -1,0 +1,1 @@
+"""Live updates: which parts of a page to fetch again."""

@@ -1,0 +1,1 @@
+"""Mails of strangers, made fit to be looked at."""
