@@ -34,6 +34,9 @@ class EventType(StrEnum):
     RECEIVED = "Received"  #: a message of the contact arrived
     AUTO_REPLIED = "AutoReplied"  #: an out-of-office or other automatic answer arrived
     FILTERED = "Filtered"  #: a message arrived and was taken for junk
+    # Calls
+    CALLED = "Called"  #: a call from or to the contact began; who took it is told by Answered
+    CALL_ENDED = "CallEnded"  #: a call ended, with its result and length
     # Consent
     GRANTED = "Granted"  #: consent given for a purpose
     WITHDRAWN = "Withdrawn"  #: consent taken back for a purpose

@@ -8,6 +8,7 @@ statement and take every id from a row that they read in the same statement.
 from __future__ import annotations
 
 from storage.schema.base import metadata
+from storage.schema.calls import call_legs, calls, phone_lines, recordings
 from storage.schema.campaigns import assets, campaign_links, campaign_paces, campaigns, segments
 from storage.schema.contacts import (
     consent_ledger,
@@ -59,6 +60,8 @@ __all__ = [
     "assets",
     "attachments",
     "auto_answers",
+    "call_legs",
+    "calls",
     "campaign_links",
     "campaign_paces",
     "campaigns",
@@ -92,10 +95,12 @@ __all__ = [
     "messages",
     "metadata",
     "pending_events",
+    "phone_lines",
     "placements",
     "queue_addresses",
     "queues",
     "raw_mails",
+    "recordings",
     "router_interests",
     "router_lanes",
     "rule_episodes",

@@ -18,6 +18,10 @@ users = Table(
     Column("language", Text, nullable=False, server_default="en"),
     Column("timezone", Text, nullable=False, server_default="Europe/Paris"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("phone", Text),  # E.164, or client:name; rings for calls that come in and that they place
+    Column(
+        "takes_calls", Boolean, nullable=False, server_default=text("true")
+    ),  # rung for calls that come in
     moment("created_at", default=True),
 )
 
@@ -29,6 +33,7 @@ teams = Table(
     Column("country", Text, nullable=False, server_default="FR"),  # whose public holidays
     Column("timezone", Text, nullable=False, server_default="Europe/Paris"),
     json_object("hours"),  # {"mon": [["09:00", "12:30"], ["14:00", "18:00"]], ...}
+    Column("caller_id", Text),  # number of ours that contacts see when the team calls
 )
 
 team_members = Table(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import op
+
+from storage.migrations.frozen import run_statements
 
 revision = "0001"
 down_revision = None
@@ -14,10 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create everything; the statements are frozen in the file of SQL beside this one."""
-    statements = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    for statement in statements.split(";\n"):
-        if statement.strip():
-            op.execute(statement)
+    run_statements(__file__)
     for table in ("events", "hits"):
         op.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
     op.execute("INSERT INTO router_lanes (lane) SELECT generate_series(0, 31)")

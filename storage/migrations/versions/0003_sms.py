@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic import op
+from storage.migrations.frozen import run_statements
 
 revision = "0003"
 down_revision = "0002"
@@ -14,10 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create what is new; the statements are frozen in the file of SQL beside this one."""
-    statements = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    for statement in statements.split(";\n"):
-        if statement.strip():
-            op.execute(statement)
+    run_statements(__file__)
 
 
 def downgrade() -> None:
