@@ -38,8 +38,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
-from domain.conditions import All, Any_, Compare, Condition, Consent, Did, Not, Value
+from domain.conditions import All, Any_, Compare, Condition, Consent, Did, Not, Value, WorkingTime
 from domain.contacts import IdentityKind
+from domain.errors import InvalidInput
 from domain.fields import Field, FieldKind, equality_operand, find_field
 from domain.folding import COLLATION, fold
 from domain.predicates import NUMBER
@@ -119,6 +120,8 @@ def _compile(condition: Condition, scope: _Scope) -> Clause:
             return _compile_did(condition, scope)
         case Compare():
             return _compile_compare(condition, scope)
+        case WorkingTime():  # refused before (domain.fields.check_condition)
+            raise InvalidInput("working_time", "works in rules only;", "leave it out of segments.")
 
 
 def _compile_did(did: Did, scope: _Scope) -> Clause:
@@ -145,8 +148,14 @@ def _compile_did(did: Did, scope: _Scope) -> Clause:
             source = source.join(who, who.c.id == person)
         wanted.append(_compile(did.where, _Scope(scope.now, person, who, event, hit, message, campaign)))
     doers = select(person).select_from(source).where(*wanted)
-    if did.at_least > 1:
-        doers = doers.group_by(person).having(func.count() >= did.at_least)
+    if did.at_most is not None:
+        too_many = doers.group_by(person).having(func.count() > did.at_most)
+        if did.fewest == 0:
+            return scope.person.not_in(too_many)
+    if did.fewest > 1:
+        doers = doers.group_by(person).having(func.count() >= did.fewest)
+    if did.at_most is not None:
+        return and_(scope.person.in_(doers), scope.person.not_in(too_many))
     return scope.person.in_(doers)
 
 
@@ -168,6 +177,8 @@ def _rooms(condition: Condition) -> set[str]:
 
 def _compile_compare(compare: Compare, scope: _Scope) -> Clause:
     field = find_field(compare.field)
+    if field.kind is FieldKind.LIST:
+        return _compile_list(compare, scope)
     reader = _Open(compare, scope, field) if field.kind is FieldKind.OPEN else _Fixed(compare, scope, field)
     value = compare.value
     match compare.operator:
@@ -193,6 +204,31 @@ def _compile_compare(compare: Compare, scope: _Scope) -> Clause:
         case "more":
             return column > bound
     return column >= bound
+
+
+def _compile_list(compare: Compare, scope: _Scope) -> Clause:
+    """A list is what one of its elements is; it is not what none of them is. An empty one is missing."""
+    column = _column(compare.field, scope)
+    present = func.cardinality(column) > 0
+    element = func.unnest(column).column_valued("element")
+    word = _lower(element)
+
+    def some(clause: Clause) -> Clause:
+        return exists(select(literal_column("1")).select_from(element).where(clause))
+
+    value = compare.value
+    match compare.operator:
+        case "missing":
+            return present.is_not(true()) if value else present
+        case "is":
+            return some(word == _bind(fold(value)))
+        case "is_not":
+            return and_(present, some(word == _bind(fold(value))).is_not(true()))
+        case "in":
+            return some(word == any_(cast([fold(one) for one in value], ARRAY(Text))))
+        case "contains":
+            return some(func.strpos(word, _bind(fold(value))) > 0)
+    return some(func.starts_with(word, _bind(fold(value))))
 
 
 class _Fixed:

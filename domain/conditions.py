@@ -1,6 +1,6 @@
 """The condition language of segments and rules: one tree of models, compiled to SQL and to Python elsewhere.
 
-A condition is a mapping with exactly one of the keys `all`, `any`, `not`, `field`, `did`, `consent`:
+A condition is a mapping with exactly one of the keys `all`, `any`, `not`, `field`, `did`, `consent`, `working_time`:
 
     all:
       - {field: contact.country, is: FR}
@@ -20,7 +20,11 @@ Semantics, the same in SQL (contacts/segments.py) and in Python (domain/predicat
   and `in` compare as text in fields of your own.
 - Kinds do not mix: any other comparison is false, and `is_not` true of whatever is present.
 - `did` counts the contact's events, those of contacts merged into it included, no older than `within`; in its `where`,
-  event.*, message.* and campaign.* are those of the event that is counted.
+  event.*, message.* and campaign.* are those of the event that is counted. `same` (rules only) counts those that share
+  the message, campaign, conversation or case of the event at hand.
+- A list, such as contact.tags, compares by its elements: it is what one of them is. An empty list counts as missing.
+- `mentions` (rules only) looks for words and phrases as domain/wording.py reads them.
+- `working_time` (rules only) holds while the team of that name works.
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ from pydantic import (
 from domain.consent import Purpose
 from domain.errors import InvalidInput
 from domain.events import EventType
+from domain.wording import check_wording
 
 _DURATION = re.compile(r"\s*(\d{1,6})\s*(s|min|h|d|w)\s*")
 _LONGEST = timedelta(days=36525)
@@ -112,7 +117,18 @@ def _read_bound(value: object) -> int | float | datetime:
 
 Value = Annotated[bool | int | float | str, BeforeValidator(_read_value)]
 Bound = Annotated[int | float | datetime, BeforeValidator(_read_bound)]
+Wordings = Annotated[
+    tuple[Annotated[str, BeforeValidator(lambda value: _read_wording(value))], ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1, max_length=500),
+]
 Part = Annotated[str, BeforeValidator(lambda value: _read_text(value) if isinstance(value, str) else value)]
+
+
+def _read_wording(value: object) -> object:
+    if isinstance(value, str):
+        check_wording(_read_text(value))
+    return value
 
 
 def parse_duration(value: object) -> timedelta:
@@ -139,15 +155,16 @@ def write_duration(value: timedelta) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
 
-#: contact.*, event.*, message.*, campaign.* ; `contact.fields.x` reaches a deployment's own field
+#: the kinds of thing that fields belong to; `contact.fields.x` reaches a deployment's own field
+ROOMS = ("contact", "event", "message", "campaign", "conversation", "content", "case", "task")
 FieldName = Annotated[str, BeforeValidator(lambda value: _read_field_name(value)), Field(max_length=120)]
-_FIELD_NAME = re.compile(r"(contact|event|message|campaign)\.[a-z_][a-z0-9_]*(\.[A-Za-z0-9_-]+)?")
+_FIELD_NAME = re.compile(rf"({'|'.join(ROOMS)})\.[a-z_][a-z0-9_]*(\.[A-Za-z0-9_-]+)?")
 
 
 def _read_field_name(value: object) -> object:
     if isinstance(value, str) and _FIELD_NAME.fullmatch(value) is None:
         raise ValueError(
-            f"{value[:60]!r} is no field; write contact., event., message. or campaign. and a name,"
+            f"{value[:60]!r} is no field; write {', '.join(f'{room}.' for room in ROOMS)} and a name,"
             " such as contact.country or contact.fields.size"
         )
     return value
@@ -184,6 +201,7 @@ class Compare(_Model):
     in_: tuple[Value, ...] | None = Field(None, alias="in")
     contains: Part | None = None
     starts_with: Part | None = None
+    mentions: Wordings | None = None
     less: Bound | None = None
     at_most: Bound | None = None
     more: Bound | None = None
@@ -216,6 +234,7 @@ OPERATORS = (
     "in",
     "contains",
     "starts_with",
+    "mentions",
     "less",
     "at_most",
     "more",
@@ -224,20 +243,48 @@ OPERATORS = (
 )
 
 
+Same = Literal["message", "campaign", "conversation", "case"]
+
+
 class Did(_Model):
     """True when the contact has at least (at most) so many events of a type, judged and dated as asked."""
 
     did: EventType
     where: Condition | None = None
     within: Duration | None = None
-    at_least: int = Field(1, ge=1)
+    at_least: int | None = Field(None, ge=1, le=1_000_000)
+    at_most: int | None = Field(None, ge=0, le=1_000_000)
+    same: Same | None = None
     judged: Literal["human", "machine", "unsure", "any"] = "any"
+
+    @model_validator(mode="after")
+    def _some_number(self) -> Did:
+        if self.at_most is not None and self.fewest > self.at_most:
+            raise ValueError("at_most is less than at_least; no number is both")
+        return self
+
+    @property
+    def fewest(self) -> int:
+        """How many there must be: 1 unless written, 0 where only a most is."""
+        if self.at_least is not None:
+            return self.at_least
+        return 1 if self.at_most is None else 0
 
 
 class Consent(_Model):
     """True when the contact's consent for the purpose stands (granted, not withdrawn since)."""
 
     consent: Purpose
+
+
+class WorkingTime(_Model):
+    """True while the team of this name works: its hours, time zone and public holidays."""
+
+    working_time: str = Field(min_length=1, max_length=200)
+
+
+#: the key that tells each kind of condition
+KEYS = ("all", "any", "not", "field", "did", "consent", "working_time")
 
 
 def _kind(value: Any) -> str | None:
@@ -248,7 +295,7 @@ def _kind(value: Any) -> str | None:
         if isinstance(value, BaseModel)
         else set()
     )
-    for kind in ("all", "any", "not", "field", "did", "consent"):
+    for kind in KEYS:
         if kind in keys:
             return kind
     return None
@@ -260,11 +307,12 @@ Condition = Annotated[
     | Annotated[Not, Tag("not")]
     | Annotated[Compare, Tag("field")]
     | Annotated[Did, Tag("did")]
-    | Annotated[Consent, Tag("consent")],
+    | Annotated[Consent, Tag("consent")]
+    | Annotated[WorkingTime, Tag("working_time")],
     Discriminator(
         _kind,
         custom_error_type="condition",
-        custom_error_message="a condition has one of the keys all, any, not, field, did, consent",
+        custom_error_message=f"a condition has one of the keys {', '.join(KEYS)}",
     ),
 ]
 

@@ -58,6 +58,8 @@ class EventType(StrEnum):
     PLACED = "Placed"  #: a person decided which conversation a message belongs to
     # Data
     CHANGED = "Changed"  #: a field of the contact changed: field, old, new
+    # Time
+    REACHED = "Reached"  #: a moment came that a rule waits for: so long before or after a date of the contact or case
     # Written by hand
     NOTED = "Noted"  #: a person noted a meeting, a letter, a fax, a chat or a visit
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from domain.conditions import Compare, Condition, Did, Value, parse_moment, parts_of
+from domain.conditions import Compare, Condition, Did, Value, WorkingTime, parse_moment, parts_of
 from domain.errors import InvalidInput
 
 _DEPTH: Final = 40
@@ -25,6 +25,8 @@ class FieldKind(StrEnum):
     NUMBER = "number"
     MOMENT = "moment"
     OPEN = "open"  #: whatever JSON value was recorded: text, a number, true or false
+    LIST = "list"  #: several texts; it is what one of them is
+    FLAG = "flag"  #: true or false
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Place(StrEnum):
 
 
 _T, _N, _M, _O = FieldKind.TEXT, FieldKind.NUMBER, FieldKind.MOMENT, FieldKind.OPEN
+_L, _F = FieldKind.LIST, FieldKind.FLAG
 
 FIELDS: Final[dict[str, Field]] = {
     field.name: field
@@ -65,6 +68,7 @@ FIELDS: Final[dict[str, Field]] = {
         Field("contact.email_domain", _T, "what follows the @ of the first mail address"),
         Field("contact.phone", _T, "the first phone number, in the form +33123456789"),
         Field("contact.fields.*", _O, "a field of your own, as an import column fields.* brings it"),
+        Field("contact.tags", _L, "the tags of the contact"),
         Field("event.id", _N, "the event's number"),
         Field("event.type", _T, "what happened, as in domain/events.py: Opened, Clicked and the others"),
         Field("event.occurred_at", _M, "when it happened"),
@@ -97,6 +101,7 @@ FIELDS: Final[dict[str, Field]] = {
             "event.dkim", _O, "whether a signature of the sender's domain holds: pass, fail, none and others"
         ),
         Field("event.dmarc", _O, "whether the From address is its domain's own: pass, fail, none and others"),
+        Field("event.result", _O, "how a call ended: answered, no_answer, missed, voicemail and others"),
         Field("event.attachments", _O, "how many files a mail brought"),
         Field("event.message_id", _N, "the number of the message it belongs to"),
         Field("event.campaign_id", _N, "the number of the campaign it belongs to"),
@@ -115,11 +120,48 @@ FIELDS: Final[dict[str, Field]] = {
         Field("campaign.channel", _T, "mail, sms or voice"),
         Field("campaign.purpose", _T, "the consent purpose that it is sent for"),
         Field("campaign.launched_at", _M, "when its sending began"),
+        Field("conversation.id", _N, "the conversation's number"),
+        Field("conversation.state", _T, "open, waiting or closed"),
+        Field("conversation.queue", _T, "the queue that it is in, by name"),
+        Field("conversation.channel", _T, "mail, sms or voice: of its first message"),
+        Field("conversation.subject", _T, "its subject"),
+        Field("conversation.priority", _T, "low, normal, high or urgent"),
+        Field("conversation.tags", _L, "the tags of the conversation"),
+        Field("conversation.assignee_id", _N, "the number of the user who has it"),
+        Field("conversation.messages", _N, "how many messages it has"),
+        Field("conversation.created_at", _M, "when it began"),
+        Field("content.subject", _T, "the subject of the event's message"),
+        Field("content.text", _T, "what its author wrote, without quotes and signature"),
+        Field("content.body", _T, "its whole text, quotes included"),
+        Field("content.files_text", _T, "what its files say: text files and PDF"),
+        Field("content.language", _T, "the language it is written in, as ISO 639-1: en, fr and others"),
+        Field("content.sender", _T, "the address or number that it came from"),
+        Field("content.recipients", _L, "the addresses it was sent to, copies included"),
+        Field("content.file_names", _L, "the names of its files"),
+        Field("content.file_types", _L, "the media types of its files, such as application/pdf"),
+        Field("content.forwarded_from", _T, "the address of the original author of a forwarded mail"),
+        Field("content.headers.*", _T, "a header of the mail, in small letters: content.headers.list-id"),
+        Field("case.id", _N, "the number of the case that the event belongs to"),
+        Field("case.kind", _T, "the type of the case"),
+        Field("case.state", _T, "open or closed"),
+        Field("case.stage", _T, "the stage that the case is in"),
+        Field("case.title", _T, "its title"),
+        Field("case.owner_id", _N, "the number of the user who looks after it"),
+        Field("case.created_at", _M, "when it was opened"),
+        Field("case.fields.*", _O, "a field of the case's type"),
+        Field("task.id", _N, "the number of the task that the event is about"),
+        Field("task.kind", _T, "what sort of work it is"),
+        Field("task.state", _T, "offered, accepted, done and the others"),
+        Field("task.priority", _T, "low, normal, high or urgent"),
+        Field("task.title", _T, "its title"),
+        Field("task.assignee_id", _N, "the number of the user who has it"),
+        Field("task.decide_by", _M, "until when it has to be decided on"),
+        Field("task.due", _M, "until when it has to be done"),
     )
 }
 
 _EQUALITY: Final = frozenset({"is", "is_not", "in"})
-_PARTIAL: Final = frozenset({"contains", "starts_with"})
+_PARTIAL: Final = frozenset({"contains", "starts_with", "mentions"})
 
 
 def find_field(name: str, *, where: str = "field") -> Field:
@@ -151,15 +193,38 @@ def check_condition(condition: Condition, place: Place, *, name: str = "conditio
             raise InvalidInput(
                 where, "a did stands inside another one;", "join two did with all or any instead."
             )
+        if place is Place.SEGMENT and isinstance(part, WorkingTime):
+            raise InvalidInput(f"{where}.working_time", "works in rules only;", "leave it out of segments.")
+        if place is Place.SEGMENT and isinstance(part, Did) and part.same is not None:
+            raise InvalidInput(f"{where}.same", "works in rules only;", "leave it out of segments.")
         if isinstance(part, Compare):
             field = find_field(part.field, where=f"{where}.field")
+            if place is Place.SEGMENT and (only := _only_in_rules(part)):
+                raise InvalidInput(f"{where}.{only}", "works in rules only;", "leave it out of segments.")
             if place is Place.SEGMENT and not inside_did and not part.field.startswith("contact."):
                 raise InvalidInput(
                     f"{where}.field",
                     f"{part.field} says nothing about a contact by itself;",
                     f"write it inside did, such as {{did: Opened, where: {{field: {part.field}, ...}}}}.",
                 )
+            if inside_did and not part.field.startswith(_OF_EVENTS):
+                raise InvalidInput(
+                    f"{where}.field",
+                    f"{part.field} is not known of past events;",
+                    "inside did, ask for contact.*, event.*, message.* or campaign.*.",
+                )
             _check_operand(part, field, where)
+
+
+#: what `did ... where` may ask of the events that it counts
+_OF_EVENTS: Final = ("contact.", "event.", "message.", "campaign.")
+
+
+def _only_in_rules(part: Compare) -> str | None:
+    """The key of a comparison that is not made in SQL."""
+    if part.operator == "mentions":
+        return "mentions"
+    return None if part.field.startswith(_OF_EVENTS) else "field"
 
 
 def _walk(condition: Condition, name: str) -> Iterator[tuple[str, Condition, bool, int]]:
@@ -179,7 +244,7 @@ def _check_operand(compare: Compare, field: Field, where: str) -> None:
     if operator == "missing" or field.kind is FieldKind.OPEN:
         return
     if operator in _PARTIAL:
-        if field.kind is not FieldKind.TEXT:
+        if field.kind not in (FieldKind.TEXT, FieldKind.LIST):
             raise InvalidInput(
                 place, f"{compare.field} holds a {field.kind.value}, not text;", "use is or less."
             )
@@ -188,9 +253,11 @@ def _check_operand(compare: Compare, field: Field, where: str) -> None:
         for one in value if operator == "in" else (value,):
             equality_operand(one, field, place)
         return
-    if field.kind is FieldKind.TEXT:
+    if field.kind in (FieldKind.TEXT, FieldKind.LIST, FieldKind.FLAG):
         raise InvalidInput(
-            place, f"{compare.field} holds text, which has no order;", "use is, in or contains."
+            place,
+            f"{compare.field} holds {_HOLDS[field.kind]}, which has no order;",
+            "use is, in or contains.",
         )
     if (field.kind is FieldKind.NUMBER) != isinstance(value, int | float):
         raise InvalidInput(
@@ -198,12 +265,19 @@ def _check_operand(compare: Compare, field: Field, where: str) -> None:
         )
 
 
+_HOLDS: Final = {FieldKind.TEXT: "text", FieldKind.LIST: "a list of texts", FieldKind.FLAG: "true or false"}
+
+
 def equality_operand(value: Value, field: Field, place: str) -> object:
     """What `is` really compares a field of a fixed kind with. Raises InvalidInput when it cannot be equal."""
     match field.kind:
-        case FieldKind.TEXT if isinstance(value, str):
+        case FieldKind.FLAG if isinstance(value, bool):
             return value
-        case FieldKind.TEXT:
+        case FieldKind.FLAG:
+            raise InvalidInput(place, f"{field.name} holds true or false;", "write one of them.")
+        case FieldKind.TEXT | FieldKind.LIST if isinstance(value, str):
+            return value
+        case FieldKind.TEXT | FieldKind.LIST:
             raise InvalidInput(place, f"{field.name} holds text;", f'write "{value}" in quotes.')
         case FieldKind.NUMBER if isinstance(value, int | float) and not isinstance(value, bool):
             return value

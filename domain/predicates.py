@@ -12,10 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from domain.conditions import All, Any_, Compare, Condition, Consent, Did, Not, Value, parse_moment, parts_of
+from domain.conditions import (
+    All,
+    Any_,
+    Compare,
+    Condition,
+    Consent,
+    Did,
+    Not,
+    Value,
+    WorkingTime,
+    parse_moment,
+    parts_of,
+)
 from domain.events import EventType
 from domain.fields import Field, FieldKind, Place, check_condition, equality_operand, find_field
 from domain.folding import fold
+from domain.wording import compile_wordings
 
 _EMPTY: Final[Mapping[str, Any]] = {}
 #: text in a field of one's own that counts as a number
@@ -32,7 +45,9 @@ class Facts:
     type, occurred_at, the ids, verdict (null when it is no hit), link_no and the keys of its data. `consents` names
     the purposes that stand granted. `history` holds events of the contact, aliases included, each like `event`;
     where a `did` asks for message.* or campaign.*, an event of the history carries them as `message` and
-    `campaign`. It needs no order, and only the types that `needs_history` names.
+    `campaign`. It needs no order, and only the types that `needs_history` names. `conversation`, `content`, `case`
+    and `task` are those of the event, with the keys of domain.fields; null where there is none or nobody asks.
+    `works` tells whether the team of a name works now.
     """
 
     contact: Mapping[str, Any]
@@ -42,6 +57,11 @@ class Facts:
     consents: frozenset[str]
     history: Sequence[Mapping[str, Any]]
     now: datetime
+    conversation: Mapping[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
+    case: Mapping[str, Any] | None = None
+    task: Mapping[str, Any] | None = None
+    works: Callable[[str], bool] = lambda team: False
 
 
 Predicate = Callable[[Facts], bool]
@@ -72,6 +92,11 @@ def longest_within(condition: Condition) -> timedelta | None:
     return max(known, default=timedelta()) if len(known) == len(spans) else None
 
 
+def teams_asked(condition: Condition) -> frozenset[str]:
+    """The teams whose working time the condition asks for."""
+    return frozenset(part.working_time for part in _every(condition) if isinstance(part, WorkingTime))
+
+
 def field_names(condition: Condition) -> frozenset[str]:
     """Every field that the condition compares, as written."""
     return frozenset(part.field for part in _every(condition) if isinstance(part, Compare))
@@ -97,6 +122,9 @@ def _compile(condition: Condition) -> Predicate:
             return lambda facts: purpose in facts.consents
         case Did():
             return _compile_did(condition)
+        case WorkingTime():
+            team = condition.working_time
+            return lambda facts: facts.works(team)
         case Compare():
             get, test = compile_getter(condition.field), _compile_test(condition)
             return lambda facts: test(get(facts))
@@ -123,17 +151,23 @@ def _compile_any(parts: list[Predicate]) -> Predicate:
 
 
 def _compile_did(did: Did) -> Predicate:
-    wanted, within, at_least = did.did.value, did.within, did.at_least
+    wanted, within, fewest, most = did.did.value, did.within, did.fewest, did.at_most
+    same = None if did.same is None else f"{did.same}_id"
     verdict = None if did.judged == "any" else did.judged
     where = None if did.where is None else _compile(did.where)
 
     def holds(facts: Facts) -> bool:
         since = None if within is None else facts.now - within
+        shared = None if same is None else (facts.event or _EMPTY).get(same)
         count = 0
+        if same is not None and shared is None:
+            return fewest == 0
         for event in facts.history:
             if event["type"] != wanted or (since is not None and event["occurred_at"] < since):
                 continue
             if verdict is not None and event.get("verdict") != verdict:
+                continue
+            if same is not None and event.get(same) != shared:
                 continue
             if where is not None and not where(
                 Facts(
@@ -148,9 +182,11 @@ def _compile_did(did: Did) -> Predicate:
             ):
                 continue
             count += 1
-            if count >= at_least:
+            if most is None and count >= fewest:
                 return True
-        return False
+            if most is not None and count > most:
+                return False
+        return count >= fewest
 
     return holds
 
@@ -168,9 +204,13 @@ def compile_getter(name: str) -> Getter:
     if room == "event":
         key = own or first
         return lambda facts: (facts.event or _EMPTY).get(key)
+    if dot:
+        return lambda facts: ((getattr(facts, room) or _EMPTY).get(first) or _EMPTY).get(own)
     if room == "message":
         return lambda facts: (facts.message or _EMPTY).get(key)
-    return lambda facts: (facts.campaign or _EMPTY).get(key)
+    if room == "campaign":
+        return lambda facts: (facts.campaign or _EMPTY).get(key)
+    return lambda facts: (getattr(facts, room) or _EMPTY).get(key)
 
 
 def _domain_of(address: str | None) -> str | None:
@@ -178,7 +218,25 @@ def _domain_of(address: str | None) -> str | None:
 
 
 def _compile_test(compare: Compare) -> Test:
-    catalogued, name, value = find_field(compare.field), compare.operator, compare.value
+    catalogued = find_field(compare.field)
+    if catalogued.kind is FieldKind.LIST:
+        return _compile_list(compare, catalogued)
+    return _compile_one(compare, catalogued)
+
+
+def _compile_list(compare: Compare, catalogued: Field) -> Test:
+    """A list is what one of its elements is; it is not what none of them is."""
+    if compare.operator == "missing":
+        return (lambda got: not got) if compare.value else bool
+    if compare.operator == "is_not":
+        equal = _compile_equality(compare.value, catalogued)
+        return lambda got: bool(got) and not any(map(equal, got))
+    test = _compile_one(compare, catalogued)
+    return lambda got: bool(got) and any(map(test, got))
+
+
+def _compile_one(compare: Compare, catalogued: Field) -> Test:
+    name, value = compare.operator, compare.value
     match name:
         case "missing":
             return (lambda got: got is None) if value else (lambda got: got is not None)
@@ -195,11 +253,14 @@ def _compile_test(compare: Compare) -> Test:
         case "starts_with":
             part = fold(value)
             return lambda got: isinstance(got, str) and fold(got).startswith(part)
+        case "mentions":
+            found = compile_wordings(value)
+            return lambda got: isinstance(got, str) and found(got)
     return _compile_order(name, value)
 
 
 def _compile_in(values: tuple[Value, ...], catalogued: Field) -> Test:
-    if catalogued.kind is FieldKind.TEXT:
+    if catalogued.kind in (FieldKind.TEXT, FieldKind.LIST):
         folded = frozenset(fold(value) for value in values if isinstance(value, str))
         return lambda got: isinstance(got, str) and fold(got) in folded
     tests = [_compile_equality(value, catalogued) for value in values]
@@ -216,7 +277,7 @@ def _compile_equality(value: Value, catalogued: Field) -> Test:
     if isinstance(operand, int | float):
         return lambda got: as_number(got) == operand
     folded = fold(operand)
-    if catalogued.kind is FieldKind.TEXT or NUMBER.fullmatch(operand) is None:
+    if catalogued.kind in (FieldKind.TEXT, FieldKind.LIST) or NUMBER.fullmatch(operand) is None:
         return lambda got: isinstance(got, str) and fold(got) == folded
     number = float(operand)
     return lambda got: fold(got) == folded if isinstance(got, str) else as_number(got) == number

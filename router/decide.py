@@ -65,9 +65,12 @@ class Question:
 
 
 def decide(question: Question, now: datetime, settings: RouterSettings) -> list[Decision]:
-    """One decision for each rule that matched. An error in one rule is its own FAILED decision."""
+    """One decision for each rule that matched. An error in one rule is its own FAILED decision.
+
+    A rule with `stop` that acts, or acted on the same thing before, is the last one that is asked.
+    """
     facts = question.sighting.facts(now)
-    decisions = []
+    decisions: list[Decision] = []
     for rule in question.rules:
         try:
             decision = _decide_one(rule, question, facts, now, settings)
@@ -78,6 +81,8 @@ def decide(question: Question, now: datetime, settings: RouterSettings) -> list[
             decision.told = question.held
             decision.attempt = question.attempt
             decisions.append(decision)
+            if decision.result is Result.ACTED and rule.rule.stop:
+                break
     return decisions
 
 
@@ -96,6 +101,9 @@ def _decide_one(
 ) -> Decision | None:
     sighting = question.sighting
     kind = TYPES[sighting.type]
+    valid = rule.rule.valid
+    if valid is not None and not valid.covers(sighting.occurred_at):
+        return None
     if not rule.where(facts):
         return None
     matched: dict[str, Any] = {name: get(facts) for name, get in rule.compared}
@@ -105,6 +113,9 @@ def _decide_one(
         return decision
     if kind in ENGAGEMENT and sighting.contact_id is not None and Purpose.MEASURE not in sighting.consents:
         matched["reason"] = WITHDRAWN
+        return decision
+    if valid is not None and not valid.covers(now):
+        matched["reason"] = "the time of the rule is over"
         return decision
     wanted = rule.rule.judgement(kind)
     waits: list[tuple[datetime, str]] = []
@@ -120,11 +131,14 @@ def _decide_one(
             if verdict != wanted:
                 matched["reason"] = f"{JUDGED}{verdict}"
                 return decision
-    if rule.rule.hold is not None and sighting.occurred_at + rule.rule.hold > now:
-        waits.append((sighting.occurred_at + rule.rule.hold, "the rule waits"))
+    if rule.rule.waits is not None and sighting.occurred_at + rule.rule.waits > now:
+        waits.append((sighting.occurred_at + rule.rule.waits, "the rule waits"))
     if waits:
         decision.result = Result.HELD
         decision.until, matched["reason"] = max(waits, key=lambda wait: wait[0])
+        return decision
+    if rule.followed is not None and rule.followed(facts):
+        matched["reason"] = "what it waited for in vain came after all"
         return decision
     if rule.unless is not None and rule.unless(facts):
         matched["reason"] = "unless holds"

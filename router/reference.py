@@ -19,8 +19,10 @@ from domain.fields import describe_fields
 from domain.tasks import OUTCOME_FORMS, Priority, TaskKind
 from router.decide import Result
 from router.rule_files import read_rules
-from router.rules import ACTIONS, Assign, Once, Rule
+from router.rules import Absence, Moment, Once, Rule, Valid
 from router.settings import RouterSettings
+from router.then import ACTIONS
+from router.then.tasks import Assign
 
 EXAMPLE: Final = """\
 rules:
@@ -73,8 +75,10 @@ _WORDS: Final[dict[str, str]] = {
     "Priority": "priority",
     "TaskKind": "kind",
     "Once": "mapping",
-    "Assign": "mapping",
-    **dict.fromkeys(("All", "Any_", "Not", "Compare", "Did", "Consent"), "condition"),
+    "int": "number",
+    "datetime": "date",
+    **dict.fromkeys(("Assign", "Absence", "Moment", "Valid"), "mapping"),
+    **dict.fromkeys(("All", "Any_", "Not", "Compare", "Did", "Consent", "WorkingTime"), "condition"),
     **{action.__name__: "action" for action in ACTIONS.values()},
 }
 
@@ -111,6 +115,15 @@ def _sections() -> Iterator[str]:
     yield "\nHits (Opened, Clicked, Downloaded, Visited) are judged first: `judged` tells whom a rule acts on, and unless it is"
     yield "`any` the rule waits until the hit's verdict stands. When the contact withdrew `measure` before the rule acts, it is"
     yield "refused.\n"
+    yield "### The absence of an event\n"
+    yield (Absence.__doc__ or "").strip() + "\n"
+    yield from _table(Absence)
+    yield "### A moment\n"
+    yield (Moment.__doc__ or "").strip() + "\n"
+    yield from _table(Moment)
+    yield "### valid\n"
+    yield (Valid.__doc__ or "").strip() + "\n"
+    yield from _table(Valid)
     yield "## Where and unless\n"
     yield "A condition is a mapping with one of these keys:\n"
     yield "| key | holds when |\n|---|---|"
@@ -118,7 +131,11 @@ def _sections() -> Iterator[str]:
     yield "| `any: [...]` | one condition of the list holds |"
     yield "| `not: ...` | the condition does not hold |"
     yield f"| `field: ...` | the field compares as asked with one of {', '.join(f'`{name}`' for name in OPERATORS)} |"
-    yield "| `did: EVENT` | the contact has at least `at_least` (1) such events, `within` a time, `judged` and `where` as asked |"
+    yield (
+        "| `did: EVENT` | the contact has `at_least` (1) and `at_most` so many such events, `within` a time, `judged` and "
+        + ("`where` as asked, of the `same` message, campaign, conversation or case |")
+    )
+    yield "| `working_time: TEAM` | the team of this name works now: its hours, time zone and public holidays |"
     yield f"| `consent: PURPOSE` | the contact's consent stands: {', '.join(f'`{purpose.value}`' for purpose in Purpose)} |"
     yield "\nA comparison with a missing value does not hold; only `missing: true` does. Text compares without regard to case.\n"
     yield "| field | holds | |\n|---|---|---|"

@@ -21,10 +21,10 @@ from router.decide import (
     repeat,
     sort_out_repeats,
 )
-from router.rules import OpenTaskAction
+from router.facts import load_facts
 from router.settings import RouterSettings
-from router.sightings import load_facts
 from router.staff import Staff, load_staff
+from router.then.tasks import OpenTaskAction
 from storage.event_store import record
 from storage.pool import Connection
 
@@ -66,7 +66,7 @@ async def answer(
     asked = [question for question in questions if question.rules]
     if not asked:
         return False
-    await load_facts(connection, [(question.sighting, question.rules) for question in asked], now)
+    await load_facts(connection, [(question.sighting, question.rules) for question in asked], now, settings)
     decisions = [decision for question in asked for decision in decide(question, now, settings)]
     if not decisions:
         return False

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from domain.conditions import Compare, Condition, parts_of
+from domain.cases import CaseState
+from domain.conditions import Compare, Condition, WorkingTime, parts_of
 from domain.contacts import ContactKind, Relation
+from domain.conversations import ConversationState
 from domain.errors import InvalidInput
 from domain.events import EventType, Verdict
 from domain.fields import Place, check_condition
 from domain.folding import fold
 from domain.messages import ChannelKind, Direction, TrackingLevel
-from router.rule_files import InvalidRules, RuleProblem, Source, Step, WrittenRule, read_place
-from router.rules import NoteAction, OpenTaskAction, RouteAction, Rule
+from domain.tasks import Priority, TaskKind, TaskState
+from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule, read_place
+from router.rules import Rule
 from router.templates import check_template
+from router.then import key_of, order_of
+from router.then.base import Named
+from router.then.notes import NoteAction
+from router.then.queues import RouteAction
+from router.then.tasks import OpenTaskAction
 from storage.pool import Pool
 
 #: fields that hold one word of a fixed list
@@ -33,6 +41,13 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
         "message.channel": ChannelKind,
         "message.tracking_level": TrackingLevel,
         "campaign.channel": ChannelKind,
+        "conversation.state": ConversationState,
+        "conversation.channel": ChannelKind,
+        "conversation.priority": Priority,
+        "case.state": CaseState,
+        "task.kind": TaskKind,
+        "task.state": TaskState,
+        "task.priority": Priority,
     }.items()
 } | dict.fromkeys(
     ("event.spf", "event.dkim", "event.dmarc"),
@@ -40,26 +55,31 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 )
 
 
+_NAMES: Final[Mapping[Named, str]] = {
+    "team": "SELECT name FROM teams",
+    "queue": "SELECT name FROM queues",
+    "person": "SELECT email AS name FROM users WHERE active",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What rules may name: campaigns by name or number, teams and queues by their exact name."""
+    """What rules may name: campaigns by name or number, the rest by its exact name."""
 
     campaigns: frozenset[str]
     campaign_ids: frozenset[int]
-    teams: frozenset[str]
-    queues: frozenset[str] = frozenset()
+    named: Mapping[Named, frozenset[str]] = field(default_factory=dict)
 
 
 async def load_names(pool: Pool) -> KnownNames:
     """The names in the database now."""
     campaigns = await pool.fetch("SELECT id, name FROM campaigns")
-    teams = await pool.fetch("SELECT name FROM teams")
-    queues = await pool.fetch("SELECT name FROM queues")
+    named = {
+        what: frozenset(row["name"] for row in await pool.fetch(statement))
+        for what, statement in _NAMES.items()
+    }
     return KnownNames(
-        frozenset(row["name"] for row in campaigns),
-        frozenset(row["id"] for row in campaigns),
-        frozenset(row["name"] for row in teams),
-        frozenset(row["name"] for row in queues),
+        frozenset(row["name"] for row in campaigns), frozenset(row["id"] for row in campaigns), named
     )
 
 
@@ -102,17 +122,47 @@ def check_rule(written: WrittenRule, names: KnownNames | None = None) -> list[Ru
             check_template(template, name=place)
         except InvalidInput as error:
             problems.append(_place(source, rule, error))
-    if names is not None:
-        for steps, team in _teams(rule):
-            if team not in names.teams:
-                problems.append(
-                    source.problem(rule.name, steps, f"there is no team {team!r}.", _offer(team, names.teams))
-                )
-        for steps, queue in _queues(rule):
-            if queue not in names.queues:
-                words = f"there is no queue {queue!r}."
-                problems.append(source.problem(rule.name, steps, words, _offer(queue, names.queues)))
+    problems += _check_named(source, rule, names)
     return problems
+
+
+#: how a thing is called in an error
+_CALLED: Final[Mapping[Named, str]] = {
+    "team": "team",
+    "queue": "queue",
+    "person": "person",
+    "case_type": "type of case",
+    "message_template": "message template",
+    "journey": "automation",
+    "task_template": "task template",
+}
+
+
+def _check_named(source: Source, rule: Rule, names: KnownNames | None) -> Iterator[RuleProblem]:
+    if names is None:
+        return
+    for number, action in enumerate(rule.then):
+        for what, name, place in order_of(action).mentions():
+            known = names.named.get(what, frozenset())
+            if name not in known:
+                steps = ("then", number, key_of(action), *place)
+                yield source.problem(
+                    rule.name, steps, f"there is no {_CALLED[what]} {name!r}.", _offer(name, known)
+                )
+    for key, condition in (("where", rule.where), ("unless", rule.unless)):
+        for where, team in [] if condition is None else _teams(condition, key):
+            known = names.named.get("team", frozenset())
+            if team not in known:
+                yield source.problem(
+                    rule.name, read_place(where), f"there is no team {team!r}.", _offer(team, known)
+                )
+
+
+def _teams(condition: Condition, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(condition, WorkingTime):
+        yield f"{place}.working_time", condition.working_time
+    for step, part in parts_of(condition):
+        yield from _teams(part, f"{place}.{step}")
 
 
 def _place(source: Source, rule: Rule, error: InvalidInput) -> RuleProblem:
@@ -181,26 +231,9 @@ def _templates(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.once is not None and rule.once.key is not None:
         yield "once.key", rule.once.key
     for number, action in enumerate(rule.then):
-        if isinstance(action, OpenTaskAction):
-            yield f"then[{number}].open_task.title", action.open_task.title
-            if action.open_task.description is not None:
-                yield f"then[{number}].open_task.description", action.open_task.description
-        elif isinstance(action, NoteAction):
-            yield f"then[{number}].note", action.note.text
-
-
-def _teams(rule: Rule) -> Iterator[tuple[list[Step], str]]:
-    for number, action in enumerate(rule.then):
-        if isinstance(action, OpenTaskAction):
-            assign = action.open_task.assign
-            key = "team" if assign.team is not None else "else_team"
-            yield ["then", number, "open_task", "assign", key], assign.team_name
-
-
-def _queues(rule: Rule) -> Iterator[tuple[list[Step], str]]:
-    for number, action in enumerate(rule.then):
-        if isinstance(action, RouteAction):
-            yield ["then", number, "route"], action.route.queue
+        for place, template in order_of(action).templates().items():
+            if template.text:
+                yield f"then[{number}].{key_of(action)}.{place}", template.text
 
 
 #: the events that an action causes by itself, at once
@@ -225,7 +258,7 @@ def _circles(rules: Sequence[WrittenRule]) -> Iterator[RuleProblem]:
     }
     follows = {
         written.rule.name: [
-            other.rule.name for other in open_rules if causes[written.rule.name] & set(other.rule.when)
+            other.rule.name for other in open_rules if causes[written.rule.name] & set(other.rule.types)
         ]
         for written in open_rules
     }

@@ -97,7 +97,7 @@ async def apply_rules(
         )
         await connection.execute(
             _INTERESTS,
-            sorted({kind.value for written in rules if written.rule.active for kind in written.rule.when}),
+            sorted({kind.value for written in rules if written.rule.active for kind in written.rule.types}),
         )
     if announcer is not None:
         announcer.touch()

@@ -26,9 +26,11 @@ from domain.predicates import (
     field_names,
     longest_within,
     needs_history,
+    teams_asked,
 )
-from router.rules import LONGEST_NOTE, LONGEST_TITLE, Action, NoteAction, OpenTaskAction, Rule
+from router.rules import Absence, Moment, Rule
 from router.templates import Fill, compile_template, field_names_of
+from router.then import Action, order_of
 from storage.pool import Connection
 
 log = logging.getLogger("clytie.router")
@@ -43,8 +45,7 @@ class CompiledAction:
     """An action with its templates ready to fill."""
 
     action: Action
-    title: Fill
-    text: Fill
+    texts: Mapping[str, Fill]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ class CompiledRule:
     actions: tuple[CompiledAction, ...]
     once_key: Fill | None
     compared: tuple[tuple[str, Callable[[Facts], Any]], ...]
-    asks_message: bool
-    asks_origin: bool  # message or campaign, also of past events
+    asks: frozenset[str]  # the kinds of thing whose fields are asked for: message, conversation, content...
+    teams: frozenset[str]  # whose working time it asks for
     asks_consent: bool
     history: frozenset[EventType]
     history_reach: timedelta | None  # how far back; None: without limit
+    followed: Predicate | None  # whether what the rule waits in vain for has come
 
     @property
     def name(self) -> str:
@@ -75,11 +77,8 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
     """Compile a rule. Raises InvalidInput when it asks for what does not exist."""
     conditions = [part for part in (rule.where, rule.unless) if part is not None]
     texts = [rule.once.key] if rule.once is not None and rule.once.key is not None else []
-    for action in rule.then:
-        if isinstance(action, OpenTaskAction):
-            texts += [action.open_task.title, action.open_task.description or ""]
-        elif isinstance(action, NoteAction):
-            texts.append(action.note.text)
+    texts += [template.text for action in rule.then for template in order_of(action).templates().values()]
+    absence = rule.when if isinstance(rule.when, Absence) else None
     compared = frozenset[str]().union(*(field_names(part) for part in conditions))
     asked = compared.union(*(field_names_of(text) for text in texts))
     reaches = [longest_within(part) for part in conditions]
@@ -87,7 +86,7 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
         id=id,
         version=version,
         rule=rule,
-        where=(lambda facts: True) if rule.where is None else compile_predicate(rule.where, name="where"),
+        where=_compile_where(rule),
         unless=None if rule.unless is None else compile_predicate(rule.unless, name="unless"),
         actions=tuple(_compile_action(action) for action in rule.then),
         once_key=(
@@ -96,28 +95,57 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
             else None
         ),
         compared=tuple((name, compile_getter(name)) for name in sorted(compared)),
-        asks_message=any(name.startswith("message.") for name in asked),
-        asks_origin=any(name.startswith(("message.", "campaign.")) for name in asked),
+        asks=frozenset(name.partition(".")[0] for name in asked),
+        teams=frozenset[str]().union(*(teams_asked(part) for part in conditions)),
         asks_consent=any(isinstance(part, Consent) for condition in conditions for part in _every(condition)),
-        history=frozenset[EventType]().union(*(needs_history(part) for part in conditions)),
+        history=frozenset(absence.without if absence is not None else ()).union(
+            *(needs_history(part) for part in conditions)
+        ),
         history_reach=None
         if None in reaches
         else max((r for r in reaches if r is not None), default=timedelta()),
+        followed=None if absence is None else _compile_absence(absence),
     )
+
+
+def _compile_where(rule: Rule) -> Predicate:
+    """`where`; a moment is asked about only by the rule that waited for it."""
+    where = (lambda facts: True) if rule.where is None else compile_predicate(rule.where, name="where")
+    if not isinstance(rule.when, Moment):
+        return where
+    return lambda facts: (facts.event or {}).get("rule") == rule.name and where(facts)
+
+
+def _compile_absence(absence: Absence) -> Predicate:
+    """Whether what was not to follow did follow, within its time of the event."""
+    types = {kind.value for kind in absence.without}
+    same = None if absence.same == "contact" else f"{absence.same}_id"
+
+    def followed(facts: Facts) -> bool:
+        event = facts.event or {}
+        begun = event["occurred_at"]
+        for later in facts.history:
+            if later["type"] not in types or later["id"] == event["id"]:
+                continue
+            if not begun <= later["occurred_at"] <= begun + absence.within:
+                continue
+            if same is not None and later.get(same) != event.get(same):
+                continue
+            if later.get("verdict") is None or absence.judged in ("any", later["verdict"]):
+                return True
+        return False
+
+    return followed
 
 
 def _compile_action(action: Action) -> CompiledAction:
-    if isinstance(action, OpenTaskAction):
-        task = action.open_task
-        return CompiledAction(
-            action,
-            compile_template(task.title, longest=LONGEST_TITLE),
-            compile_template(task.description or "", longest=LONGEST_NOTE, one_line=False),
-        )
-    text = compile_template(
-        action.note.text if isinstance(action, NoteAction) else "", longest=LONGEST_NOTE, one_line=False
+    return CompiledAction(
+        action,
+        {
+            place: compile_template(template.text, longest=template.longest, one_line=template.one_line)
+            for place, template in order_of(action).templates().items()
+        },
     )
-    return CompiledAction(action, text, text)
 
 
 def _every(condition: Condition) -> Iterator[Condition]:
@@ -147,18 +175,18 @@ class _Shelf:
 
 
 class RuleBook:
-    """Compiled rules in their order; `version` is the number that changes whenever rules are applied."""
+    """Compiled rules in their order: by priority, then by name; `version` is the number that changes whenever rules are applied."""
 
     def __init__(self, rules: Sequence[CompiledRule], version: int = 0) -> None:
-        self.rules = tuple(rules)
+        self.rules = tuple(sorted(rules, key=lambda rule: (-rule.rule.priority, rule.name)))
         self.version = version
         self.by_name = {rule.name: rule for rule in self.rules}
-        self.interests = frozenset(kind.value for rule in self.rules for kind in rule.rule.when)
+        self.interests = frozenset(kind.value for rule in self.rules for kind in rule.rule.types)
         self._shelves: dict[str, _Shelf] = {}
         self._found: dict[tuple[str, int | None, str | None], tuple[CompiledRule, ...]] = {}
         for entry in enumerate(self.rules):
             pin = _pin(entry[1].rule.where)
-            for kind in entry[1].rule.when:
+            for kind in entry[1].rule.types:
                 shelf = self._shelves.setdefault(kind.value, _Shelf())
                 if pin is None:
                     shelf.free.append(entry)

@@ -18,38 +18,36 @@ file, with line numbers, is router/rule_files.py; what they refer to is checked 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from domain.conditions import Condition, Duration
+from domain.conditions import Condition, Duration, FieldName, parse_moment
 from domain.events import ENGAGEMENT, EventType
-from domain.tasks import Priority, TaskKind
-from router.spans import Measure, WrittenSpan, parse_span
+from router.then import Action
+from router.then.base import LONGEST_TITLE, Written
 
-LONGEST_TITLE: Final = 200
-LONGEST_NOTE: Final = 4000
+#: rules that nothing else puts in an order go by name
+LOWEST, HIGHEST = -1000, 1000
 
 Judged = Literal["human", "machine", "unsure", "any"]
-Per = Literal["contact", "campaign", "conversation", "message"]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+Per = Literal["contact", "campaign", "conversation", "message", "case", "task"]
 
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class Once(_Model):
+class Once(Written):
     """Act at most once for the same thing; other events about it are logged as repeated.
 
     The time runs from the event that made the rule act. Without `within` it is once for ever.
     """
 
     per: Annotated[tuple[Per, ...], BeforeValidator(_listed)] = Field(
-        (), description="contact, campaign, conversation or message, or a list of them: [contact, campaign]"
+        (),
+        description="contact, campaign, conversation, message, case or task, or a list of them: [contact, campaign]",
     )
     key: str | None = Field(
         None,
@@ -65,122 +63,97 @@ class Once(_Model):
         return self
 
 
-class Assign(_Model):
-    """Who gets a task: the contact's owner, a team, or the owner and else a team."""
+class Absence(Written):
+    """Something happened, and something else did not follow: `{event: Opened, without: Clicked, within: 24h}`."""
 
-    owner: Literal[True] | None = Field(None, description="true: the user who looks after the contact")
-    else_team: str | None = Field(
-        None, max_length=200, description="the team when the contact has no owner who is still active"
+    event: Annotated[tuple[EventType, ...], BeforeValidator(_listed)] = Field(
+        min_length=1, description="what happened: an event type or a list"
     )
-    team: str | None = Field(None, max_length=200, description="the team, whoever owns the contact")
+    without: Annotated[tuple[EventType, ...], BeforeValidator(_listed)] = Field(
+        min_length=1, description="what did not follow: none of these types came"
+    )
+    within: Duration = Field(description="how long it is waited for")
+    same: Literal["contact", "message", "campaign", "conversation", "case"] = Field(
+        "contact", description="what both events have in common, besides the contact"
+    )
+    judged: Judged = Field("human", description="for hits in `without`: whose hits count")
+
+
+class Moment(Written):
+    """A time relative to a date that the contact or a case carries: `{moment: contact.fields.contract_end, before: 3d}`."""
+
+    moment: FieldName = Field(
+        description="a field of contact.fields, contact.created_at, or a field of case.fields that holds a date"
+    )
+    before: Duration | None = Field(None, description="how long before it, such as 3d")
+    after: Duration | None = Field(None, description="how long after it")
+    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        None, description="the time of day in the contact's time zone, for dates without one"
+    )
+    yearly: bool = Field(False, description="true: the day comes every year, as a birthday does")
 
     @model_validator(mode="after")
-    def _somebody(self) -> Assign:
-        if self.team is not None and (self.owner or self.else_team):
-            raise ValueError("write either team alone, or owner with else_team")
-        if self.team is None and not (self.owner and self.else_team):
+    def _one_side(self) -> Moment:
+        if self.before is not None and self.after is not None:
+            raise ValueError("write before or after, not both")
+        if not self.moment.startswith(("contact.fields.", "case.fields.")) and self.moment not in (
+            "contact.created_at",
+            "case.created_at",
+        ):
             raise ValueError(
-                "somebody must get the task: write {owner: true, else_team: sales} or {team: sales}"
+                f"moment: {self.moment} holds no date that is known ahead; name a field of contact.fields or case.fields"
             )
         return self
 
     @property
-    def team_name(self) -> str:
-        """The team that answers for the task in the end."""
-        return self.team or self.else_team or ""
+    def offset(self) -> timedelta:
+        """From the date to the moment; negative before it."""
+        return self.after if self.after is not None else -(self.before or timedelta())
 
 
-class OpenTask(_Model):
-    """Ask somebody to do something, with a time to decide and a time to have it done."""
-
-    kind: TaskKind = Field(description="what sort of work; each kind has its own form for the outcome")
-    title: str = Field(
-        min_length=1, max_length=LONGEST_TITLE, description="one line, with fields: {contact.name}"
+def _when(value: Any) -> str:
+    keys = (
+        value if isinstance(value, dict) else type(value).model_fields if isinstance(value, BaseModel) else ()
     )
-    description: str | None = Field(
-        None, max_length=LONGEST_NOTE, description="what the assignee has to know, with fields"
-    )
-    priority: Priority = Field(Priority.NORMAL, description="low, normal, high or urgent")
-    assign: Assign = Field(description="who gets it")
-    decide_within: WrittenSpan = Field(
-        default_factory=lambda: parse_span("4 working hours"),
-        description="time to accept, decline, reschedule or ask; then it escalates",
-    )
-    due_within: WrittenSpan = Field(
-        default_factory=lambda: parse_span("2 working days"), description="time to have it done"
-    )
-
-    @model_validator(mode="after")
-    def _some_time(self) -> OpenTask:
-        for name in ("decide_within", "due_within"):
-            if not getattr(self, name).length:
-                raise ValueError(f"{name}: give some time, such as 4 working hours")
-        decide, due = self.decide_within, self.due_within
-        if decide.measure is due.measure is not Measure.WORKING_DAYS and due.length < decide.length:
-            raise ValueError("due_within ends before decide_within; give at least as much time to do it")
-        return self
+    return "absence" if "without" in keys else "moment" if "moment" in keys else "events"
 
 
-class Note(_Model):
-    """Write a note on the contact's timeline."""
-
-    text: str = Field(
-        min_length=1, max_length=LONGEST_NOTE, description="the note, with fields: {contact.name}"
-    )
-
-
-class OpenTaskAction(_Model):
-    """The action `open_task`."""
-
-    open_task: OpenTask
-
-
-class NoteAction(_Model):
-    """The action `note`; a plain text will do."""
-
-    note: Annotated[Note, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)]
-
-
-class Route(_Model):
-    """Put the event's conversation into a queue, and take it from whoever had it. Events without one stay as they are."""
-
-    queue: str = Field(min_length=1, max_length=200, description="the queue, by its exact name")
-
-
-class RouteAction(_Model):
-    """The action `route`; a plain name will do."""
-
-    route: Annotated[
-        Route, BeforeValidator(lambda value: {"queue": value} if isinstance(value, str) else value)
-    ]
-
-
-#: every action by the key it is written with; a new one is a model here and an executor in router/actions/
-ACTIONS: Final[dict[str, type[BaseModel]]] = {
-    "open_task": OpenTaskAction,
-    "note": NoteAction,
-    "route": RouteAction,
-}
-
-
-def _action(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else type(value).model_fields
-    return next((key for key in keys if key in ACTIONS), None)
-
-
-Action = Annotated[
-    Annotated[OpenTaskAction, Tag("open_task")]
-    | Annotated[NoteAction, Tag("note")]
-    | Annotated[RouteAction, Tag("route")],
-    Discriminator(
-        _action,
-        custom_error_type="action",
-        custom_error_message=f"an action has one of the keys {', '.join(ACTIONS)}",
-    ),
+When = Annotated[
+    Annotated[Annotated[tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1)], Tag("events")]
+    | Annotated[Absence, Tag("absence")]
+    | Annotated[Moment, Tag("moment")],
+    Discriminator(_when),
 ]
 
 
-class Rule(_Model):
+def _read_day(value: object) -> datetime:
+    moment = value if isinstance(value, datetime) else parse_moment(str(value))
+    if moment is None:
+        raise ValueError("write a date such as 2026-03-01 or 2026-03-01T09:30:00Z")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+Day = Annotated[datetime, BeforeValidator(_read_day)]
+
+
+class Valid(Written):
+    """The time in which a rule looks at events; what waits when it ends is not done any more."""
+
+    from_: Day | None = Field(None, alias="from", description="from this moment on")
+    to: Day | None = Field(None, description="up to this moment, which does not belong to it")
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Valid:
+        if self.from_ is not None and self.to is not None and self.to <= self.from_:
+            raise ValueError("to: it has to lie after from")
+        return self
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether the rule looks at what happens at this moment."""
+        return (self.from_ is None or self.from_ <= moment) and (self.to is None or moment < self.to)
+
+
+class Rule(Written):
     """One rule. Its name is its identity: a changed definition under the same name is a new version."""
 
     name: str = Field(
@@ -189,11 +162,20 @@ class Rule(_Model):
     )
     description: str = Field("", max_length=1000, description="what it is for, in words people read")
     active: bool = Field(True, description="false: kept, but looks at nothing")
-    when: Annotated[tuple[EventType, ...], BeforeValidator(_listed)] = Field(
-        min_length=1, description="the type of event that the rule looks at, or a list of types"
+    valid: Valid | None = Field(None, description="when it looks at events: from, to")
+    priority: int = Field(
+        0, ge=LOWEST, le=HIGHEST, description="rules of a higher one are asked first; equal ones by name"
+    )
+    stop: bool = Field(
+        False, description="true: when it acts, the rules behind it are not asked about this event"
+    )
+    when: When = Field(
+        description="what the rule looks at: an event type, a list of types, the absence of one, or a moment"
     )
     where: Condition | None = Field(
-        None, description="a condition over event, contact, message, campaign, consent and history (`did`)"
+        None,
+        description="a condition over event, contact, message, campaign, conversation, content, case, task, consent, "
+        "working time and history (`did`)",
     )
     judged: Judged | None = Field(
         None,
@@ -212,10 +194,27 @@ class Rule(_Model):
 
     @model_validator(mode="after")
     def _judged_hits_only(self) -> Rule:
-        if self.judged is not None and self.judged != "any" and not set(self.when) <= ENGAGEMENT:
-            others = ", ".join(sorted(kind.value for kind in set(self.when) - ENGAGEMENT))
+        if self.judged is not None and self.judged != "any" and not set(self.types) <= ENGAGEMENT:
+            others = ", ".join(sorted(kind.value for kind in set(self.types) - ENGAGEMENT))
             raise ValueError(f"judged: only hits are judged, not {others}; leave it out, or write two rules")
+        if isinstance(self.when, Absence) and self.hold is not None:
+            raise ValueError("hold: the rule waits already, for what does not come; write `within` instead")
         return self
+
+    @property
+    def types(self) -> tuple[EventType, ...]:
+        """The types of event that the rule is asked about."""
+        match self.when:
+            case Absence():
+                return self.when.event
+            case Moment():
+                return (EventType.REACHED,)
+        return self.when
+
+    @property
+    def waits(self) -> timedelta | None:
+        """How long after an event it is asked; None: at once."""
+        return self.when.within if isinstance(self.when, Absence) else self.hold
 
     def judgement(self, kind: EventType) -> Judged:
         """Who must have been behind an event of this type."""

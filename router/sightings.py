@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from contacts.directory import load_contacts
-from contacts.history import load_consents, load_history
-from domain.events import ENGAGEMENT, EventType
+from domain.events import EventType
 from domain.predicates import Facts
-from router.rulebook import CompiledRule
 from storage.pool import Connection
 
 _NO_FACTS: Final[tuple[Mapping[str, Any], ...]] = ()
@@ -30,9 +27,6 @@ LEFT JOIN hits h ON h.event_id = e.id AND h.recorded_at = e.recorded_at
 WHERE e.recorded_at BETWEEN $3 AND $4
 """
 _CAMPAIGNS: Final = "SELECT id, name, channel, purpose, launched_at FROM campaigns WHERE id = ANY ($1::int[])"
-_MESSAGES: Final = """
-SELECT id, direction, channel, tracking_level, created_at FROM messages WHERE id = ANY ($1::bigint[])
-"""
 
 
 @dataclass(slots=True)
@@ -56,10 +50,17 @@ class Sighting:
     settles_in: timedelta
     event: Mapping[str, Any]
     campaign: Mapping[str, Any] | None = None
+    case_id: int | None = None
+    task_id: int | None = None
     contact: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] | None = None
     consents: frozenset[str] = frozenset()
     history: Sequence[Mapping[str, Any]] = _NO_FACTS
+    conversation: Mapping[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
+    case: Mapping[str, Any] | None = None
+    task: Mapping[str, Any] | None = None
+    works: Callable[[str], bool] = lambda team: False
 
     @property
     def verdict(self) -> str | None:
@@ -74,7 +75,20 @@ class Sighting:
 
     def facts(self, now: datetime) -> Facts:
         """What predicates look at."""
-        return Facts(self.contact, self.event, self.message, self.campaign, self.consents, self.history, now)
+        return Facts(
+            self.contact,
+            self.event,
+            self.message,
+            self.campaign,
+            self.consents,
+            self.history,
+            now,
+            self.conversation,
+            self.content,
+            self.case,
+            self.task,
+            self.works,
+        )
 
 
 def read_sighting(row: Any) -> Sighting:
@@ -90,6 +104,8 @@ def read_sighting(row: Any) -> Sighting:
         campaign_id=row["campaign_id"],
         conversation_id=row["conversation_id"],
         message_id=row["message_id"],
+        case_id=row["case_id"],
+        task_id=row["task_id"],
         depth=depth if isinstance(depth, int) else 0,
         judged=row["hit"] is None or row["judged"],
         settles_in=row["settles_in"] or timedelta(),
@@ -136,85 +152,6 @@ async def load_campaigns(connection: Connection, sightings: Iterable[Sighting]) 
     found = {row["id"]: dict(row) for row in await connection.fetch(_CAMPAIGNS, ids)}
     for sighting in wanted:
         sighting.campaign = found.get(sighting.campaign_id)
-
-
-Asked = Sequence[tuple[Sighting, Sequence[CompiledRule]]]
-"""Sightings, each with the rules that will be asked about it."""
-
-
-async def load_facts(connection: Connection, asked: Asked, now: datetime) -> None:
-    """Load what these rules ask about: contacts always; addresses, messages and history where needed.
-
-    Consents also come with every hit, for a hit counts only while its person allows measuring.
-    """
-    await _load_contacts(connection, asked)
-    await _load_messages(connection, asked)
-    await _load_consents(connection, asked)
-    await _load_history(connection, asked, now)
-
-
-async def _load_contacts(connection: Connection, asked: Asked) -> None:
-    ids = {sighting.contact_id for sighting, _ in asked if sighting.contact_id is not None}
-    if not ids:
-        return
-    contacts = await load_contacts(connection, ids)
-    for sighting, _ in asked:
-        if sighting.contact_id in contacts:
-            sighting.contact = contacts[sighting.contact_id]
-            sighting.contact_id = sighting.contact["id"]
-
-
-async def _load_messages(connection: Connection, asked: Asked) -> None:
-    wanted = [
-        sighting
-        for sighting, rules in asked
-        if sighting.message_id is not None and any(rule.asks_message for rule in rules)
-    ]
-    if wanted:
-        ids = list({sighting.message_id for sighting in wanted})
-        found = {row["id"]: dict(row) for row in await connection.fetch(_MESSAGES, ids)}
-        for sighting in wanted:
-            sighting.message = found.get(sighting.message_id)
-
-
-async def _load_consents(connection: Connection, asked: Asked) -> None:
-    wanted = _about_people(asked, lambda rule: rule.asks_consent, also=ENGAGEMENT)
-    if wanted:
-        consents = await load_consents(connection, wanted.keys())
-        for id, sightings in wanted.items():
-            for sighting in sightings:
-                sighting.consents = consents[id]
-
-
-async def _load_history(connection: Connection, asked: Asked, now: datetime) -> None:
-    wanted = _about_people(asked, lambda rule: bool(rule.history))
-    if not wanted:
-        return
-    rules = {rule.id: rule for _, rules in asked for rule in rules if rule.history}.values()
-    reaches = [rule.history_reach for rule in rules]
-    history = await load_history(
-        connection,
-        wanted.keys(),
-        {kind for rule in rules for kind in rule.history},
-        since=None if None in reaches else now - max(reach for reach in reaches if reach is not None),
-        surroundings=any(rule.asks_origin for rule in rules),
-    )
-    for id, sightings in wanted.items():
-        for sighting in sightings:
-            sighting.history = history[id]
-
-
-def _about_people(
-    asked: Asked, needs: Callable[[CompiledRule], bool], *, also: Collection[EventType] = ()
-) -> dict[int, list[Sighting]]:
-    """The sightings of each contact about which some rule asks what it `needs`, and those of the types `also`."""
-    wanted: dict[int, list[Sighting]] = {}
-    for sighting, rules in asked:
-        if sighting.contact_id is None:
-            continue
-        if TYPES[sighting.type] in also or any(needs(rule) for rule in rules):
-            wanted.setdefault(sighting.contact_id, []).append(sighting)
-    return wanted
 
 
 #: the type that a string names, for rules ask by type

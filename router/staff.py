@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from domain.errors import InvalidInput, NotFound
-from router.rules import Assign
 from router.settings import RouterSettings
+from router.then.tasks import Assign
 from router.working_time import WorkingCalendar, read_calendar
 from storage.pool import Connection
 

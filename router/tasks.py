@@ -13,11 +13,11 @@ from domain.events import NewEvent
 from domain.tasks import MOVERS, Priority, TaskKind, TaskMove, TaskMover, TaskState, moves_from
 from router.actions.open_task import TaskPlan, open_tasks
 from router.actions.work import Work
-from router.rules import LONGEST_NOTE, LONGEST_TITLE
 from router.settings import RouterSettings
 from router.spans import parse_span
 from router.staff import Staff, calendar_of, find_supervisors
 from router.task_moves import TaskFacts, Wish, plan_move
+from router.then.base import LONGEST_NOTE, LONGEST_TITLE
 from storage.announce import Announcer
 from storage.event_store import record
 from storage.pool import Connection, Pool

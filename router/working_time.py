@@ -82,6 +82,12 @@ def next_working_moment(moment: datetime, calendar: WorkingCalendar) -> datetime
     return add_working(moment, _ZERO, calendar)
 
 
+def is_working(moment: datetime, calendar: WorkingCalendar) -> bool:
+    """Whether the team works at this moment; the end of a shift does not belong to it."""
+    just_after = moment + timedelta(microseconds=1)
+    return next_working_moment(just_after, calendar) == just_after
+
+
 def add_working(start: datetime, duration: timedelta, calendar: WorkingCalendar) -> datetime:
     """The moment by which `duration` of working time has passed since `start`.
 

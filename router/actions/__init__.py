@@ -8,7 +8,9 @@ from typing import Any, Final, Protocol
 from router.actions import note, open_task, route
 from router.actions.work import Planned, Work
 from router.decide import Decision
-from router.rules import NoteAction, OpenTaskAction, RouteAction
+from router.then.notes import NoteAction
+from router.then.queues import RouteAction
+from router.then.tasks import OpenTaskAction
 
 
 class Executor(Protocol):

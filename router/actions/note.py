@@ -11,7 +11,7 @@ from router.decide import Decision
 
 def plan(decision: Decision, number: int, work: Work) -> str:
     """The text of the note."""
-    return decision.rule.actions[number].text(decision.sighting.facts(work.now))
+    return decision.rule.actions[number].texts["text"](decision.sighting.facts(work.now))
 
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:
@@ -27,7 +27,7 @@ async def execute(work: Work, planned: Sequence[Planned]) -> None:
                 message_id=sighting.message_id,
                 campaign_id=sighting.campaign_id,
                 conversation_id=sighting.conversation_id,
-                case_id=sighting.event["case_id"],
+                case_id=sighting.case_id,
                 data={
                     "medium": "rule",
                     "rule": item.decision.rule.name,

@@ -12,7 +12,7 @@ from domain.events import EventType, NewEvent
 from domain.tasks import Priority, TaskKind
 from router.actions.work import Planned, Work
 from router.decide import Decision
-from router.rules import OpenTaskAction
+from router.then.tasks import OpenTaskAction
 
 _OPEN: Final = """
 WITH made AS (
@@ -70,18 +70,18 @@ def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
         "decide_within": str(wanted.decide_within),
         "due_within": str(wanted.due_within),
     }
-    text = compiled.text(facts)
+    text = compiled.texts["description"](facts)
     if text:
         details["description"] = text
     decide_by = wanted.decide_within.after(work.now, team.calendar)
     return TaskPlan(
         kind=wanted.kind,
-        title=compiled.title(facts),
+        title=compiled.texts["title"](facts),
         priority=wanted.priority,
         contact_id=sighting.contact_id,
         campaign_id=sighting.campaign_id,
         conversation_id=sighting.conversation_id,
-        case_id=sighting.event["case_id"],
+        case_id=sighting.case_id,
         event_id=sighting.id,
         rule_id=decision.rule.id,
         requester_id=None,

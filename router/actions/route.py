@@ -8,7 +8,7 @@ from typing import Any, Final
 from domain.events import EventType, NewEvent
 from router.actions.work import Planned, Work
 from router.decide import Decision
-from router.rules import RouteAction
+from router.then.queues import RouteAction
 
 #: In the order of ids, as everybody locks conversations; a queue that is gone by now changes nothing.
 _LOCK: Final = "SELECT id FROM conversations WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from storage.schema.base import identity, json_object, metadata, moment
 
@@ -21,6 +21,7 @@ contacts = Table(
     Column("country", Text),
     Column("language", Text),
     Column("timezone", Text),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("owner_id", ForeignKey("users.id", ondelete="SET NULL")),
     json_object("fields"),
     moment("created_at", default=True),

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from storage.schema.base import identity, json_object, metadata, moment
 
@@ -56,6 +56,8 @@ conversations = Table(
     Column("subject", Text, nullable=False, server_default=""),
     Column("assignee_id", BigInteger),
     Column("junk", Boolean, nullable=False, server_default=text("false")),
+    Column("priority", Text, nullable=False, server_default="normal"),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("version", Integer, nullable=False, server_default="1"),
     moment("created_at", default=True),
     moment("updated_at", default=True),
@@ -114,6 +116,8 @@ message_contents = Table(  # what a message says, apart from its facts so that i
     Column("body", Text, nullable=False, server_default=""),  # plain text, whole
     Column("new_text", Text, nullable=False, server_default=""),  # without quotes and signature
     Column("html", Text),  # as it came; cleaned each time it is shown
+    Column("language", Text),  # that it is written in, as far as its words tell (ISO 639-1)
+    Column("files_text", Text),  # what its files say, for rules
     moment("written_at", nullable=True),  # says its author
     Column("author_id", BigInteger),  # the user who wrote it, for what we sent
 )
@@ -146,6 +150,7 @@ mail_facts = Table(  # what only a mail has
     Column("virus", Text),  # the name of what was found
     json_object("authentication"),  # spf, dkim, dmarc: their results
     json_object("forwarded"),  # the original author of a forwarded mail: name, address, date, subject
+    Column("headers", JSONB),  # names in small letters, with the first value of each, for rules
     Column("defects", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Index("ix_mail_facts_header_id", "header_id", postgresql_where=text("header_id <> ''")),
     Index("ix_mail_facts_raw_id", "raw_id"),

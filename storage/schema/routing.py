@@ -62,11 +62,37 @@ rule_runs = Table(  # why something happened, or why it did not
     Column("result", Text, nullable=False),  # acted, held, repeated, refused, failed
     Column("task_id", BigInteger),
     json_object("matched"),
+    Column("deeds", JSONB),  # what became of each action, in order: done, nothing, failed, under way
     moment("created_at", default=True),
     Index("ix_rule_runs_task_id", "task_id", postgresql_where=text("task_id IS NOT NULL")),
     Index("ix_rule_runs_rule_id", "rule_id", "id"),
     Index("ix_rule_runs_event_id", "event_id"),
     Index("ix_rule_runs_failed", "id", postgresql_where=text("result = 'failed'")),
+)
+
+rule_deeds = Table(  # actions that could not be done at once: the world outside, or an error to try again
+    "rule_deeds",
+    metadata,
+    identity(),
+    Column("key", Text, nullable=False, unique=True),  # the episode, the event and the action's number
+    Column("rule_id", BigInteger, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    moment("event_recorded_at"),
+    Column("number", SmallInteger, nullable=False),  # of the action in the rule
+    Column("action", Text, nullable=False),
+    Column("contact_id", BigInteger),
+    Column("case_id", BigInteger),
+    Column("conversation_id", BigInteger),
+    Column("state", Text, nullable=False, server_default="due"),  # due, done, failed
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    moment("due_at"),  # machine time
+    json_object("payload"),  # what is to be done, with its texts filled in
+    Column("trouble", Text, nullable=False, server_default=""),
+    moment("created_at", default=True),
+    moment("settled_at", nullable=True),
+    Index("ix_rule_deeds_due_at", "due_at", postgresql_where=text("state = 'due'")),
+    Index("ix_rule_deeds_failed", "id", postgresql_where=text("state = 'failed'")),
+    Index("ix_rule_deeds_event_id", "event_id"),
 )
 
 rule_episodes = Table(

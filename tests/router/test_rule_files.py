@@ -67,7 +67,7 @@ def problems_of(text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + "  where: {fields: x}\n" + THEN,
-            "r.yaml:3: rule some-rule where: a condition has one of the keys all, any, not, field, did, consent.",
+            "r.yaml:3: rule some-rule where: a condition has one of the keys all, any, not, field, did, consent, working_time.",
             id="condition",
         ),
         pytest.param(

@@ -1,0 +1,86 @@
+"""The action `open_task`: who is asked to do what, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from domain.tasks import Priority, TaskKind
+from router.spans import Measure, WrittenSpan, parse_span
+from router.then.base import LONGEST_NOTE, LONGEST_TITLE, Mention, Order, Template, Written
+
+
+class Assign(Written):
+    """Who gets a task: the contact's owner, a team, or the owner and else a team."""
+
+    owner: Literal[True] | None = Field(None, description="true: the user who looks after the contact")
+    else_team: str | None = Field(
+        None, max_length=200, description="the team when the contact has no owner who is still active"
+    )
+    team: str | None = Field(None, max_length=200, description="the team, whoever owns the contact")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Assign:
+        if self.team is not None and (self.owner or self.else_team):
+            raise ValueError("write either team alone, or owner with else_team")
+        if self.team is None and not (self.owner and self.else_team):
+            raise ValueError(
+                "somebody must get the task: write {owner: true, else_team: sales} or {team: sales}"
+            )
+        return self
+
+    @property
+    def team_name(self) -> str:
+        """The team that answers for the task in the end."""
+        return self.team or self.else_team or ""
+
+
+class OpenTask(Order):
+    """Ask somebody to do something, with a time to decide and a time to have it done."""
+
+    kind: TaskKind = Field(description="what sort of work; each kind has its own form for the outcome")
+    title: str = Field(
+        min_length=1, max_length=LONGEST_TITLE, description="one line, with fields: {contact.name}"
+    )
+    description: str | None = Field(
+        None, max_length=LONGEST_NOTE, description="what the assignee has to know, with fields"
+    )
+    priority: Priority = Field(Priority.NORMAL, description="low, normal, high or urgent")
+    assign: Assign = Field(description="who gets it")
+    decide_within: WrittenSpan = Field(
+        default_factory=lambda: parse_span("4 working hours"),
+        description="time to accept, decline, reschedule or ask; then it escalates",
+    )
+    due_within: WrittenSpan = Field(
+        default_factory=lambda: parse_span("2 working days"), description="time to have it done"
+    )
+
+    @model_validator(mode="after")
+    def _some_time(self) -> OpenTask:
+        for name in ("decide_within", "due_within"):
+            if not getattr(self, name).length:
+                raise ValueError(f"{name}: give some time, such as 4 working hours")
+        decide, due = self.decide_within, self.due_within
+        if decide.measure is due.measure is not Measure.WORKING_DAYS and due.length < decide.length:
+            raise ValueError("due_within ends before decide_within; give at least as much time to do it")
+        return self
+
+    def templates(self) -> Mapping[str, Template]:
+        """Title and description."""
+        return {
+            "title": Template(self.title, LONGEST_TITLE, one_line=True),
+            "description": Template(self.description or ""),
+        }
+
+    def mentions(self) -> Iterator[Mention]:
+        """The team that answers for it."""
+        key = "team" if self.assign.team is not None else "else_team"
+        yield Mention("team", self.assign.team_name, ("assign", key))
+
+
+class OpenTaskAction(Written):
+    """The action `open_task`."""
+
+    open_task: OpenTask
