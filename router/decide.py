@@ -39,7 +39,8 @@ class Decision:
     """One rule and one event. `matched` holds the values that were compared, and the reason in words.
 
     For ACTED, `key` names the episode and `within` how long it lasts (None: for ever). For HELD, `until` is when to
-    ask again and `told` whether the wait is in the log already.
+    ask again and `told` whether the wait is in the log already. `deeds` tells what became of actions, by their number,
+    where it is another thing than done.
     """
 
     rule: CompiledRule
@@ -52,6 +53,7 @@ class Decision:
     told: bool = False
     task_id: int | None = None
     attempt: int = 1
+    deeds: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import asyncpg
-
 from domain.clock import Clock
 from router.decide import Question, fail
+from router.passing import PASSING
 from router.revisions import find_answered, tell_tasks
 from router.routing import answer, fail_all
 from router.rulebook import RULES_VERSION, CompiledRule, RuleBook, load_rule_book
@@ -25,17 +24,6 @@ from storage.announce import Announcer, Bell
 from storage.pool import Connection, Pool
 
 log = logging.getLogger("clytie.router")
-
-#: errors that say nothing about the events at hand: the whole batch is tried again later
-PASSING: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-)
 
 _LOCK: Final = """
 SELECT lane FROM router_lanes l
@@ -130,7 +118,7 @@ async def answer_carefully(connection: Connection, question: Question, router: R
     now = router.clock.now()
     try:
         async with connection.transaction():
-            return await answer(connection, [question], now, router.settings)
+            return await answer(connection, [question], now, router.settings, carefully=True)
     except PASSING:
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domain.errors import ClytieError
 from router.actions import EXECUTORS
-from router.actions.work import Planned, Work
+from router.actions.work import Planned, Trouble, Work
 from router.decide import (
     Decision,
     Episode,
@@ -21,9 +21,12 @@ from router.decide import (
     repeat,
     sort_out_repeats,
 )
+from router.deeds import put_down
 from router.facts import load_facts
+from router.passing import PASSING
 from router.settings import RouterSettings
 from router.staff import Staff, load_staff
+from router.then import key_of
 from router.then.tasks import OpenTaskAction
 from storage.event_store import record
 from storage.pool import Connection
@@ -42,10 +45,10 @@ RETURNING key
 """
 _TEXTS: Final = "INSERT INTO event_texts (event_id, body) SELECT * FROM unnest($1::bigint[], $2::text[])"
 _RUNS: Final = """
-INSERT INTO rule_runs (rule_id, event_id, contact_id, result, task_id, matched)
-SELECT rule_id, event_id, contact_id, result, task_id, matched::jsonb
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
-  AS given (rule_id, event_id, contact_id, result, task_id, matched)
+INSERT INTO rule_runs (rule_id, event_id, contact_id, result, task_id, matched, deeds)
+SELECT rule_id, event_id, contact_id, result, task_id, matched::jsonb, deeds::jsonb
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+  AS given (rule_id, event_id, contact_id, result, task_id, matched, deeds)
 """
 _TIMERS: Final = """
 INSERT INTO timers (kind, key, due_at, payload)
@@ -56,12 +59,18 @@ ON CONFLICT (key) DO UPDATE SET due_at = excluded.due_at, payload = excluded.pay
 
 
 async def answer(
-    connection: Connection, questions: Sequence[Question], now: datetime, settings: RouterSettings
+    connection: Connection,
+    questions: Sequence[Question],
+    now: datetime,
+    settings: RouterSettings,
+    *,
+    carefully: bool = False,
 ) -> bool:
     """Ask, act and log; tells whether anything was done that people can see.
 
     Everything happens in the caller's transaction, so that a crash anywhere undoes it all and the next one begins
-    again; episodes and idempotency keys keep a second run from acting twice.
+    again; episodes and idempotency keys keep a second run from acting twice. An action that cannot be done is tried
+    again by itself, the others of its rule go on; `carefully` gives each action a savepoint of its own for that.
     """
     asked = [question for question in questions if question.rules]
     if not asked:
@@ -72,17 +81,24 @@ async def answer(
         return False
     known = await _load_episodes(connection, decisions)
     begun = sort_out_repeats(decisions, known)
-    work = Work(connection, now, await _staff(connection, decisions, settings))
+    work = Work(connection, now, await load_people(connection, decisions, settings))
     planned = _plan(work, decisions)
     await _begin(connection, decisions, begun, known)
-    await _act(work, [item for item in planned if item.decision.result is Result.ACTED])
-    ids = await record(connection, work.events)
-    if work.texts:
-        told = [(ids[place], text) for place, text in work.texts.items() if ids[place] is not None]
-        await connection.execute(_TEXTS, [id for id, _ in told], [text for _, text in told])
+    acting = [item for item in planned if item.decision.result is Result.ACTED]
+    await (act_carefully if carefully else _act)(work, acting)
+    await finish(work, settings)
     await _set_timers(connection, decisions, now, settings)
     await log_runs(connection, decisions)
     return work.acted
+
+
+async def finish(work: Work, settings: RouterSettings) -> None:
+    """Record what was told, and put down what has to be tried again."""
+    ids = await record(work.connection, work.events)
+    if work.texts:
+        told = [(ids[place], text) for place, text in work.texts.items() if ids[place] is not None]
+        await work.connection.execute(_TEXTS, [id for id, _ in told], [text for _, text in told])
+    await put_down(work.connection, work.troubles, settings)
 
 
 async def _load_episodes(connection: Connection, decisions: Sequence[Decision]) -> dict[str, Episode]:
@@ -118,7 +134,10 @@ async def _begin(
             decision.matched["reason"] = "another event was faster"
 
 
-async def _staff(connection: Connection, decisions: Sequence[Decision], settings: RouterSettings) -> Staff:
+async def load_people(
+    connection: Connection, decisions: Sequence[Decision], settings: RouterSettings
+) -> Staff:
+    """The teams and owners that the tasks of these decisions may go to."""
     teams: set[str] = set()
     owners: set[int] = set()
     for decision in decisions:
@@ -133,23 +152,44 @@ async def _staff(connection: Connection, decisions: Sequence[Decision], settings
 
 
 def _plan(work: Work, decisions: Sequence[Decision]) -> list[Planned]:
-    """What each action would do. An action that cannot be planned makes its decision FAILED, and nothing of it done."""
+    """What each action would do. A decision of which no action can be planned becomes FAILED."""
     planned: list[Planned] = []
     for decision in decisions:
         if decision.result is not Result.ACTED:
             continue
-        try:
-            planned += [
-                Planned(decision, number, EXECUTORS[type(action)].plan(decision, number, work))
-                for number, action in enumerate(decision.rule.rule.then)
-            ]
-        except Exception as error:
-            if not isinstance(error, ClytieError):
-                log.exception("rule %s failed on event %s", decision.rule.name, decision.sighting.id)
-            failed = fail(decision.rule, decision.sighting, error)
+        plans, troubles = [], []
+        for number in range(len(decision.rule.rule.then)):
+            try:
+                plans.append(plan_action(work, decision, number))
+            except Exception as error:
+                troubles.append((number, error))
+        if not plans:
+            failed = fail(decision.rule, decision.sighting, troubles[0][1])
             decision.result = failed.result
             decision.matched |= failed.matched
+            continue
+        planned += plans
+        for number, trouble in troubles:
+            tell_trouble(work, decision, number, trouble)
     return planned
+
+
+def plan_action(work: Work, decision: Decision, number: int) -> Planned:
+    """What one action would do. Raises what its executor raises."""
+    action = decision.rule.rule.then[number]
+    try:
+        return Planned(decision, number, EXECUTORS[type(action)].plan(decision, number, work))
+    except Exception as error:
+        if not isinstance(error, ClytieError):
+            log.exception("rule %s failed on event %s", decision.rule.name, decision.sighting.id)
+        raise
+
+
+def tell_trouble(work: Work, decision: Decision, number: int, error: BaseException) -> None:
+    """Note that an action failed; it is put down to be tried again."""
+    words = f"{type(error).__name__}: {error}"[:500].replace("\x00", "")
+    decision.deeds[number] = {"state": "failed", "reason": words}
+    work.troubles.append(Trouble(decision, number, words))
 
 
 async def _act(work: Work, planned: Sequence[Planned]) -> None:
@@ -158,6 +198,39 @@ async def _act(work: Work, planned: Sequence[Planned]) -> None:
         by_action.setdefault(type(item.decision.rule.rule.then[item.number]), []).append(item)
     for action, items in by_action.items():
         await EXECUTORS[action].execute(work, items)
+
+
+async def act_carefully(work: Work, planned: Sequence[Planned]) -> None:
+    """Do each action in a savepoint of its own: one that the database refuses is put down, the others stay.
+
+    Raises the error when nothing at all of a decision could be done: then it did not act, and is asked again whole.
+    """
+    done: set[int] = set()
+    errors: dict[int, Exception] = {}
+    for item in planned:
+        events, acted = len(work.events), work.acted
+        try:
+            async with work.connection.transaction():
+                await EXECUTORS[type(item.decision.rule.rule.then[item.number])].execute(work, [item])
+        except PASSING:
+            raise
+        except Exception as error:
+            log.exception(
+                "action %d of rule %s failed on event %s",
+                item.number,
+                item.decision.rule.name,
+                item.decision.sighting.id,
+            )
+            del work.events[events:]
+            work.texts = {place: text for place, text in work.texts.items() if place < events}
+            work.acted = acted
+            tell_trouble(work, item.decision, item.number, error)
+            errors[id(item.decision)] = error
+        else:
+            done.add(id(item.decision))
+    hopeless = next((trouble for decision, trouble in errors.items() if decision not in done), None)
+    if hopeless is not None:
+        raise hopeless
 
 
 async def _set_timers(
@@ -209,7 +282,20 @@ async def log_runs(connection: Connection, decisions: Sequence[Decision]) -> Non
         [decision.result.value for decision in told],
         [decision.task_id for decision in told],
         [json.dumps(_matched(decision), ensure_ascii=False, default=str) for decision in told],
+        [_deeds(decision) for decision in told],
     )
+
+
+def _deeds(decision: Decision) -> str | None:
+    """What became of each action of a rule that acted, in order; an action that is not told of was done."""
+    if decision.result is not Result.ACTED:
+        return None
+    done: dict[str, Any] = {"state": "done"}
+    deeds = [
+        {"action": key_of(action)} | decision.deeds.get(number, done)
+        for number, action in enumerate(decision.rule.rule.then)
+    ]
+    return json.dumps(deeds, ensure_ascii=False, default=str)
 
 
 def _matched(decision: Decision) -> dict[str, Any]:

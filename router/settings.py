@@ -35,6 +35,13 @@ class RouterSettings(BaseModel):
     hold_patience: timedelta = Field(
         timedelta(seconds=5), description="How often a rule asks again for a verdict that is late."
     )
+    moments_every: timedelta = Field(
+        timedelta(minutes=15),
+        description="How often to look for contacts and cases whose dates come near, for rules about moments.",
+    )
+    timezone: str = Field(
+        "Europe/Paris", description="Time zone of dates of contacts who have none of their own."
+    )
     longest_chain: int = Field(
         5,
         ge=1,
@@ -53,4 +60,4 @@ class RouterSettings(BaseModel):
 
     def model_post_init(self, context: object) -> None:
         """Refuse working hours that cannot be used, with the field and the remedy."""
-        read_calendar(self.hours, "UTC")
+        read_calendar(self.hours, self.timezone)

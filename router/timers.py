@@ -12,7 +12,10 @@ from typing import Any, Final
 from domain.events import EventType, NewEvent
 from domain.tasks import TaskMove, TaskState, escalates, next_state
 from router.decide import Question
-from router.loop import PASSING, Router, answer_carefully
+from router.loop import Router, answer_carefully
+from router.moments import plan_moments, reach_moments
+from router.passing import PASSING
+from router.retrying import retry_due
 from router.routing import answer
 from router.rulebook import RULES_VERSION
 from router.sightings import load_campaigns, load_sightings
@@ -47,7 +50,13 @@ WHERE timers.id = given.id
 
 async def run_due_timers(router: Router) -> int:
     """Do what is due by the business clock; gives the number of timers, 0 when nothing was due."""
-    return await _run_waits(router) + await _run_clocks(router)
+    await plan_moments(router)
+    return (
+        await reach_moments(router)
+        + await _run_waits(router)
+        + await _run_clocks(router)
+        + await retry_due(router)
+    )
 
 
 async def _run_waits(router: Router) -> int:

@@ -21,6 +21,15 @@ class Planned:
     plan: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An action of a decision that could not be done now: it is tried again later, the others go on."""
+
+    decision: Decision
+    number: int
+    words: str
+
+
 @dataclass(slots=True)
 class Work:
     """An open transaction with the business time it happens at; `events` are recorded at its end.
@@ -34,6 +43,7 @@ class Work:
     events: list[NewEvent] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     acted: bool = False
+    troubles: list[Trouble] = field(default_factory=list)
 
     def tell(self, event: NewEvent, text: str = "") -> None:
         """Append an event at the end of this work, with a text that can be erased apart from it."""

@@ -70,6 +70,13 @@ rule_runs = Table(  # why something happened, or why it did not
     Index("ix_rule_runs_failed", "id", postgresql_where=text("result = 'failed'")),
 )
 
+rule_moments = Table(  # how far the moments of a rule are planned
+    "rule_moments",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    moment("planned_until"),  # business time
+)
+
 rule_deeds = Table(  # actions that could not be done at once: the world outside, or an error to try again
     "rule_deeds",
     metadata,

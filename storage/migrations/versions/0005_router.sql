@@ -39,3 +39,9 @@ CREATE INDEX ix_rule_deeds_due_at ON rule_deeds (due_at) WHERE state = 'due';
 CREATE INDEX ix_rule_deeds_event_id ON rule_deeds (event_id);
 
 CREATE INDEX ix_rule_deeds_failed ON rule_deeds (id) WHERE state = 'failed';
+
+CREATE TABLE rule_moments (
+    rule TEXT NOT NULL,
+    planned_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_rule_moments PRIMARY KEY (rule)
+);

@@ -1,0 +1,56 @@
+"""Actions that were put down: those that failed and are tried again, and those that reach outside of the house.
+
+A row of rule_deeds is an action of a rule on an event. What happens within the house is done in one transaction with its
+row. What reaches outside (a webhook) is claimed first and done after that commit, at least once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from router.actions.work import Trouble
+from router.settings import RouterSettings
+from router.then import key_of
+from storage.pool import Connection
+
+_PUT_DOWN: Final = """
+INSERT INTO rule_deeds (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id,
+                        attempts, due_at, trouble)
+SELECT key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id, 1, now() + $11,
+       trouble
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::text[])
+  AS given (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id, trouble)
+ON CONFLICT (key) DO NOTHING
+"""
+
+
+async def put_down(connection: Connection, troubles: Sequence[Trouble], settings: RouterSettings) -> None:
+    """Keep actions that failed, to be tried again."""
+    if not troubles:
+        return
+    rows = [
+        (
+            f"{trouble.decision.key}:{trouble.decision.sighting.id}:{trouble.number}",
+            trouble.decision.rule.id,
+            trouble.decision.sighting.id,
+            trouble.decision.sighting.recorded_at,
+            trouble.number,
+            key_of(trouble.decision.rule.rule.then[trouble.number]),
+            trouble.decision.sighting.contact_id,
+            trouble.decision.sighting.case_id,
+            trouble.decision.sighting.conversation_id,
+            trouble.words,
+        )
+        for trouble in troubles
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await connection.execute(_PUT_DOWN, *columns, settings.retry_after)
+
+
+def wait_after(attempts: int, settings: RouterSettings) -> timedelta:
+    """How long to wait after so many attempts: four times as long each time, a day at most."""
+    factor: int = 4 ** min(attempts - 1, 20)
+    return min(settings.retry_after * factor, timedelta(days=1))
