@@ -214,7 +214,7 @@ def _compile_list(compare: Compare, scope: _Scope) -> Clause:
     word = _lower(element)
 
     def some(clause: Clause) -> Clause:
-        return exists(select(literal_column("1")).select_from(element).where(clause))
+        return select(element).where(clause).exists()
 
     value = compare.value
     match compare.operator:

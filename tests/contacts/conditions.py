@@ -68,6 +68,7 @@ people = st.fixed_dictionaries(
         "owner_id": _optional(st.sampled_from([1, 3])),
         "created_at": moments,
         "fields": st.dictionaries(st.sampled_from(OWN), json_values, max_size=4),
+        "tags": st.lists(words, max_size=3),
         "mails": st.lists(
             st.sampled_from(["a@b.example", "B@B.example", '"q@q"@straße.example', "nobody"]),
             unique=True,
@@ -102,6 +103,7 @@ def _names(room: str) -> list[str]:
 def _values(kind: FieldKind) -> st.SearchStrategy[Any]:
     return {
         FieldKind.TEXT: words | st.sampled_from(["human", "Opened", "mail", "OUT", "May", "straße.EXAMPLE"]),
+        FieldKind.LIST: words,
         FieldKind.NUMBER: numbers,
         FieldKind.MOMENT: moments.map(lambda moment: moment.isoformat()),
         FieldKind.OPEN: words | numbers | st.booleans(),
@@ -116,6 +118,8 @@ def values_in(people: list[Any], events: list[Any]) -> dict[str, list[Any]]:
             held.setdefault(f"contact.{key}", []).append(person[key])
         for key, value in person["fields"].items():
             held.setdefault(f"contact.fields.{key}", []).append(value)
+        for tag in person["tags"]:
+            held.setdefault("contact.tags", []).append(tag)
         for mail in person["mails"]:
             held.setdefault("contact.email", []).append(mail)
             held.setdefault("contact.email_domain", []).append(mail.rpartition("@")[2])
@@ -146,15 +150,17 @@ def comparisons(draw: st.DrawFn, rooms: tuple[str, ...], held: dict[str, list[An
     name = draw(st.sampled_from(names + here * 6))
     kind = FIELDS[name].kind if name in FIELDS else FieldKind.OPEN
     operators = ["is", "is_not", "in", "missing"]
-    if kind in (FieldKind.TEXT, FieldKind.OPEN):
+    if kind in (FieldKind.TEXT, FieldKind.LIST, FieldKind.OPEN):
         operators += ["contains", "starts_with"]
-    if kind is not FieldKind.TEXT:
+    if kind not in (FieldKind.TEXT, FieldKind.LIST):
         operators += ["less", "at_most", "more", "at_least"]
     operator = draw(st.sampled_from(operators))
     values, some_words = _values(kind), words
     if name in held:
         known = st.sampled_from(held[name])
-        values |= known | known.filter(lambda value: isinstance(value, str) or kind is not FieldKind.TEXT)
+        values |= known | known.filter(
+            lambda value: isinstance(value, str) or kind not in (FieldKind.TEXT, FieldKind.LIST)
+        )
         texts = [value for value in held[name] if isinstance(value, str)]
         if texts:
             spelled = st.builds(lambda text, respell: respell(text), st.sampled_from(texts), _RESPELL)
@@ -199,6 +205,8 @@ def _dids(draw: st.DrawFn, held: dict[str, list[Any]]) -> dict[str, Any]:
         did["within"] = draw(st.sampled_from(["1d", "3h", "8w", "0s"]))
     if draw(st.booleans()):
         did["at_least"] = draw(st.integers(1, 3))
+    if draw(st.booleans()):
+        did["at_most"] = draw(st.integers(did.get("at_least", 0), 3))
     if draw(st.booleans()):
         did["judged"] = draw(st.sampled_from(["human", "machine", "unsure", "any"]))
     return did

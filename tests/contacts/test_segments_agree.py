@@ -61,10 +61,10 @@ class World:
                 )
             else:
                 await self.connection.execute(
-                    "INSERT INTO contacts (id, name, organisation, country, owner_id, created_at, fields)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    "INSERT INTO contacts (id, name, organisation, country, owner_id, created_at, fields, tags)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                     number, person["name"], person["organisation"], person["country"], person["owner_id"],
-                    person["created_at"], person["fields"],
+                    person["created_at"], person["fields"], person["tags"],
                 )  # fmt: skip
             for mail in person["mails"]:
                 await self.connection.execute(
@@ -205,6 +205,7 @@ def test_every_awkward_value_compares_alike_with_every_other(world: World) -> No
 
 
 NOBODY: dict[str, Any] = {
+    "tags": [],
     "organisation": None,
     "country": None,
     "owner_id": None,

@@ -29,7 +29,9 @@ BIRTHDAY = """
 async def test_a_task_comes_three_days_before_the_contract_ends(world: World) -> None:
     await world.apply(BEFORE_THE_END)
     await world.contact(fields={"contract_end": "2026-03-20"}, timezone="America/New_York")
-    await world.pass_time(timedelta(days=15, hours=3, minutes=59))  # 08:59 in New York: its clocks changed on the 8th
+    await world.pass_time(
+        timedelta(days=15, hours=3, minutes=59)
+    )  # 08:59 in New York: its clocks changed on the 8th
     assert await world.tasks() == []
     await world.pass_time(timedelta(minutes=1))
     assert [task["title"] for task in await world.tasks()] == ["Ana Sousa: contract ends"]
