@@ -13,7 +13,6 @@ from router.rulebook import CompiledRule
 from router.settings import RouterSettings
 from router.sightings import TYPES, Sighting
 from router.staff import load_staff
-from router.working_time import is_working
 from storage.pool import Connection
 
 _MESSAGES: Final = """
@@ -53,17 +52,25 @@ Asked = Sequence[tuple[Sighting, Sequence[CompiledRule]]]
 """Sightings, each with the rules that will be asked about it."""
 
 
-async def load_facts(connection: Connection, asked: Asked, now: datetime, settings: RouterSettings) -> None:
+async def load_facts(
+    connection: Connection,
+    asked: Asked,
+    now: datetime,
+    settings: RouterSettings,
+    *,
+    whole_history: bool = False,
+) -> None:
     """Load what these rules ask about: contacts always; messages, conversations, history and the rest where needed.
 
-    Consents also come with every hit, for a hit counts only while its person allows measuring.
+    Consents also come with every hit, for a hit counts only while its person allows measuring. With `whole_history` the
+    past of a contact is loaded from its beginning, for events that lie far apart.
     """
     await _load_contacts(connection, asked)
     await _load_messages(connection, asked)
     await _load_surroundings(connection, asked)
     await _load_working_time(connection, asked, now, settings)
     await _load_consents(connection, asked)
-    await _load_history(connection, asked, now)
+    await _load_history(connection, asked, None if whole_history else now)
 
 
 async def _load_contacts(connection: Connection, asked: Asked) -> None:
@@ -114,7 +121,7 @@ async def _load_working_time(
     if not names:
         return
     staff = await load_staff(connection, settings, names=names)
-    working = {name for name, team in staff.teams.items() if is_working(now, team.calendar)}
+    working = {name for name, team in staff.teams.items() if team.works(now)}
     for sighting, _ in asked:
         sighting.works = working.__contains__
 
@@ -128,7 +135,7 @@ async def _load_consents(connection: Connection, asked: Asked) -> None:
                 sighting.consents = consents[id]
 
 
-async def _load_history(connection: Connection, asked: Asked, now: datetime) -> None:
+async def _load_history(connection: Connection, asked: Asked, now: datetime | None) -> None:
     wanted = _about_people(asked, lambda rule: bool(rule.history))
     if not wanted:
         return
@@ -137,7 +144,7 @@ async def _load_history(connection: Connection, asked: Asked, now: datetime) -> 
         connection,
         wanted.keys(),
         {kind for rule in rules for kind in rule.history},
-        since=_reach(asked, rules, now),
+        since=None if now is None else _reach(asked, rules, now),
         surroundings=any(rule.asks & {"message", "campaign"} for rule in rules),
     )
     for id, sightings in wanted.items():

@@ -17,6 +17,8 @@ from domain.events import EventType, NewEvent
 from router.loop import Router
 from router.rulebook import RULES_VERSION, CompiledRule
 from router.rules import Moment
+from router.settings import RouterSettings
+from router.sightings import Sighting
 from storage.event_store import record
 from storage.pool import Connection
 
@@ -143,24 +145,70 @@ async def plan_moments(router: Router) -> int:
 
 
 async def _plan(connection: Connection, rule: CompiledRule, begin: datetime, end: datetime, home: str) -> int:
+    timers: dict[str, tuple[datetime, str]] = {}
+    for at, row, who in await _find(connection, rule, begin, end, home):
+        payload = {"rule": rule.name, "contact_id": row["contact_id"], "case_id": row["case_id"]}
+        timers[f"{KIND}:{rule.name}:{who}:{at.isoformat()}"] = (at, json.dumps(payload))
+    if timers:
+        await connection.execute(
+            _SET, KIND, list(timers), [at for at, _ in timers.values()], [told for _, told in timers.values()]
+        )
+    return len(timers)
+
+
+async def _find(
+    connection: Connection, rule: CompiledRule, begin: datetime, end: datetime, home: str
+) -> list[tuple[datetime, Any, str]]:
+    """The moments of a rule from `begin` to `end`: when, the row of whose date it is, and who that is."""
     wanted = rule.rule.when
     assert isinstance(wanted, Moment)
     low, high = begin - wanted.offset - _SLACK, end - wanted.offset + _SLACK
     room, name = _place(wanted)
     rows = await connection.fetch(_statement(wanted), name or room, low.date(), high.date())
     years = range(low.year - 1, high.year + 2)
-    timers: dict[str, tuple[datetime, str]] = {}
-    for row in rows:
-        for at in moments_of(row["value"], wanted, row["timezone"], home, years):
-            if begin <= at < end:
-                payload = {"rule": rule.name, "contact_id": row["contact_id"], "case_id": row["case_id"]}
-                who = f"{room}={row['contact_id' if room == 'contact' else 'case_id']}"
-                timers[f"{KIND}:{rule.name}:{who}:{at.isoformat()}"] = (at, json.dumps(payload))
-    if timers:
-        await connection.execute(
-            _SET, KIND, list(timers), [at for at, _ in timers.values()], [told for _, told in timers.values()]
+    return [
+        (at, row, f"{room}={row['contact_id' if room == 'contact' else 'case_id']}")
+        for row in rows
+        for at in moments_of(row["value"], wanted, row["timezone"], home, years)
+        if begin <= at < end
+    ]
+
+
+async def past_moments(
+    connection: Connection, rule: CompiledRule, since: datetime, until: datetime, settings: RouterSettings
+) -> list[Sighting]:
+    """The events that a rule would have waited for, by the dates of today; their ids are below zero."""
+    wanted = rule.rule.when
+    assert isinstance(wanted, Moment)
+    found = sorted(
+        await _find(connection, rule, since, until, settings.timezone), key=lambda one: (one[0], one[2])
+    )
+    return [
+        Sighting(
+            id=-number,
+            recorded_at=at,
+            type=EventType.REACHED.value,
+            occurred_at=at,
+            contact_id=row["contact_id"],
+            campaign_id=None,
+            conversation_id=None,
+            message_id=None,
+            depth=0,
+            judged=True,
+            settles_in=timedelta(),
+            event={
+                "id": -number,
+                "type": EventType.REACHED.value,
+                "occurred_at": at,
+                "case_id": row["case_id"],
+                "rule": rule.name,
+                "field": wanted.moment,
+                "value": str(row["value"]),
+            },
+            case_id=row["case_id"],
         )
-    return len(timers)
+        for number, (at, row, _) in enumerate(found, start=1)
+    ]
 
 
 def _place(wanted: Moment) -> tuple[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from domain.errors import InvalidInput, NotFound
 from router.settings import RouterSettings
 from router.then.tasks import Assign
-from router.working_time import WorkingCalendar, read_calendar
+from router.working_time import WorkingCalendar, is_working, read_calendar
 from storage.pool import Connection
 
 _TEAMS: Final = "SELECT id, name, country, timezone, hours FROM teams WHERE name = ANY ($1::text[]) OR id = ANY ($2::bigint[])"
@@ -29,6 +30,13 @@ class Team:
     id: int
     name: str
     calendar: WorkingCalendar
+
+    def works(self, moment: datetime) -> bool:
+        """Whether it is the team's working time; never, for one whose calendar leaves none."""
+        try:
+            return is_working(moment, self.calendar)
+        except InvalidInput:
+            return False
 
 
 @dataclass(slots=True)

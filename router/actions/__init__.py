@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from router.actions import note, open_task, route
-from router.actions.work import Planned, Work
+from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.notes import NoteAction
 from router.then.queues import RouteAction
@@ -19,6 +19,11 @@ class Executor(Protocol):
     @property
     def plan(self) -> Callable[[Decision, int, Work], Any]:
         """What the action with this number of the rule would do. Raises ClytieError when it cannot be done."""
+        ...
+
+    @property
+    def show(self) -> Callable[[Any, Work], Shown]:
+        """What was planned, in words: for a test on the past."""
         ...
 
     @property

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.events import EventType, NewEvent
-from router.actions.work import Planned, Work
+from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 
 
 def plan(decision: Decision, number: int, work: Work) -> str:
     """The text of the note."""
     return decision.rule.actions[number].texts["text"](decision.sighting.facts(work.now))
+
+
+def show(plan: str, work: Work) -> Shown:
+    """The note."""
+    return Shown("note", plan)
 
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:

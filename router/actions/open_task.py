@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domain.events import EventType, NewEvent
 from domain.tasks import Priority, TaskKind
-from router.actions.work import Planned, Work
+from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.tasks import OpenTaskAction
 
@@ -92,6 +92,12 @@ def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
         due=max(decide_by, wanted.due_within.after(work.now, team.calendar)),
         details=details,
     )
+
+
+def show(plan: TaskPlan, work: Work) -> Shown:
+    """The task's title, and who it would be offered to."""
+    team = next((team.name for team in work.staff.teams.values() if team.id == plan.team_id), None)
+    return Shown("open_task", plan.title, plan.assignee_id, team)
 
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:

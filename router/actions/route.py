@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from domain.events import EventType, NewEvent
-from router.actions.work import Planned, Work
+from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.queues import RouteAction
 
@@ -31,6 +31,11 @@ def plan(decision: Decision, number: int, work: Work) -> str:
     action = decision.rule.actions[number].action
     assert isinstance(action, RouteAction)
     return action.route.queue
+
+
+def show(plan: str, work: Work) -> Shown:
+    """The queue."""
+    return Shown("route", plan)
 
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:

@@ -22,6 +22,16 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What an action would do, in words, and who would get it."""
+
+    action: str
+    words: str
+    person_id: int | None = None
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """An action of a decision that could not be done now: it is tried again later, the others go on."""
 

@@ -1,0 +1,283 @@
+"""A test on the past: which tasks and messages rules would have made of the events that were, beside those in force.
+
+Events are read once, in their order, in a transaction that cannot write. Rules are asked with the facts of that time
+(router/past.py), waits pass at once, `once` is kept to as in life. Not tried: what rules would have set off in each
+other, for the events that their actions cause never came. Events of confidential conversations and cases are left out,
+unless whoever asks may see them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from domain.errors import ClytieError
+from router.actions import EXECUTORS
+from router.actions.work import Work
+from router.decide import Decision, Episode, Question, Result, decide, sort_out_repeats
+from router.facts import load_facts
+from router.moments import past_moments
+from router.past import load_past
+from router.rulebook import CompiledRule, RuleBook, compile_rule, load_rule_book
+from router.rules import Moment, Rule
+from router.settings import RouterSettings
+from router.sightings import EVENT_COLUMNS, Sighting, load_campaigns, read_sighting
+from router.staff import Staff, load_staff
+from storage.pool import Connection, Pool
+
+log = logging.getLogger("clytie.router")
+
+_BATCH: Final = 10_000
+#: what is listed one by one; the rest is counted
+SHOWN: Final = 500
+_HIDDEN: Final = """
+  AND NOT EXISTS (SELECT FROM conversations v JOIN queues q ON q.id = v.queue_id
+                  WHERE v.id = e.conversation_id AND q.confidential AND NOT q.id = ANY ($4::bigint[]))
+  AND NOT EXISTS (SELECT FROM cases k WHERE k.id = e.case_id AND k.confidential)
+"""
+_COUNT: Final = "SELECT count(*) FROM events e WHERE e.type = ANY ($1::text[]) AND e.occurred_at >= $2 AND e.occurred_at < $3"
+_EVENTS: Final = f"""
+SELECT {EVENT_COLUMNS} FROM events e LEFT JOIN hits h ON h.event_id = e.id AND h.recorded_at = e.recorded_at
+WHERE e.type = ANY ($1::text[]) AND e.occurred_at >= $2 AND e.occurred_at < $3 {_HIDDEN}
+ORDER BY e.id
+"""
+
+Progress = Callable[[int, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Would:
+    """One thing that a rule would have done. `person_id` and `team`: who would have got it, for a task."""
+
+    rule: str
+    action: str
+    at: datetime
+    event_id: int
+    contact_id: int | None
+    contact: str
+    words: str
+    person_id: int | None = None
+    team: str | None = None
+
+
+@dataclass(slots=True)
+class Side:
+    """What one set of rules would have done. `per_day` counts tasks by day and by who would have got them."""
+
+    results: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    by_rule: Counter[str] = field(default_factory=Counter)
+    per_day: Counter[tuple[date, int | None, str | None]] = field(default_factory=Counter)
+    shown: list[Would] = field(default_factory=list)
+
+    def busiest(self) -> list[tuple[int | None, str | None, float, int]]:
+        """Person, team, tasks on an average day with any, and on the worst one; the busiest first."""
+        days: dict[tuple[int | None, str | None], list[int]] = {}
+        for (_, person, team), count in self.per_day.items():
+            days.setdefault((person, None if person is not None else team), []).append(count)
+        rows = [(person, team, sum(n) / len(n), max(n)) for (person, team), n in days.items()]
+        return sorted(rows, key=lambda row: (-row[3], -row[2], str(row[:2])))
+
+
+@dataclass(slots=True)
+class Trial:
+    """The draft beside the active versions of the rules of the same names. `names`: people by id."""
+
+    since: datetime
+    until: datetime
+    events: int = 0
+    draft: Side = field(default_factory=Side)
+    active: Side = field(default_factory=Side)
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Player:
+    """One set of rules on its way through the past."""
+
+    book: RuleBook
+    side: Side
+    episodes: dict[str, Episode] = field(default_factory=dict)
+
+
+async def backtest(
+    pool: Pool,
+    rules: Sequence[Rule],
+    since: datetime,
+    until: datetime,
+    settings: RouterSettings,
+    *,
+    may_see: Collection[int] = (),
+    progress: Progress | None = None,
+) -> Trial:
+    """Play the events from `since` to `until` (when they happened) through `rules`; nothing is changed.
+
+    `may_see` names the confidential queues whose messages may be looked at. Raises InvalidInput for rules that cannot be
+    compiled.
+    """
+    draft = RuleBook([compile_rule(rule) for rule in rules])
+    trial = Trial(since, until)
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        named = {rule.name for rule in rules}
+        present = await load_rule_book(connection)
+        active = RuleBook([rule for rule in present.rules if rule.name in named])
+        players = [_Player(draft, trial.draft), _Player(active, trial.active)]
+        types = sorted(draft.interests | active.interests)
+        total = await connection.fetchval(_COUNT, types, since, until) or 0
+        staff = await _everybody(connection, settings)
+        batch: list[Sighting] = [
+            sighting
+            for rule in {rule.name: rule for rule in (*active.rules, *draft.rules)}.values()
+            if isinstance(rule.rule.when, Moment)
+            for sighting in await past_moments(connection, rule, since, until, settings)
+        ]
+        cursor = connection.cursor(_EVENTS, types, since, until, list(may_see), prefetch=_BATCH)
+        async for row in cursor:
+            if row["type"] == "Reached":
+                continue  # made anew above, for drafts were not waited for
+            batch.append(read_sighting(row))
+            if len(batch) >= _BATCH:
+                await _play(connection, players, batch, staff, settings, trial)
+                batch = []
+                if progress is not None:
+                    await progress(trial.events, total)
+        await _play(connection, players, batch, staff, settings, trial)
+        if progress is not None:
+            await progress(trial.events, total)
+        trial.names = await _names(connection, trial)
+    return trial
+
+
+async def _play(
+    connection: Connection,
+    players: Sequence[_Player],
+    batch: Sequence[Sighting],
+    staff: Staff,
+    settings: RouterSettings,
+    trial: Trial,
+) -> None:
+    """Ask both sets of rules about a batch of events."""
+    trial.events += len(batch)
+    await load_campaigns(connection, batch)
+    asked: list[tuple[Sighting, list[tuple[_Player, CompiledRule]]]] = []
+    for sighting in batch:
+        sighting.judged = True  # by now everything is
+        rules = [
+            (player, rule)
+            for player in players
+            for rule in player.book.candidates(sighting.type, sighting.campaign)
+        ]
+        if rules:
+            asked.append((sighting, rules))
+    if not asked:
+        return
+    now = max(sighting.occurred_at for sighting, _ in asked)
+    everything = [(sighting, [rule for _, rule in rules]) for sighting, rules in asked]
+    await load_facts(connection, everything, now, settings, whole_history=True)
+    past = await load_past(connection, [sighting for sighting, _ in asked])
+    for sighting, rules in asked:
+        today = (sighting.contact, sighting.conversation, sighting.history)
+        stopped: set[int] = set()
+        for player, rule in rules:
+            if id(player) in stopped:
+                continue
+            decisions: list[Decision] = []
+            for at in _asked_at(sighting, rule):  # a rule that waits has to match twice
+                sighting.contact, sighting.conversation, sighting.history = today
+                sighting.history = _known_then(sighting, at)
+                past.take_back(sighting, at)
+                if rule.teams:
+                    sighting.works = _working(staff, at)
+                decisions = decide(Question(sighting, [rule], held=True), at, settings)
+                if not decisions or decisions[0].result is not Result.HELD:
+                    break
+            if decisions and decisions[0].result is Result.ACTED and rule.rule.stop:
+                stopped.add(id(player))
+            _count(connection, player, decisions, at, staff)
+        sighting.contact, sighting.conversation, sighting.history = today
+
+
+def _asked_at(sighting: Sighting, rule: CompiledRule) -> list[datetime]:
+    """When a rule is asked about an event: at once, and again when its wait is over."""
+    waits = rule.rule.waits
+    return [sighting.occurred_at] if waits is None else [sighting.occurred_at, sighting.occurred_at + waits]
+
+
+def _known_then(sighting: Sighting, at: datetime) -> Sequence[Mapping[str, Any]]:
+    """The events that were recorded when the rule was asked."""
+    if at == sighting.occurred_at and sighting.id > 0:
+        return [event for event in sighting.history if event["id"] <= sighting.id]
+    return [event for event in sighting.history if event["occurred_at"] <= at]
+
+
+def _working(staff: Staff, at: datetime) -> Callable[[str], bool]:
+    def works(name: str) -> bool:
+        team = staff.teams.get(name)
+        return team is not None and team.works(at)
+
+    return works
+
+
+def _count(
+    connection: Connection, player: _Player, decisions: Iterable[Decision], at: datetime, staff: Staff
+) -> None:
+    """Sort out repeats, and write down what would have been done."""
+    for decision in decisions:
+        if decision.result is Result.ACTED:
+            player.episodes |= sort_out_repeats([decision], player.episodes)
+        player.side.results[decision.result.value] += 1
+        if decision.result is not Result.ACTED:
+            continue
+        player.side.by_rule[decision.rule.name] += 1
+        work = Work(connection, at, staff)
+        for number, action in enumerate(decision.rule.rule.then):
+            executor = EXECUTORS[type(action)]
+            try:
+                shown = executor.show(executor.plan(decision, number, work), work)
+            except ClytieError as error:
+                player.side.actions["failed"] += 1
+                shown = None
+                log.debug("an action cannot be tried: %s", error)
+            if shown is None:
+                continue
+            player.side.actions[shown.action] += 1
+            if shown.action == "open_task":
+                player.side.per_day[at.date(), shown.person_id, shown.team] += 1
+            if len(player.side.shown) < SHOWN:
+                contact = decision.sighting.contact
+                player.side.shown.append(
+                    Would(
+                        decision.rule.name,
+                        shown.action,
+                        at,
+                        decision.sighting.id,
+                        decision.sighting.contact_id,
+                        str(contact.get("name") or ""),
+                        shown.words,
+                        shown.person_id,
+                        shown.team,
+                    )
+                )
+
+
+async def _everybody(connection: Connection, settings: RouterSettings) -> Staff:
+    """All teams, and everybody who is active."""
+    names = [row["name"] for row in await connection.fetch("SELECT name FROM teams")]
+    people = [row["id"] for row in await connection.fetch("SELECT id FROM users WHERE active")]
+    return await load_staff(connection, settings, names=names, owners=people)
+
+
+async def _names(connection: Connection, trial: Trial) -> dict[int, str]:
+    ids = {would.person_id for side in (trial.draft, trial.active) for would in side.shown}
+    ids |= {person for side in (trial.draft, trial.active) for _, person, _ in side.per_day}
+    rows = await connection.fetch(
+        "SELECT id, name FROM users WHERE id = ANY ($1::bigint[])", [*(ids - {None})]
+    )
+    return {row["id"]: row["name"] for row in rows}
