@@ -24,6 +24,7 @@ MODULES: Final = (
     "reading",
     "parse",
     "route",
+    "backtest",
     "imports",
 )
 RESULT: Final = Path("build/bench.json")

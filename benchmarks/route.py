@@ -55,7 +55,7 @@ RATE: Final = 1_000
 SECONDS: Final = 10
 WARM_UP: Final = 2
 
-_FILL: Final = f"""
+FILL: Final = f"""
 INSERT INTO users (email, name, role) SELECT 'u' || n || '@example.org', 'User ' || n, 'rep' FROM generate_series(1, 20) n;
 INSERT INTO teams (name, hours)
 SELECT 'team ' || n, jsonb_object_agg(day, '[["09:00", "12:30"], ["14:00", "18:00"]]'::jsonb)
@@ -76,7 +76,7 @@ INSERT INTO messages (id, direction, channel, contact_id, campaign_id, tracking_
 SELECT n, 'out', 'mail', n, 1 + n % {CAMPAIGNS}, 'full' FROM generate_series(1, {CONTACTS}) n;
 """
 #: $1 how many, $2 whether they are judged, $3 a seed that moves the contacts
-_EVENTS: Final = f"""
+EVENTS_OF: Final = f"""
 WITH made AS MATERIALIZED (
     SELECT nextval('events_id_seq') AS id, 1 + (dice / 10 + $3) % {REACHED} AS contact,
            CASE WHEN dice % 10 < 6 THEN 'Opened' WHEN dice % 10 < 9 THEN 'Clicked' ELSE 'Downloaded' END AS type,
@@ -211,7 +211,7 @@ def run(rounds: int = 3) -> list[dict[str, Any]]:
 async def _measure(database_url: str, rounds: int) -> list[dict[str, Any]]:
     pool = await open_pool(database_url, min_size=4)
     await make_partitions(pool)
-    await pool.execute(_FILL)
+    await pool.execute(FILL)
     await apply_rules(pool, read_rules(write_rules()))
     await pool.execute("VACUUM ANALYZE")
     announcer = Announcer(pool)
@@ -220,7 +220,7 @@ async def _measure(database_url: str, rounds: int) -> list[dict[str, Any]]:
     for number in range(rounds + 1):  # the first one warms up
         for kind in rates:
             await _fresh(pool)
-            await pool.fetchval(_EVENTS, EVENTS, kind != "held", number * 101)
+            await pool.fetchval(EVENTS_OF, EVENTS, kind != "held", number * 101)
             await pool.execute("VACUUM ANALYZE pending_events, events, hits")
             started = time.perf_counter()
             if kind == "bare":
@@ -358,7 +358,7 @@ async def _feed(database_url: str) -> None:
     group = 10
     for number in range(RATE * SECONDS // group):
         await asyncio.sleep(started + number * group / RATE - time.time())
-        ids = await pool.fetchval(_EVENTS, group, True, random.randrange(CONTACTS))
+        ids = await pool.fetchval(EVENTS_OF, group, True, random.randrange(CONTACTS))
         print(json.dumps([ids, time.time()]), flush=True)
         announcer.touch()
     await announcer.close()

@@ -68,7 +68,8 @@ async def load_history(
 
 def event_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event's row (of the table, with `verdict`) as predicates read it: its data among its columns."""
-    event = {**(row["data"] or {}), **row}
+    event: dict[str, Any] = dict(row["data"]) if row["data"] else {}
+    event.update(row)
     event.pop("data", None)
     event.pop("person_id", None)
     return event

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from domain.errors import ClytieError
+from domain.events import EventType
+from domain.predicates import Facts
 from router.actions import EXECUTORS
 from router.actions.work import Work
 from router.decide import Decision, Episode, Question, Result, decide, sort_out_repeats
-from router.facts import load_facts
+from router.facts import Histories, load_facts
 from router.moments import past_moments
-from router.past import load_past
+from router.past import Past, load_past
 from router.rulebook import CompiledRule, RuleBook, compile_rule, load_rule_book
 from router.rules import Moment, Rule
 from router.settings import RouterSettings
@@ -131,6 +134,11 @@ async def backtest(
         players = [_Player(draft, trial.draft), _Player(active, trial.active)]
         types = sorted(draft.interests | active.interests)
         total = await connection.fetchval(_COUNT, types, since, until) or 0
+        every = [*draft.rules, *active.rules]
+        histories = Histories(
+            frozenset[EventType]().union(*(rule.history for rule in every)),
+            any(rule.asks & {"message", "campaign"} for rule in every if rule.history),
+        )
         staff = await _everybody(connection, settings)
         batch: list[Sighting] = [
             sighting
@@ -144,11 +152,11 @@ async def backtest(
                 continue  # made anew above, for drafts were not waited for
             batch.append(read_sighting(row))
             if len(batch) >= _BATCH:
-                await _play(connection, players, batch, staff, settings, trial)
+                await _play(connection, players, batch, staff, settings, trial, histories)
                 batch = []
                 if progress is not None:
                     await progress(trial.events, total)
-        await _play(connection, players, batch, staff, settings, trial)
+        await _play(connection, players, batch, staff, settings, trial, histories)
         if progress is not None:
             await progress(trial.events, total)
         trial.names = await _names(connection, trial)
@@ -162,46 +170,77 @@ async def _play(
     staff: Staff,
     settings: RouterSettings,
     trial: Trial,
+    histories: Histories,
 ) -> None:
     """Ask both sets of rules about a batch of events."""
     trial.events += len(batch)
     await load_campaigns(connection, batch)
-    asked: list[tuple[Sighting, list[tuple[_Player, CompiledRule]]]] = []
+    asked: list[tuple[Sighting, list[tuple[CompiledRule, ...]]]] = []
     for sighting in batch:
         sighting.judged = True  # by now everything is
-        rules = [
-            (player, rule)
-            for player in players
-            for rule in player.book.candidates(sighting.type, sighting.campaign)
-        ]
-        if rules:
+        rules = [player.book.candidates(sighting.type, sighting.campaign) for player in players]
+        if any(rules):
             asked.append((sighting, rules))
     if not asked:
         return
     now = max(sighting.occurred_at for sighting, _ in asked)
-    everything = [(sighting, [rule for _, rule in rules]) for sighting, rules in asked]
-    await load_facts(connection, everything, now, settings, whole_history=True)
+    together: dict[tuple[int, ...], list[CompiledRule]] = {}  # books give the same tuples again and again
+    everything = [
+        (
+            sighting,
+            together.setdefault(tuple(map(id, rules)), [rule for some in rules for rule in some]),
+        )
+        for sighting, rules in asked
+    ]
+    await load_facts(connection, everything, now, settings, histories=histories)
     past = await load_past(connection, [sighting for sighting, _ in asked])
     for sighting, rules in asked:
-        today = (sighting.contact, sighting.conversation, sighting.history)
-        stopped: set[int] = set()
-        for player, rule in rules:
-            if id(player) in stopped:
-                continue
-            decisions: list[Decision] = []
-            for at in _asked_at(sighting, rule):  # a rule that waits has to match twice
-                sighting.contact, sighting.conversation, sighting.history = today
-                sighting.history = _known_then(sighting, at)
-                past.take_back(sighting, at)
-                if rule.teams:
-                    sighting.works = _working(staff, at)
-                decisions = decide(Question(sighting, [rule], held=True), at, settings)
-                if not decisions or decisions[0].result is not Result.HELD:
+        then = _Then(sighting, past, staff, settings)
+        for player, some in zip(players, rules, strict=True):
+            for rule in some:
+                decision = then.ask(rule)
+                if decision is None:
+                    continue
+                _count(connection, player, decision, decision.until or sighting.occurred_at, staff)
+                if rule.rule.stop and decision.result in (Result.ACTED, Result.REPEATED):
                     break
-            if decisions and decisions[0].result is Result.ACTED and rule.rule.stop:
-                stopped.add(id(player))
-            _count(connection, player, decisions, at, staff)
-        sighting.contact, sighting.conversation, sighting.history = today
+
+
+class _Then:
+    """One event with what was known when it came, and when a wait for it was over."""
+
+    def __init__(self, sighting: Sighting, past: Past, staff: Staff, settings: RouterSettings) -> None:
+        self._sighting, self._past, self._staff, self._settings = sighting, past, staff, settings
+        self._today = (sighting.contact, sighting.conversation, sighting.history)
+        self._answers: dict[str, Decision | None] = {}
+        self._facts = self._go_to(sighting.occurred_at)
+
+    def ask(self, rule: CompiledRule) -> Decision | None:
+        """What the rule made of the event, `until` being when; None when it did not match. The same for twins."""
+        if rule.definition not in self._answers:
+            self._answers[rule.definition] = self._decide(rule) if rule.where(self._facts) else None
+        found = self._answers[rule.definition]
+        return None if found is None else replace(found, rule=rule, matched=dict(found.matched))
+
+    def _decide(self, rule: CompiledRule) -> Decision | None:
+        decisions: list[Decision] = []
+        at = self._sighting.occurred_at
+        for at in _asked_at(self._sighting, rule):  # a rule that waits has to match twice
+            self._go_to(at)
+            decisions = decide(Question(self._sighting, [rule], held=True), at, self._settings)
+            if not decisions or decisions[0].result is not Result.HELD:
+                break
+        self._go_to(self._sighting.occurred_at)
+        return replace(decisions[0], until=at) if decisions else None
+
+    def _go_to(self, at: datetime) -> Facts:
+        sighting = self._sighting
+        sighting.contact, sighting.conversation, sighting.history = self._today
+        if sighting.history:
+            sighting.history = _known_then(sighting, at)
+        self._past.take_back(sighting, at)
+        sighting.works = partial(_works, self._staff, at)
+        return sighting.facts(at)
 
 
 def _asked_at(sighting: Sighting, rule: CompiledRule) -> list[datetime]:
@@ -217,54 +256,47 @@ def _known_then(sighting: Sighting, at: datetime) -> Sequence[Mapping[str, Any]]
     return [event for event in sighting.history if event["occurred_at"] <= at]
 
 
-def _working(staff: Staff, at: datetime) -> Callable[[str], bool]:
-    def works(name: str) -> bool:
-        team = staff.teams.get(name)
-        return team is not None and team.works(at)
-
-    return works
+def _works(staff: Staff, at: datetime, name: str) -> bool:
+    team = staff.teams.get(name)
+    return team is not None and team.works(at)
 
 
-def _count(
-    connection: Connection, player: _Player, decisions: Iterable[Decision], at: datetime, staff: Staff
-) -> None:
+def _count(connection: Connection, player: _Player, decision: Decision, at: datetime, staff: Staff) -> None:
     """Sort out repeats, and write down what would have been done."""
-    for decision in decisions:
-        if decision.result is Result.ACTED:
-            player.episodes |= sort_out_repeats([decision], player.episodes)
-        player.side.results[decision.result.value] += 1
-        if decision.result is not Result.ACTED:
+    side = player.side
+    if decision.result is Result.ACTED:
+        player.episodes |= sort_out_repeats([decision], player.episodes)
+    side.results[decision.result.value] += 1
+    if decision.result is not Result.ACTED:
+        return
+    side.by_rule[decision.rule.name] += 1
+    work = Work(connection, at, staff)
+    contact = decision.sighting.contact
+    for number, action in enumerate(decision.rule.rule.then):
+        executor = EXECUTORS[type(action)]
+        try:
+            shown = executor.show(executor.plan(decision, number, work), work)
+        except ClytieError as error:
+            log.debug("an action cannot be tried: %s", error)
+            side.actions["failed"] += 1
             continue
-        player.side.by_rule[decision.rule.name] += 1
-        work = Work(connection, at, staff)
-        for number, action in enumerate(decision.rule.rule.then):
-            executor = EXECUTORS[type(action)]
-            try:
-                shown = executor.show(executor.plan(decision, number, work), work)
-            except ClytieError as error:
-                player.side.actions["failed"] += 1
-                shown = None
-                log.debug("an action cannot be tried: %s", error)
-            if shown is None:
-                continue
-            player.side.actions[shown.action] += 1
-            if shown.action == "open_task":
-                player.side.per_day[at.date(), shown.person_id, shown.team] += 1
-            if len(player.side.shown) < SHOWN:
-                contact = decision.sighting.contact
-                player.side.shown.append(
-                    Would(
-                        decision.rule.name,
-                        shown.action,
-                        at,
-                        decision.sighting.id,
-                        decision.sighting.contact_id,
-                        str(contact.get("name") or ""),
-                        shown.words,
-                        shown.person_id,
-                        shown.team,
-                    )
+        side.actions[shown.action] += 1
+        if shown.action == "open_task":
+            side.per_day[at.date(), shown.person_id, shown.team] += 1
+        if len(side.shown) < SHOWN:
+            side.shown.append(
+                Would(
+                    decision.rule.name,
+                    shown.action,
+                    at,
+                    decision.sighting.id,
+                    decision.sighting.contact_id,
+                    str(contact.get("name") or ""),
+                    shown.words,
+                    shown.person_id,
+                    shown.team,
                 )
+            )
 
 
 async def _everybody(connection: Connection, settings: RouterSettings) -> Staff:

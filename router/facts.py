@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from contacts.directory import load_contacts
 from contacts.history import load_consents, load_history
@@ -52,25 +53,54 @@ Asked = Sequence[tuple[Sighting, Sequence[CompiledRule]]]
 """Sightings, each with the rules that will be asked about it."""
 
 
+@dataclass(slots=True)
+class Histories:
+    """Whole histories of contacts, remembered while a long past is played; forgotten when they grow too many."""
+
+    types: frozenset[EventType]
+    surroundings: bool
+    most: int = 1_500_000  #: events, some 300 bytes each
+    _known: dict[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    _count: int = 0
+
+    async def load(self, connection: Connection, asked: Asked) -> None:
+        """Give each sighting whose rules ask for it the history of its contact."""
+        wanted = _about_people(asked, lambda rule: bool(rule.history))
+        missing = [id for id in wanted if id not in self._known]
+        if self._count > self.most:
+            self._known.clear()
+            self._count, missing = 0, list(wanted)
+        if missing:
+            fresh = await load_history(connection, missing, self.types, surroundings=self.surroundings)
+            self._known.update(fresh)
+            self._count += sum(map(len, fresh.values()))
+        for id, sightings in wanted.items():
+            for sighting in sightings:
+                sighting.history = self._known[id]
+
+
 async def load_facts(
     connection: Connection,
     asked: Asked,
     now: datetime,
     settings: RouterSettings,
     *,
-    whole_history: bool = False,
+    histories: Histories | None = None,
 ) -> None:
     """Load what these rules ask about: contacts always; messages, conversations, history and the rest where needed.
 
-    Consents also come with every hit, for a hit counts only while its person allows measuring. With `whole_history` the
-    past of a contact is loaded from its beginning, for events that lie far apart.
+    Consents also come with every hit, for a hit counts only while its person allows measuring. With `histories` the
+    past of a contact is loaded whole and remembered, for events that lie far apart.
     """
     await _load_contacts(connection, asked)
     await _load_messages(connection, asked)
     await _load_surroundings(connection, asked)
     await _load_working_time(connection, asked, now, settings)
     await _load_consents(connection, asked)
-    await _load_history(connection, asked, None if whole_history else now)
+    if histories is None:
+        await _load_history(connection, asked, now)
+    else:
+        await histories.load(connection, asked)
 
 
 async def _load_contacts(connection: Connection, asked: Asked) -> None:
@@ -85,6 +115,8 @@ async def _load_contacts(connection: Connection, asked: Asked) -> None:
 
 
 async def _load_messages(connection: Connection, asked: Asked) -> None:
+    if not any("message" in rule.asks for rule in _rules_of(asked)):
+        return
     wanted = [
         sighting
         for sighting, rules in asked
@@ -99,7 +131,10 @@ async def _load_messages(connection: Connection, asked: Asked) -> None:
 
 async def _load_surroundings(connection: Connection, asked: Asked) -> None:
     """Conversation, content, case and task of the events whose rules ask for them."""
+    asks = frozenset[str]().union(*(rule.asks for rule in _rules_of(asked)))
     for room, (statement, id_of) in _SURROUNDINGS.items():
+        if room not in asks:
+            continue
         wanted = [
             (id_of(sighting), sighting)
             for sighting, rules in asked
@@ -113,11 +148,17 @@ async def _load_surroundings(connection: Connection, asked: Asked) -> None:
             setattr(sighting, room, found.get(id))
 
 
+def _rules_of(asked: Asked) -> list[CompiledRule]:
+    """Each rule that is asked, once."""
+    lists = {id(rules): rules for _, rules in asked}
+    return list({id(rule): rule for rules in lists.values() for rule in rules}.values())
+
+
 async def _load_working_time(
     connection: Connection, asked: Asked, now: datetime, settings: RouterSettings
 ) -> None:
     """Which of the teams that rules ask for work now. A team that is gone never does."""
-    names = {team for _, rules in asked for rule in rules for team in rule.teams}
+    names = {team for rule in _rules_of(asked) for team in rule.teams}
     if not names:
         return
     staff = await load_staff(connection, settings, names=names)
@@ -135,7 +176,7 @@ async def _load_consents(connection: Connection, asked: Asked) -> None:
                 sighting.consents = consents[id]
 
 
-async def _load_history(connection: Connection, asked: Asked, now: datetime | None) -> None:
+async def _load_history(connection: Connection, asked: Asked, now: datetime) -> None:
     wanted = _about_people(asked, lambda rule: bool(rule.history))
     if not wanted:
         return
@@ -144,7 +185,7 @@ async def _load_history(connection: Connection, asked: Asked, now: datetime | No
         connection,
         wanted.keys(),
         {kind for rule in rules for kind in rule.history},
-        since=None if now is None else _reach(asked, rules, now),
+        since=_reach(asked, rules, now),
         surroundings=any(rule.asks & {"message", "campaign"} for rule in rules),
     )
     for id, sightings in wanted.items():

@@ -86,6 +86,8 @@ def rewind(contact: Mapping[str, Any], later: Sequence[Change]) -> Mapping[str, 
 
 def consents_at(entries: Sequence[tuple[datetime, str, bool]], now: datetime) -> frozenset[str]:
     """The purposes that stood granted then; entries in the order of their time. Pure."""
+    if not entries:
+        return frozenset()
     granted: dict[str, bool] = {}
     for _, purpose, state in entries[: bisect_right(entries, now, key=lambda entry: entry[0])]:
         granted[purpose] = state

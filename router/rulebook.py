@@ -65,6 +65,7 @@ class CompiledRule:
     asks_consent: bool
     history: frozenset[EventType]
     history_reach: timedelta | None  # how far back; None: without limit
+    definition: str  # tells rules that say the same
     followed: Predicate | None  # whether what the rule waits in vain for has come
 
     @property
@@ -104,6 +105,7 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
         history_reach=None
         if None in reaches
         else max((r for r in reaches if r is not None), default=timedelta()),
+        definition=rule.model_dump_json(by_alias=True, exclude_unset=True),
         followed=None if absence is None else _compile_absence(absence),
     )
 

@@ -1,4 +1,4 @@
-"""`clytie rules`: check rule files, and make them the rules of the house."""
+"""`clytie rules`: check rule files, try them on the past, and make them the rules of the house."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clytie.attach import reach_servers
+from clytie.commands.backtest import backtest_file
 from clytie.commands.output import say
 from clytie.settings import load_settings
 from router.rule_checks import require_sound
@@ -20,6 +21,8 @@ from storage.pool import open_pool
 app = typer.Typer(
     help="Rules: what happens when, read from YAML files (docs/rules.md).", no_args_is_help=True
 )
+
+app.command("backtest")(backtest_file)
 
 _File = Annotated[Path, typer.Argument(help="A YAML file, or a folder of them.")]
 
