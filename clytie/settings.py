@@ -26,7 +26,7 @@ from inbox.settings import InboxSettings
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from tracking.settings import TrackingSettings
-from web.callbacks import SMS_PATH
+from web.callbacks.sms import SMS_PATH
 from web.settings import WebSettings
 from worker.settings import WorkerSettings
 

@@ -17,7 +17,7 @@ from inbox.texts.reports import settle_reported_texts
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
-from web.callbacks import SmsCallbacks
+from web.callbacks.sms import SmsCallbacks
 from worker.loops import Loop
 
 #: seconds between looks for pictures that are due

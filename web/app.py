@@ -12,7 +12,7 @@ from domain.clock import SystemClock
 from storage.house_clock import follow_clock
 from web.access.throttle import Throttle
 from web.api import install_api
-from web.callbacks import add_sms_callbacks
+from web.callbacks.sms import add_sms_callbacks
 from web.collector import tune_collector
 from web.console import install_console
 from web.console.door import THROTTLE

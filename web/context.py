@@ -21,7 +21,7 @@ from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
-from web.callbacks import SmsCallbacks
+from web.callbacks.sms import SmsCallbacks
 from web.queries.campaigns import Known
 from web.settings import WebSettings
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from channels.sms.settings import TwilioSettings
-from channels.sms.signatures import sign
+from channels.twilio.signatures import sign
 from channels.sms.twilio import TwilioSms
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys, TokenUse
@@ -24,7 +24,7 @@ from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
 from tests.channels.sms.provider import ACCOUNT, TOKEN
-from web.callbacks import SmsCallbacks, add_sms_callbacks
+from web.callbacks.sms import SmsCallbacks, add_sms_callbacks
 
 PUBLIC = "https://hub.example"
 KEYS = TokenKeys({1: b"k" * 32})
