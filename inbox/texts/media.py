@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from channels.sms.media import Media
+from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
 from storage.announce import Announcer
 from storage.blobs import BlobStore

@@ -17,7 +17,7 @@ _PATIENCE: Final = 10.0
 
 
 class Paced(Protocol):
-    """How long senders have to wait (channels.sms.pace.Pace)."""
+    """How long senders have to wait (channels.http.pace.Pace)."""
 
     def delay(self, sender: str) -> float:
         """Seconds until a message of this sender could leave."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.sms.media import Media
+from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
 from inbox.texts.media import MediaFetcher
 from storage.pool import Pool

@@ -14,8 +14,8 @@ from aiohttp import web
 from yarl import URL
 
 from channels.sms.settings import TwilioSettings
-from channels.twilio.signatures import sign
 from channels.sms.twilio import TwilioSms
+from channels.twilio.signatures import sign
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys, TokenUse
 from inbox.arrival.intake import Intake

@@ -20,9 +20,9 @@ from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings, S
 from channels.sms.inbound import InboundSms, read_inbound
 from channels.sms.keywords import Command
 from channels.sms.reports import Report
-from channels.sms.signatures import seen_url
 from channels.sms.statuses import furthest
 from channels.sms.twilio import TwilioSms
+from channels.twilio.signatures import seen_url
 from domain.errors import InvalidInput
 from domain.messages import DeliveryState
 from tests.channels.carrier.conformance import Conformance, open_conformance

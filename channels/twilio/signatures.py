@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from channels.base import CallbackRequest
-from channels.sms.forms import read_form
+from channels.http.forms import read_form
 
 SIGNATURE: Final = "x-twilio-signature"
 SETTINGS: Final = "x-twilio-webhooks-signature-settings"

@@ -10,8 +10,8 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from channels.sms.settings import TwilioSettings
-from channels.sms.web import WebSession
+from channels.http.session import WebSession
+from channels.twilio.settings import TwilioAccount
 
 _ITS_HOST = "api.twilio.com"
 
@@ -48,7 +48,7 @@ class HookedHttp(AsyncHttpClient):  # type: ignore[misc]  # the library has no t
         return self._base_url + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def make_client(settings: TwilioSettings, web: WebSession) -> Client:
+def make_client(settings: TwilioAccount, web: WebSession) -> Client:
     """The client of an account; asks neither the environment nor the network."""
     name, secret = settings.login
     return Client(

@@ -9,8 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from channels.sms.dispatch import FLIGHT
-from channels.sms.settings import SmsTimeouts
+from channels.http.dispatch import FLIGHT
+from channels.http.settings import Timeouts
 
 #: An answer of an API of messages is small; what is longer is not read.
 _LONGEST_ANSWER = 1_000_000
@@ -28,7 +28,7 @@ class Answer:
 class WebSession:
     """Requests over kept connections. Sets `written` of the current flight before the first byte of one leaves."""
 
-    def __init__(self, timeouts: SmsTimeouts, connections: int) -> None:
+    def __init__(self, timeouts: Timeouts, connections: int) -> None:
         self._timeouts = timeouts
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None

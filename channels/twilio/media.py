@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from channels.sms.web import WebSession, authorization
+from channels.http.session import WebSession, authorization
 from domain.errors import InvalidInput, NotFound, Unavailable
 
 _STORES = (".twilio.com", ".twiliocdn.com", ".amazonaws.com")

@@ -1,22 +1,21 @@
-"""What every channel of short messages does alike: batches, turns under the limits, the provider's rests.
+"""What every channel of requests does alike: batches, turns under the limits, the provider's rests.
 
-A channel adds `_post`: one request for one message, and what its answer means.
+A channel adds `_read`, what a message has to be, and `_post`: one request for it, and what the answer means.
 """
 
 from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Generic, Protocol, TypeVar
 
-from channels.sms.content import OPTIONS, Text, Unfit, read_text
-from channels.sms.dispatch import Dispatch, Flight
-from channels.sms.outcomes import Judgement, judge_silence, seconds_of
-from channels.sms.pace import Pace
-from channels.sms.reasons import VOCABULARY
-from channels.sms.settings import SmsSettings
-from channels.sms.web import WebSession, name_failure
+from channels.http.dispatch import Dispatch, Flight
+from channels.http.outcomes import Judgement, judge_silence, seconds_of
+from channels.http.pace import Pace
+from channels.http.session import WebSession, name_failure
+from channels.http.settings import HttpSettings
+from channels.reasons import Reason
 from domain.errors import DeliveryError, UnsupportedFeature
 from domain.messages import DeliveryState, Outbound, Outcome, Receipt
 
@@ -37,13 +36,38 @@ class Posted:
         self.judgement = judgement or Judgement(DeliveryState.SENT, "")
 
 
-class Sending(ABC):
-    """Sends short messages by requests. Belongs to the event loop that first delivers."""
+class Unfit(Exception):
+    """A message that no provider could take. `reason` is a word of ours, `str` the sentence for people."""
 
-    #: Options of a message that it can carry (channels.sms.content)
-    options: ClassVar[frozenset[str]] = OPTIONS
+    def __init__(self, reason: str, words: str) -> None:
+        self.reason = reason
+        super().__init__(words)
 
-    def __init__(self, settings: SmsSettings) -> None:
+
+class Paced(Protocol):
+    """A message that was read: whose rate it keeps, and how many places it takes there."""
+
+    @property
+    def paced_by(self) -> str:
+        """A number, a name or a service."""
+        ...
+
+    @property
+    def parts(self) -> int:
+        """At least one."""
+        ...
+
+
+Item = TypeVar("Item", bound=Paced)
+
+
+class Sending(ABC, Generic[Item]):
+    """Sends messages by requests. Belongs to the event loop that first delivers."""
+
+    #: What the reasons of its outcomes mean
+    vocabulary: ClassVar[Mapping[str, Reason]]
+
+    def __init__(self, settings: HttpSettings) -> None:
         waits = settings.timeouts
         self.web = WebSession(waits, settings.connections)
         self.pace = Pace(settings.rates, settings.rate, waits.turn, waits.rest)
@@ -51,7 +75,11 @@ class Sending(ABC):
         self._longest_rest = waits.rest
 
     @abstractmethod
-    async def _post(self, text: Text, flight: Flight) -> Posted:
+    def _read(self, message: Outbound) -> Item:
+        """What a message says, as the provider takes it. Raises Unfit."""
+
+    @abstractmethod
+    async def _post(self, item: Item, flight: Flight) -> Posted:
         """Offer one message. May raise what WebSession.request raises."""
 
     def _unready(self) -> str:
@@ -65,7 +93,7 @@ class Sending(ABC):
         (outcome,) = outcomes
         if outcome.state is DeliveryState.SENT:
             return Receipt(message.key, message.attempt, outcome.reply, outcome.provider_id)
-        words = outcome.reply or VOCABULARY[outcome.reason].gloss
+        words = outcome.reply or self.vocabulary[outcome.reason].gloss
         if outcome.reason == "unsupported":
             raise UnsupportedFeature(words)
         raise DeliveryError(
@@ -85,26 +113,26 @@ class Sending(ABC):
 
     async def _attempt(self, flight: Flight) -> Outcome:
         try:
-            text = read_text(flight.message, self.options)
+            item = self._read(flight.message)
         except Unfit as unfit:
             return flight.outcome(DeliveryState.REJECTED, str(unfit), unfit.reason)
         if problem := self._unready():
             return flight.outcome(DeliveryState.DEFERRED, problem, "auth_failed", unreached=True)
         words = "no turn under the limits of this sender"
         for _ in range(_OFFERS):
-            if not await self.pace.wait(text.paced_by, text.parts):
+            if not await self.pace.wait(item.paced_by, item.parts):
                 break
-            outcome = await self._offer(text, flight)
+            outcome = await self._offer(item, flight)
             if outcome.reason != "throttled" or outcome.state is not DeliveryState.DEFERRED:
                 return outcome
             words = outcome.reply
         return flight.outcome(DeliveryState.DEFERRED, words, "throttled")
 
-    async def _offer(self, text: Text, flight: Flight) -> Outcome:
+    async def _offer(self, item: Item, flight: Flight) -> Outcome:
         """One request; a refusal for too many of them lets everybody rest."""
         flight.written = False
         try:
-            posted = await self._post(text, flight)
+            posted = await self._post(item, flight)
         except Exception as error:
             reason, words, unreached = name_failure(error)
             if reason == "protocol_error":
