@@ -29,6 +29,7 @@ def install_console(app: web.Application) -> None:
         rules,
         suppressions,
         tasks,
+        teams,
     )
 
     install_pages(app)
