@@ -102,3 +102,16 @@ ALTER TABLE users ADD COLUMN phone TEXT;
 ALTER TABLE users ADD COLUMN takes_calls BOOLEAN DEFAULT true NOT NULL;
 
 ALTER TABLE teams ADD COLUMN caller_id TEXT;
+
+ALTER TABLE sms_facts ADD COLUMN price_looks SMALLINT DEFAULT '0' NOT NULL;
+
+ALTER TABLE sms_facts ADD COLUMN price_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_sms_facts_price_at ON sms_facts (price_at) WHERE price_at IS NOT NULL;
+
+CREATE TABLE sms_paces (
+    key TEXT NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    rest_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_sms_paces PRIMARY KEY (key)
+);
