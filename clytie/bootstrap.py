@@ -14,7 +14,9 @@ from channels.base import Channel, Received
 from channels.mail.dkim.signing import make_signer
 from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
+from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.door import SandboxDoor
+from clytie.carrying import open_carrier, open_test_phone
 from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
@@ -84,6 +86,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
         sms = await stack.enter_async_context(
             open_sms_callbacks(settings, core.pool, core.announcer, core.clock)
         )
+        test_phone = await stack.enter_async_context(open_test_phone(settings))
         yield WebContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -104,6 +107,7 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             doors=_doors(settings),
             copy_domain=next(filter(None, (settings.outbox.reply_domain, *settings.inbox.domains)), ""),
             reading=settings.inbox.reading,
+            test_phone=test_phone,
             demo=settings.demo,
         )
 
@@ -171,10 +175,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
 
 @dataclass(slots=True)
 class Doors:
-    """What mail comes in by: the test mailbox, and the doors of the house by name; those that are enabled."""
+    """What mail comes in by: the test mailbox, and the doors of the house by name; those that are enabled. And the
+    test carrier, where there is no account."""
 
     sandbox: SandboxDoor | None
     mail: dict[str, MailDoor]
+    carrier: Carrier | None = None
 
 
 @asynccontextmanager
@@ -184,6 +190,8 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         core = await stack.enter_async_context(open_core(settings, connections=8))
         intake = Intake(core.pool, open_blobs(settings), core.announcer, settings.inbox.intake)
         stack.push_async_callback(intake.close)
+        if settings.demo:
+            await stack.enter_async_context(_beside(follow_clock(core.pool, core.clock)))
         tokens = load_token_keys(settings.token_keys, settings.var)
         ours = OwnAddresses(core.pool, tokens, settings.inbox.domains)
         doors = Doors(None, {})
@@ -206,6 +214,7 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         for door in doors.mail.values():
             await door.start()
             stack.push_async_callback(door.stop)
+        doors.carrier = await stack.enter_async_context(open_carrier(settings, core.pool, core.clock))
         await stack.enter_async_context(open_imap(settings, core.pool, core.announcer, intake.take))
         yield doors
 

@@ -39,7 +39,7 @@ async def open_sms_callbacks(
     settings: Settings, pool: Pool, announcer: Announcer, clock: Clock
 ) -> AsyncIterator[SmsCallbacks | None]:
     """What the web process takes callbacks with; None when no token is set that could sign one."""
-    if not settings.sms.tokens:
+    if not settings.sms_settings.tokens:
         yield None
         return
     intake = Intake(pool, BlobStore(settings.var / "blobs"), announcer, settings.inbox.intake)

@@ -66,7 +66,7 @@ def _settings(var: Path, port: int) -> Settings:
     os.environ.update(_DEMO)
     os.environ["CLYTIE_VAR"] = str(var)
     if port == 0:
-        return load_settings(port=0, sandbox={"port": 0}, inbox={"smtp": {"port": 0}})
+        return load_settings(port=0, sandbox={"port": 0}, carrier={"port": 0}, inbox={"smtp": {"port": 0}})
     return load_settings(port=port)
 
 

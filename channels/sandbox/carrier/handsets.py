@@ -8,8 +8,16 @@ from datetime import datetime
 from typing import Final, Literal, cast
 
 from channels.sandbox.carrier.parts import Parts
-from channels.sandbox.carrier.phone import Attachment, Phone, PhoneCall, PhoneSummary, Sound, Text
-from channels.sandbox.carrier.records import Message
+from channels.sandbox.carrier.phone import (
+    Attachment,
+    OwnNumber,
+    Phone,
+    PhoneCall,
+    PhoneSummary,
+    Sound,
+    Text,
+)
+from channels.sandbox.carrier.records import Message, Number
 from channels.sandbox.carrier.voice.line import Line
 from domain.errors import Conflict, InvalidInput, NotFound
 
@@ -41,6 +49,14 @@ class Handsets:
                 numbers[message.to] = None
         summaries = [self._summarise(number) for number in numbers if number not in own]
         return sorted(summaries, key=lambda one: (one.last is not None, one.last), reverse=True)
+
+    async def list_numbers(self) -> list[OwnNumber]:
+        """See Phones."""
+        numbers = self._parts.exchange.memory.numbers.values()
+        return sorted(
+            (OwnNumber(number=one.phone_number, name=_name_of(one)) for one in numbers),
+            key=lambda one: (one.name, one.number),
+        )
 
     async def add_phone(self, number: str, name: str = "") -> None:
         """See Phones."""
@@ -145,6 +161,10 @@ class Handsets:
             ringing=any(_state(line) == "ringing" for line in lines),
             talking=any(_state(line) == "talking" for line in lines),
         )
+
+
+def _name_of(number: Number) -> str:
+    return number.friendly_name if number.friendly_name != number.phone_number else ""
 
 
 def _state(line: Line) -> Literal["calling", "ringing", "talking", "ended"]:

@@ -81,11 +81,22 @@ class PhoneSummary(_View):
     talking: bool = False
 
 
+class OwnNumber(_View):
+    """A number of ours, which people write to and call."""
+
+    number: str
+    name: str = ""
+
+
 class Phones(Protocol):
     """All phones. Raises NotFound, Conflict or InvalidInput of domain.errors, and Unavailable without a carrier."""
 
     async def list_phones(self) -> list[PhoneSummary]:
         """Those that were added, had a call or, last of all, a message: some 200, the one used last comes first."""
+        ...
+
+    async def list_numbers(self) -> list[OwnNumber]:
+        """Numbers of ours that phones can write to and call, in their order."""
         ...
 
     async def add_phone(self, number: str, name: str = "") -> None:
