@@ -21,12 +21,16 @@ CREATE TABLE calls (
     currency TEXT,
     version INTEGER DEFAULT '1' NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    look_at TIMESTAMP WITH TIME ZONE,
+    looks INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_calls PRIMARY KEY (message_id)
 );
 
 CREATE INDEX ix_calls_changed_at ON calls (changed_at);
 
 CREATE INDEX ix_calls_live ON calls (user_id, message_id) WHERE state <> 'ended';
+
+CREATE INDEX ix_calls_look_at ON calls (look_at) WHERE look_at IS NOT NULL;
 
 CREATE INDEX ix_calls_provider_id ON calls (provider_id) WHERE provider_id IS NOT NULL;
 
@@ -48,6 +52,7 @@ CREATE TABLE call_legs (
     price NUMERIC,
     currency TEXT,
     price_at TIMESTAMP WITH TIME ZONE,
+    price_looks INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_call_legs PRIMARY KEY (provider_id)
 );
 
