@@ -21,6 +21,8 @@ from domain.messages import DeliveryState, Outbound, Outcome, Receipt
 
 log = logging.getLogger(__name__)
 
+#: Option of a message: when it may leave (time.monotonic), where somebody counts for all processes.
+TURN = "turn"
 #: Times that a message is offered again after 429, which was never processed.
 _OFFERS = 5
 
@@ -28,11 +30,20 @@ _OFFERS = 5
 class Posted:
     """What an answer came to: the provider's number of a message it took, or a judgement and its words."""
 
-    __slots__ = ("judgement", "provider_id", "words")
+    __slots__ = ("judgement", "of_sender", "provider_id", "words")
 
-    def __init__(self, words: str, *, provider_id: str = "", judgement: Judgement | None = None) -> None:
+    def __init__(
+        self,
+        words: str,
+        *,
+        provider_id: str = "",
+        judgement: Judgement | None = None,
+        of_sender: bool = False,
+    ) -> None:
+        """`of_sender`: too many messages of this one sender, others may go on."""
         self.words = words
         self.provider_id = provider_id
+        self.of_sender = of_sender
         self.judgement = judgement or Judgement(DeliveryState.SENT, "")
 
 
@@ -119,6 +130,10 @@ class Sending(ABC, Generic[Item]):
         if problem := self._unready():
             return flight.outcome(DeliveryState.DEFERRED, problem, "auth_failed", unreached=True)
         words = "no turn under the limits of this sender"
+        if turn := flight.message.options.get(TURN):
+            if await self.pace.keep(item.paced_by, float(turn)):
+                return await self._offer(item, flight)
+            return flight.outcome(DeliveryState.DEFERRED, words, "throttled")
         for _ in range(_OFFERS):
             if not await self.pace.wait(item.paced_by, item.parts):
                 break
@@ -141,9 +156,10 @@ class Sending(ABC, Generic[Item]):
             return flight.outcome(state, words, reason, unreached=unreached and not flight.written)
         state, reason = posted.judgement
         if state is DeliveryState.SENT:
-            self.pace.resting.end()
+            self.pace.taken(item.paced_by)
             return flight.outcome(state, posted.words, provider_id=posted.provider_id)
         if reason == "throttled" and state is DeliveryState.DEFERRED:
             flight.written = False
-            self.pace.rest(seconds_of(flight.retry_after, self._longest_rest))
+            asked = seconds_of(flight.retry_after, self._longest_rest)
+            self.pace.rest(asked, item.paced_by if posted.of_sender else "")
         return flight.outcome(state, posted.words, reason)

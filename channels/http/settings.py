@@ -39,10 +39,11 @@ class HttpSettings(BaseModel):
     )
     rate: Rate = Field(
         default=1,
-        description="parts of messages per second by a sender that has no rate of its own, per process",
+        description="parts of messages per second by a sender that has no rate of its own, over all processes",
     )
     rates: dict[str, Rate] = Field(
         default_factory=dict,
-        description='parts per second by number, name or messaging service, e.g. {"+33700000001": 10}',
+        description="parts per second by number, name or messaging service, over all processes, e.g. "
+        '{"+33700000001": 10}',
     )
     timeouts: Timeouts = Field(default_factory=Timeouts, description="seconds to wait in each phase")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from channels.http.sending import Unfit
+from channels.http.sending import TURN, Unfit
 from channels.sms.numbers import is_e164, is_sender
 from channels.sms.segments import count
 from domain.messages import Outbound
@@ -44,7 +44,7 @@ def read_text(message: Outbound, allowed: frozenset[str] = OPTIONS) -> Text:
     number of it as sender), `validity` (seconds), `token` (signed, for the reports).
     """
     options = message.options
-    if unknown := sorted(set(options) - allowed):
+    if unknown := sorted(set(options) - allowed - {TURN}):
         raise Unfit("unsupported", f"this channel has no option {unknown[0]}")
     service = options.get("service", "")
     if not is_e164(message.recipient):

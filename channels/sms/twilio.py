@@ -20,7 +20,7 @@ from channels.sms.lookup import Listed, LookedUp, find_message
 from channels.sms.reasons import VOCABULARY
 from channels.sms.reports import Report, callback_address, make_report, read_report, to_event
 from channels.sms.settings import TwilioSettings
-from channels.sms.twilio_codes import reason_of
+from channels.sms.twilio_codes import OF_ONE_SENDER, reason_of
 from channels.twilio.client import make_client
 from channels.twilio.media import Media, fetch_media
 from channels.twilio.signatures import is_signed_request
@@ -159,7 +159,8 @@ def _refusal(error: TwilioRestException | TwilioServiceException, flight: Flight
     words = str(error.msg if isinstance(error, TwilioRestException) else error.detail or error.title)
     words = words.removeprefix("Unable to create record: ")  # the client's, not the provider's
     judgement = judge_answer(error.status, reason_of(code), has_retry_after=bool(flight.retry_after))
-    return Posted(f"{code}: {words}" if code else words, judgement=judgement)
+    words = f"{code}: {words}" if code else words
+    return Posted(words, judgement=judgement, of_sender=code in OF_ONE_SENDER)
 
 
 def _report(record: Any) -> Report | None:
