@@ -22,6 +22,7 @@ from channels.mail.settings import Encryption, MailSettings
 from channels.sandbox.carrier.settings import CarrierSettings
 from channels.sms.settings import TwilioSettings
 from clytie.keys import make_carrier_token
+from channels.voice.settings import TwilioVoiceSettings, VoiceSettings, join_settings
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
 from inbox.settings import InboxSettings
@@ -83,6 +84,9 @@ class Settings(BaseSettings):
         description="The account for short messages and calls; without one all go to the test phones.",
     )
     carrier: CarrierSettings = Field(default_factory=CarrierSettings)
+    voice: VoiceSettings = Field(
+        default_factory=VoiceSettings, description="Calls, through the account of short messages."
+    )
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
@@ -146,6 +150,11 @@ class Settings(BaseSettings):
         if "callback_url" in self.sms.model_fields_set or "public_url" not in self.web.model_fields_set:
             return self.sms
         return self.sms.model_copy(update={"callback_url": self.public_url + SMS_PATH})
+
+    @property
+    def voice_settings(self) -> TwilioVoiceSettings:
+        """What is about calls, with the account that they go through."""
+        return join_settings(self.voice, self.sms_settings)
 
     @property
     def sms_public_url(self) -> str:

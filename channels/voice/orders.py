@@ -48,8 +48,8 @@ class Order:
         return 1
 
 
-def read_order(message: Outbound, voices: Mapping[str, str] | None = None) -> Order:
-    """The call that a message asks for. Raises Unfit naming what is wrong."""
+def read_order(message: Outbound, language: str = "", voices: Mapping[str, str] | None = None) -> Order:
+    """The call that a message asks for, spoken in `language` unless it names one. Raises Unfit naming what is wrong."""
     options = message.options
     if unknown := sorted(set(options) - OPTIONS):
         raise Unfit("unsupported", f"this channel has no option {unknown[0]}")
@@ -65,7 +65,7 @@ def read_order(message: Outbound, voices: Mapping[str, str] | None = None) -> Or
         recipient=message.recipient,
         caller=message.sender,
         url=url,
-        document="" if url else _speak(message.content, options.get("language", ""), voices or {}),
+        document="" if url else _speak(message.content, options.get("language", language), voices or {}),
         status=options.get("status", ""),
         fallback=options.get("fallback", ""),
         seconds=_read_count(options, "seconds", 30, 600),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from channels.http.settings import HttpSettings, Rate, Timeouts
-from channels.twilio.settings import TwilioAccount, check_address
+from channels.twilio.settings import TwilioAccount
 
 _RingSeconds = Annotated[int, Field(ge=5, le=600)]
 
@@ -32,11 +32,6 @@ class VoiceSettings(HttpSettings):
     )
     timeouts: Timeouts = Field(
         default_factory=lambda: Timeouts(answer=20, turn=10), description="seconds to wait in each phase"
-    )
-    callback_url: str = Field(
-        default="",
-        description="our address as the provider calls it, such as https://hub.example/callbacks/voice; "
-        "below the public address when unset",
     )
     concurrent: int = Field(default=20, ge=1, le=10_000, description="calls of ours at a time")
     confirm_key: str = Field(
@@ -76,11 +71,6 @@ class VoiceSettings(HttpSettings):
         description='voice by language, e.g. {"fr-FR": "Polly.Lea"}; else the provider\'s',
     )
 
-    @field_validator("callback_url")
-    @classmethod
-    def _check_callback_url(cls, value: str) -> str:
-        return check_address(value)
-
 
 class TwilioVoiceSettings(VoiceSettings):
     """Calls, and the account at Twilio that they go through."""
@@ -90,11 +80,8 @@ class TwilioVoiceSettings(VoiceSettings):
     )
 
 
-def join_settings(
-    voice: VoiceSettings, account: TwilioAccount, callback_url: str = ""
-) -> TwilioVoiceSettings:
+def join_settings(voice: VoiceSettings, account: TwilioAccount) -> TwilioVoiceSettings:
     """The channel's settings: what is about calls, with the account of short messages."""
     values = {name: getattr(voice, name) for name in VoiceSettings.model_fields}
-    values["callback_url"] = voice.callback_url or callback_url
     kept = {name: getattr(account, name) for name in TwilioAccount.model_fields}
     return TwilioVoiceSettings(**values, account=TwilioAccount(**kept))

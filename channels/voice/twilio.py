@@ -107,7 +107,7 @@ class TwilioVoice(Sending[Order]):
         return Placed(outcome.state, outcome.provider_id, outcome.reason, outcome.reply)
 
     def _read(self, message: Outbound) -> Order:
-        return read_order(message, self.settings.voices)
+        return read_order(message, self.settings.language, self.settings.voices)
 
     def _unready(self) -> str:
         return "" if self._client else "no account is set: fill in account_sid and auth_token"
@@ -212,8 +212,8 @@ class TwilioVoice(Sending[Order]):
     # --- what the provider sends -------------------------------------------------------------------------------
 
     def write(self, document: Document) -> str:
-        """A document with the voices of the settings; see channels.voice.twiml.write."""
-        return write(document, voices=self.settings.voices)
+        """A document with the language and the voices of the settings; see channels.voice.twiml.write."""
+        return write(document, language=self.settings.language, voices=self.settings.voices)
 
     def verify(self, request: CallbackRequest) -> None:
         """Check that a request comes from the provider, before anything of it is read. Raises InvalidInput."""

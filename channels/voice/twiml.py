@@ -46,14 +46,14 @@ _MOST_HINTS: Final = 500
 _LEG_EVENTS: Final = "initiated ringing answered completed"
 
 
-def write(document: Document, *, voices: Mapping[str, str] | None = None) -> str:
-    """The document as XML. `voices`: the provider's voice by language, its own where none is named.
+def write(document: Document, *, language: str = "", voices: Mapping[str, str] | None = None) -> str:
+    """The document as XML. `language`: of texts that tell none; `voices`: the provider's voice by language.
 
     Raises InvalidInput naming the verb for an address that is not http(s), for a number that nobody can ring, and
     for a document that is too large for the provider even without its words.
     """
     response = VoiceResponse()
-    writer = _Writer(voices or {})
+    writer = _Writer(language, voices or {})
     for place, verb in enumerate(document):
         writer.add(response, verb, f"document[{place}]")
     text = str(response)
@@ -67,7 +67,8 @@ def write(document: Document, *, voices: Mapping[str, str] | None = None) -> str
 class _Writer:
     """Adds verbs to a builder; counts what is spoken."""
 
-    def __init__(self, voices: Mapping[str, str]) -> None:
+    def __init__(self, language: str, voices: Mapping[str, str]) -> None:
+        self._language = language
         self._voices = voices
         self._left = _SPEECH
 
@@ -105,7 +106,7 @@ class _Writer:
         match verb:
             case Say():
                 for piece in part(verb.text):
-                    self._say(to, piece, name_language(verb.language))
+                    self._say(to, piece, name_language(verb.language or self._language))
             case Play():
                 to.play(_address(verb.url, f"{where}.url"), loop=_within(verb.times, 0, 1_000))
             case Pause():
@@ -122,7 +123,7 @@ class _Writer:
 
     def _gather(self, to: VoiceResponse, verb: Gather, where: str) -> None:
         options: dict[str, Any] = {}
-        language = name_language(verb.language)
+        language = name_language(verb.language or self._language)
         if verb.digits is not None:
             # Every key is an answer, # too; without a number of keys # ends them.
             options |= {"num_digits": _within(verb.digits, 1, 100), "finish_on_key": ""}
