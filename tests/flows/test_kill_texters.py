@@ -25,7 +25,6 @@ from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.carrier.mischief import Rule, Trick
 from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings
 from domain.clock import SystemClock
-from domain.consent import Purpose
 from domain.messages import ChannelKind
 from outbox.composing import MailKitchen
 from outbox.letters.letter import LetterKind
