@@ -21,8 +21,8 @@ from channels.mail.dkim.keys import DkimKeySettings
 from channels.mail.settings import Encryption, MailSettings
 from channels.sandbox.carrier.settings import CarrierSettings
 from channels.sms.settings import TwilioSettings
-from clytie.keys import make_carrier_token
 from channels.voice.settings import TwilioVoiceSettings, VoiceSettings, join_settings
+from clytie.keys import make_carrier_token
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
 from inbox.settings import InboxSettings
