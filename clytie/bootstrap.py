@@ -16,6 +16,7 @@ from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
 from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.door import SandboxDoor
+from clytie.calling import open_voice_callbacks, open_voice_loops
 from clytie.carrying import open_carrier, open_test_phone
 from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
@@ -40,6 +41,7 @@ from storage.partitions import make_partitions
 from storage.pool import Pool, open_pool
 from tracking.recorder import Recorder
 from web.context import Door, WebContext
+from web.texting import TextAccount
 from worker.context import CONNECTIONS, WorkerContext
 from worker.loops import Loop
 from worker.queue import JobQueue
@@ -87,6 +89,9 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             open_sms_callbacks(settings, core.pool, core.announcer, core.clock)
         )
         test_phone = await stack.enter_async_context(open_test_phone(settings))
+        voice = await stack.enter_async_context(
+            open_voice_callbacks(settings, core.pool, core.announcer, core.clock)
+        )
         yield WebContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -104,10 +109,12 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             enqueue=queue,
             front_door=_front_door(settings),
             sms=sms,
+            voice=voice,
             doors=_doors(settings),
             copy_domain=next(filter(None, (settings.outbox.reply_domain, *settings.inbox.domains)), ""),
             reading=settings.inbox.reading,
             test_phone=test_phone,
+            texts=TextAccount(settings.sms_settings.prices, tuple(settings.sms_settings.rates)),
             demo=settings.demo,
         )
 
@@ -143,6 +150,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         sms_loops = await stack.enter_async_context(
             open_sms_loops(settings, core.pool, core.announcer, core.clock)
         )
+        voice_loops = await stack.enter_async_context(
+            open_voice_loops(settings, core.pool, core.announcer, core.clock)
+        )
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -162,6 +172,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
                 *sms_loops,
+                *voice_loops,
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
                 Loop(
                     "answer files",

@@ -24,8 +24,10 @@ from storage.pool import Pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
 from web.callbacks.sms import SmsCallbacks
+from web.callbacks.voice_door import VoiceCallbacks
 from web.queries.campaigns import Known
 from web.settings import WebSettings
+from web.texting import TextAccount
 
 
 class Enqueue(Protocol):
@@ -108,6 +110,8 @@ class WebContext:
         None  #: what takes reports and messages of the SMS provider; None without an account
     )
     test_phone: TestPhone | None = None  #: None where an account is set for short messages and calls
+    texts: TextAccount = field(default_factory=TextAccount)  #: what short messages cost and come from
+    voice: VoiceCallbacks | None = None  #: what places calls and answers their provider; None without an account
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 
