@@ -16,10 +16,11 @@ from domain.events import EventType, Verdict
 from domain.fields import Place, check_condition
 from domain.folding import fold
 from domain.messages import ChannelKind, Direction, TrackingLevel
-from router.rule_files import InvalidRules, RuleProblem, Source, Step, WrittenRule, read_place
+from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule
 from router.rules import NoteAction, OpenTaskAction, RouteAction, Rule
 from router.templates import check_template
 from storage.pool import Pool
+from storage.yaml_text import Step, read_place
 
 #: fields that hold one word of a fixed list
 WORDS: Final[dict[str, tuple[str, ...]]] = {
