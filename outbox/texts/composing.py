@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from channels.sms.lookalikes import replace_lookalikes
+from channels.sms.segments import count
 from domain.contacts import IdentityKind
 from domain.errors import ClytieError
 from domain.messages import Outbound
 from domain.tokens import TokenKeys, TokenUse
 from outbox.addresses import LETTERS
 from outbox.composing import MailKitchen
-from outbox.queue import Claimed
+from outbox.queue import Claimed, TextFacts
 from templates.texts import SmsTemplate, TextPlan, read_text_source
 
 
@@ -55,6 +56,7 @@ class SmsLetterComposer:
             True,
             options={**(row["options"] or {}), "token": token},
         )
+        claimed.text = _facts(claimed.message, row["content"].decode("utf-8", "replace"))
         return claimed
 
 
@@ -104,7 +106,13 @@ class SmsComposer:
             True,
             options={**self._options, "token": sign(TokenUse.CALLBACK, self._campaign_id, message_id)},
         )
+        claimed.text = _facts(claimed.message, text)
         return claimed
+
+
+def _facts(message: Outbound, text: str) -> TextFacts:
+    parts = count(text)
+    return TextFacts(message.sender, parts.encoding.value, max(1, parts.segments))
 
 
 class SmsKitchen:

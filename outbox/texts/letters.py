@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from channels.sms.content import Unfit, read_text
+from channels.http.sending import Unfit
+from channels.sms.content import read_text
 from channels.sms.lookalikes import replace_lookalikes
 from channels.sms.numbers import read_number
 from channels.sms.segments import count
