@@ -129,7 +129,7 @@ class _Writer:
             options |= {"num_digits": _within(verb.digits, 1, 100), "finish_on_key": ""}
         if verb.speech:
             options |= {"speech_timeout": "auto", "language": language or None}
-            hints = [hint for one in verb.hints if (hint := clean(one).replace(",", " ")[:100])]
+            hints = [hint for one in verb.hints if (hint := clean(one.replace(",", " "))[:100].rstrip())]
             options["hints"] = ",".join(hints[:_MOST_HINTS]) or None
         gather = to.gather(
             input="dtmf speech" if verb.speech else "dtmf",
