@@ -11,6 +11,7 @@ def install_console(app: web.Application) -> None:
     """Add all pages; importing their modules declares them."""
     from web.console import (  # noqa: F401 - declared by being imported
         account,
+        calls,
         campaigns,
         contacts,
         conversation_answers,

@@ -27,6 +27,7 @@ MENU: Final = (
         "/conversations", N_("Conversations"), "conversations", Permission.CONVERSATIONS_WORK, primary=True
     ),
     Entry("/contacts", N_("Contacts"), "contacts", Permission.CONTACTS_SEE, primary=True),
+    Entry("/calls", N_("Calls"), "calls", Permission.TASKS_WORK),
     Entry("/campaigns", N_("Campaigns"), "campaigns", Permission.CAMPAIGNS_SEE, primary=True),
     Entry("/imports", N_("Imports"), "imports", Permission.IMPORTS_RUN),
     Entry("/mailbox", N_("Test mailbox"), "mailbox", Permission.MAILBOX_SEE),

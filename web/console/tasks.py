@@ -12,6 +12,7 @@ from contacts.timeline import read_timeline
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.access.permissions import Permission
+from web.console.call_lines import fold_calls
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
@@ -80,7 +81,8 @@ async def _task_page(
     pool = visit.context.pool
     events: list[Any] = []
     if task.contact_id is not None:
-        events = list(await read_timeline(pool, task.contact_id, viewer=as_viewer(visit.person), limit=6))
+        rows = await read_timeline(pool, task.contact_id, viewer=as_viewer(visit.person), limit=10)
+        events = (await fold_calls(pool, rows))[:6]
     here = local(visit.now, visit.person.timezone)
     return visit.page(
         "task.html",

@@ -90,6 +90,7 @@ function listen() {
 }
 
 if (parts.length) {
+  document.addEventListener("clytie:look", refreshAll); // a script of the page has just changed something
   document.addEventListener("input", (event) => event.target.toggleAttribute?.("data-dirty", true));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
@@ -109,5 +110,6 @@ if (parts.length) {
   // a verdict comes some seconds after its hit, without an event of its own
   setInterval(() => document.hidden || parts.filter((part) => part.querySelector("[data-unsettled]")).forEach(refresh), 5000);
   setInterval(() => document.hidden || refreshAll(), 60000); // remaining times, and whatever a lost line missed
+  parts.filter((part) => part.hasAttribute("data-at-once")).forEach(refresh);
   listen();
 }
