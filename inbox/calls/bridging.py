@@ -89,7 +89,7 @@ def is_wanted(call: Any) -> bool:
 
 async def _take_leg(board: Switchboard, work: UnitOfWork, call: Any, provider_id: str) -> None:
     """Whoever is asked for a document about has been answered: it is a report, and settles an open question."""
-    news = Leg(provider_id, CallPart.US, "in-progress")
+    news = Leg(provider_id, CallPart.US, "in-progress", answered_at=board.clock.now())
     await keep_news(
         work.connection,
         call["message_id"],

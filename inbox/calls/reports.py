@@ -36,9 +36,9 @@ def read_news(board: Switchboard, part: CallPart, report: LegReport) -> Leg:
     )
 
 
-def read_end(told: DialEnded) -> Leg | None:
+def read_end(board: Switchboard, told: DialEnded) -> Leg | None:
     """What the result of ringing the contact tells of their leg; None when it names none."""
     if not told.leg_id:
         return None
     seconds = told.seconds if told.status == "completed" else None
-    return Leg(told.leg_id, CallPart.THEM, told.status, seconds=seconds)
+    return Leg(told.leg_id, CallPart.THEM, told.status, ended_at=board.clock.now(), seconds=seconds)

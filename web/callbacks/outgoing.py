@@ -33,7 +33,7 @@ async def _connect(board: Switchboard, message_id: int, asked: CallbackRequest) 
 
 async def _end_talk(board: Switchboard, message_id: int, asked: CallbackRequest) -> Document:
     told = read_dial_ended(asked.body)
-    return await end_talk(board, message_id, told.call.provider_id, read_end(told))
+    return await end_talk(board, message_id, told.call.provider_id, read_end(board, told))
 
 
 async def _take_report(board: Switchboard, part: CallPart, message_id: int, asked: CallbackRequest) -> None:
