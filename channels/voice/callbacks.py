@@ -147,12 +147,12 @@ class TranscriptReport:
 
 def read_call(body: bytes) -> CallAsked:
     """The call in any request for a document. Raises InvalidInput."""
-    return _call(read_form(body))
+    return _call(_read(body))
 
 
 def read_gathered(body: bytes) -> Gathered:
     """What was pressed or said. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     keys = "".join(key for key in first(fields, "Digits") if key in "0123456789*#")[:100]
     speech = _text(fields, "SpeechResult", 2_000)
     return Gathered(_call(fields), keys, speech, _fraction(first(fields, "Confidence")))
@@ -160,7 +160,7 @@ def read_gathered(body: bytes) -> Gathered:
 
 def read_dial_ended(body: bytes) -> DialEnded:
     """The result of ringing somebody. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     status = first(fields, "DialCallStatus").lower()
     status = {"answered": "completed", "in-progress": "completed"}.get(status, status)
     seconds = _count(first(fields, "DialCallDuration"))
@@ -178,29 +178,29 @@ def read_dial_ended(body: bytes) -> DialEnded:
 
 def read_waiting(body: bytes) -> Waiting:
     """A caller on hold, or one who is about to be taken. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     position, seconds = _count(first(fields, "QueuePosition")), _count(first(fields, "QueueTime"))
     return Waiting(_call(fields), position or 0, seconds or 0, _sid(fields, "DequeingCallSid"))
 
 
 def read_waited(body: bytes) -> Waited:
     """The end of a wait. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     return Waited(
-        _call(fields), first(fields, "QueueResult").lower(), _count(first(fields, "QueueTime")) or 0
+        _call(fields), first(fields, "QueueResult").lower()[:100], _count(first(fields, "QueueTime")) or 0
     )
 
 
 def read_left_message(body: bytes) -> LeftMessage:
     """The end of a message. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     hung_up = first(fields, "Digits") == HUNG_UP
     return LeftMessage(_call(fields), _recording_of(fields), hung_up)
 
 
 def read_leg(body: bytes) -> LegReport | None:
     """How a leg stands; None for a state that we do not know. Raises InvalidInput."""
-    fields = read_form(body)
+    fields = _read(body)
     call = _call(fields)
     status = {"answered": "in-progress", "cancelled": "canceled"}.get(call.status, call.status)
     rank = LEG_RANKS.get(status)
@@ -223,7 +223,7 @@ def read_leg(body: bytes) -> LegReport | None:
 
 def read_recording(body: bytes) -> RecordingReport:
     """A recording's state. Raises InvalidInput when it names none."""
-    report = _recording_of(read_form(body))
+    report = _recording_of(_read(body))
     if report is None:
         raise InvalidInput(
             "RecordingSid", "this is not the number of a recording (RE…).", "Send a recording's report."
@@ -233,13 +233,13 @@ def read_recording(body: bytes) -> RecordingReport:
 
 def read_transcript(body: bytes) -> TranscriptReport:
     """A transcript. Raises InvalidInput when it names no recording."""
-    fields = read_form(body)
+    fields = _read(body)
     recording = first(fields, "RecordingSid")
     if not _RECORDING.fullmatch(recording):
         raise InvalidInput(
             "RecordingSid", "this is not the number of a recording (RE…).", "Send a transcript's report."
         )
-    status = first(fields, "TranscriptionStatus").lower() or "failed"
+    status = first(fields, "TranscriptionStatus").lower()[:100] or "failed"
     text = _text(fields, "TranscriptionText", _LONGEST_TEXT) if status == "completed" else ""
     return TranscriptReport(
         first(fields, "TranscriptionSid")[:100], recording, _sid(fields, "CallSid"), status, text
@@ -248,7 +248,7 @@ def read_transcript(body: bytes) -> TranscriptReport:
 
 def read_envelope(raw: bytes) -> Received:
     """Just the envelope of a call that comes in; never raises."""
-    fields = read_form(raw)
+    fields = _read(raw)
     caller, called = _party(fields, "From"), _party(fields, "To")
     return Received(
         raw=raw,
@@ -266,6 +266,11 @@ def repetition_of(request: CallbackRequest) -> str:
     return headers.get("i-twilio-idempotency-token", "").strip()[:100]
 
 
+def _read(body: bytes) -> dict[str, list[str]]:
+    """The form's fields, without NUL, which PostgreSQL cannot hold."""
+    return {name: [value.replace("\0", "") for value in values] for name, values in read_form(body).items()}
+
+
 def _call(fields: Fields) -> CallAsked:
     provider_id = first(fields, "CallSid")
     if not _CALL.fullmatch(provider_id):
@@ -275,7 +280,7 @@ def _call(fields: Fields) -> CallAsked:
         provider_id=provider_id,
         caller=_party(fields, "From"),
         called=_party(fields, "To"),
-        status=first(fields, "CallStatus").lower(),
+        status=first(fields, "CallStatus").lower()[:100],
         outbound=first(fields, "Direction").lower().startswith("outbound"),
         parent_id=_sid(fields, "ParentCallSid"),
         account=first(fields, "AccountSid")[:100],
@@ -298,7 +303,7 @@ def _recording_of(fields: Fields) -> RecordingReport | None:
     return RecordingReport(
         provider_id=recording,
         call_id=_sid(fields, "CallSid"),
-        status=first(fields, "RecordingStatus").lower() or "completed",
+        status=first(fields, "RecordingStatus").lower()[:100] or "completed",
         url=first(fields, "RecordingUrl")[:2_000],
         seconds=_count(first(fields, "RecordingDuration")),
         channels=_count(first(fields, "RecordingChannels")) or 1,
@@ -320,8 +325,7 @@ def _sid(fields: Fields, name: str) -> str:
 
 
 def _text(fields: Fields, name: str, most: int) -> str:
-    """A text without NUL, which PostgreSQL cannot hold."""
-    return first(fields, name).replace("\0", "")[:most]
+    return first(fields, name)[:most]
 
 
 def _count(text: str) -> int | None:
