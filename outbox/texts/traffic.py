@@ -16,7 +16,7 @@ from domain.clock import Clock
 from outbox.addresses import LETTERS
 from outbox.queue import Claimed, Held
 from outbox.settings import OutboxSettings
-from outbox.texts.turns import Turn, Want, rest, take_turns
+from outbox.texts.turns import Turn, Want, load_rests, rest, take_turns
 from outbox.traffic import Sifting, Traffic
 from storage.pool import Connection
 
@@ -25,6 +25,8 @@ _PATIENCE: Final = 10.0
 _PATIENCE_OF_CAMPAIGNS: Final = 3.0
 #: Seconds before its turn that a message comes back from the queue, which is looked at now and then.
 _LEAD: Final = 2.0
+#: Seconds between looks at what other processes were asked.
+_LISTEN: Final = 0.25
 #: Rests shorter than this are over before anybody else hears of them.
 _WORTH_TELLING: Final = 0.2
 
@@ -57,6 +59,7 @@ class SmsTraffic(Traffic):
         self._hours = settings.text_hours
         self._clock = clock
         self._pace = pace
+        self._heard = 0.0
         self._told: dict[str, float] = {}  # until when all processes know that a sender rests (monotonic)
 
     @property
@@ -88,14 +91,15 @@ class SmsTraffic(Traffic):
         return step.going, step.held
 
     async def share(self, connection: Connection) -> None:
-        """Tell all processes of the rests that the provider asked this one for."""
+        """Tell all processes of the rests that the provider asked this one for, and hear of theirs: what is marked here
+        and waits for its turn goes back then."""
         if self._pace is None:
             return
+        await self._tell(connection, self._pace)
         now = time.monotonic()
-        for sender, seconds in self._pace.rests().items():
-            if now + seconds > self._told.get(sender, 0.0) + _WORTH_TELLING:
-                await rest(connection, sender, seconds)
-                self._told[sender] = now + seconds
+        if now - self._heard > _LISTEN:
+            self._heard = now
+            self._hear(await load_rests(connection), self._pace)
 
     def again(self) -> float:
         """Seconds after which a message that got no turn is looked at again: a little before a rest ends."""
@@ -110,19 +114,30 @@ class SmsTraffic(Traffic):
     async def _within_rates(
         self, connection: Connection, pace: Paced, rows: Sequence[Claimed], step: Sifting
     ) -> None:
-        await self.share(connection)
+        await self._tell(connection, pace)
         wants = [_want(row, pace) for row in rows]
         turns = await take_turns(connection, wants, pace.rate)
         now = time.monotonic()
-        for sender, seconds in turns.rests.items():
-            self._told[sender] = max(self._told.get(sender, 0.0), now + seconds)
-            if seconds > pace.rests().get(sender, 0.0) + _WORTH_TELLING:
-                pace.rest(seconds, sender)
+        self._hear(turns.rests, pace)
         for row, want, turn in zip(rows, wants, turns.given, strict=True):
             if turn.given:
                 step.going.append(_at(row, now + turn.seconds))
             else:
                 self._hold_back(step, row, want, turn, pace)
+
+    async def _tell(self, connection: Connection, pace: Paced) -> None:
+        now = time.monotonic()
+        for sender, seconds in pace.rests().items():
+            if now + seconds > self._told.get(sender, 0.0) + _WORTH_TELLING:
+                await rest(connection, sender, seconds)
+                self._told[sender] = now + seconds
+
+    def _hear(self, rests: Mapping[str, float], pace: Paced) -> None:
+        now = time.monotonic()
+        for sender, seconds in rests.items():
+            self._told[sender] = max(self._told.get(sender, 0.0), now + seconds)
+            if seconds > pace.rests().get(sender, 0.0) + _WORTH_TELLING:
+                pace.rest(seconds, sender)
 
     def _hold_back(self, step: Sifting, row: Claimed, want: Want, turn: Turn, pace: Paced) -> None:
         slowest = min(want.keys, key=pace.rate)

@@ -30,6 +30,10 @@ _REST: Final = """
 INSERT INTO sms_paces AS p (key, rest_until) VALUES ($1, clock_timestamp() + make_interval(secs => $2::float8))
 ON CONFLICT (key) DO UPDATE SET rest_until = greatest(p.rest_until, excluded.rest_until)
 """
+_RESTS: Final = """
+SELECT key, extract(epoch FROM rest_until - clock_timestamp())::float8 AS seconds FROM sms_paces
+WHERE rest_until > clock_timestamp()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +100,8 @@ async def take_turns(connection: Connection, wants: Sequence[Want], rate: Callab
 async def rest(connection: Connection | Pool, key: str, seconds: float) -> None:
     """Nothing leaves by this sender (ACCOUNT: by any) for so many seconds, in any process; never shortens a rest."""
     await connection.execute(_REST, key, seconds)
+
+
+async def load_rests(connection: Connection | Pool) -> dict[str, float]:
+    """Seconds that senders rest from now on."""
+    return {row["key"]: row["seconds"] for row in await connection.fetch(_RESTS)}
