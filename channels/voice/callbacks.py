@@ -316,7 +316,8 @@ def _trouble(fields: Fields) -> str:
     code = _count(first(fields, "ErrorCode"))
     if code:
         return reason_of(code)
-    return reason_of_sip(_count(first(fields, "SipResponseCode")) or 0)
+    answer = first(fields, "SipResponseCode") or first(fields, "DialSipResponseCode")
+    return reason_of_sip(_count(answer) or 0)
 
 
 def _sid(fields: Fields, name: str) -> str:

@@ -80,7 +80,7 @@ def make_record(call: Any) -> CallRecord:
     return CallRecord(
         provider_id=str(call.sid or ""),
         status=str(call.status or ""),
-        caller=str(call.from_ or ""),
+        caller=str(getattr(call, "_from", "") or ""),
         recipient=str(call.to or ""),
         outbound=str(call.direction or "").startswith("outbound"),
         parent_id=str(call.parent_call_sid or ""),

@@ -28,6 +28,15 @@ EVENTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(CALL_FINAL, "completed"),
 }
 
+#: Final state → the answer of the telephone network (SIP, RFC 3261), as a status callback tells it.
+NETWORK_ANSWERS: Final[Mapping[str, str]] = {
+    "completed": "200",
+    "busy": "486",
+    "no-answer": "487",
+    "canceled": "487",
+    "failed": "480",
+}
+
 
 class Switch:
     """Holds the lines of all calls. Calls that ended stay, so that their phones can show them."""
@@ -196,6 +205,7 @@ class Switch:
             if status in CALL_FINAL:
                 params["CallDuration"] = str(call.duration or 0)
                 params["Duration"] = str(-(-(call.duration or 0) // 60))
+                params["SipResponseCode"] = NETWORK_ANSWERS[status]
             self.courier.tell(
                 call.account_sid,
                 call.hooks.status_callback,
