@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from campaigns.audience import load_condition, select_audience
-from campaigns.drafts import Campaign, load_campaign
+from campaigns.drafts import Campaign, CampaignInput, load_campaign
 from campaigns.reach import find_unfit_numbers
 from channels.sms.costs import Prices
 from channels.sms.keywords import Command, read_keyword
@@ -23,6 +23,7 @@ from channels.sms.lookalikes import Replacement, replace_lookalikes
 from channels.sms.numbers import country_of
 from channels.sms.segments import Encoding, Segments, count
 from domain.clock import Clock
+from domain.conditions import Condition
 from domain.contacts import IdentityKind
 from domain.errors import ClytieError, InvalidInput
 from domain.messages import ChannelKind
@@ -123,34 +124,37 @@ async def weigh_campaign(
 
 async def weigh_draft(
     pool: Pool,
-    campaign: Campaign,
+    draft: Campaign | CampaignInput,
     kitchen: MailKitchen,
     clock: Clock,
     prices: Prices,
     *,
+    condition: Condition | None = None,
     at_most: int = WRITTEN,
 ) -> CampaignWeight:
-    """As `weigh_campaign`, for a campaign that may not be kept yet."""
-    if campaign.channel is not ChannelKind.SMS:
+    """As `weigh_campaign`, for what is being written; `condition`: of a segment that is not kept yet."""
+    if draft.channel is not ChannelKind.SMS:
         raise InvalidInput("channel", "this campaign does not go by short messages.")
-    source = read_text_source(campaign.source)
+    source = read_text_source(draft.source)
     mail = source.as_mail()
-    context = kitchen.context(campaign.id, campaign.name, mail)
+    context = kitchen.context(getattr(draft, "id", 0), draft.name, mail)
     async with pool.acquire() as connection:
-        readers, every = await _readers(connection, campaign, clock, at_most)
+        if condition is None:
+            condition = await load_condition(connection, draft.segment_id)
+        readers, every = await _readers(connection, draft, condition, clock, at_most)
     await asyncio.to_thread(preview, mail, context, readers[:_TRIED])
     plan = TextPlan(await kitchen.plan(mail, context))
     return await asyncio.to_thread(_weigh, plan, source, readers, every, prices)
 
 
 async def _readers(
-    connection: Connection, campaign: Campaign, clock: Clock, at_most: int
+    connection: Connection, draft: Campaign | CampaignInput, condition: Condition, clock: Clock, at_most: int
 ) -> tuple[list[dict[str, Any]], int]:
     """Those who are written to, or one in every so many of them; and how many stand behind each."""
-    condition, now = await load_condition(connection, campaign.segment_id), clock.now()
-    unfit = await find_unfit_numbers(connection, condition, campaign.purpose, now, at_most)
+    now = clock.now()
+    unfit = await find_unfit_numbers(connection, condition, draft.purpose, now, at_most)
     audience = select_audience(
-        condition, campaign.purpose, campaign.tracking_policy, now, IdentityKind.PHONE, unfit
+        condition, draft.purpose, draft.tracking_policy, now, IdentityKind.PHONE, unfit
     )
     size = await connection.fetchval(_SIZE.format(audience.sql), *audience.args)
     every = max(1, -(-size // at_most))

@@ -111,7 +111,9 @@ class WebContext:
     )
     test_phone: TestPhone | None = None  #: None where an account is set for short messages and calls
     texts: TextAccount = field(default_factory=TextAccount)  #: what short messages cost and come from
-    voice: VoiceCallbacks | None = None  #: what places calls and answers their provider; None without an account
+    voice: VoiceCallbacks | None = (
+        None  #: what places calls and answers their provider; None without an account
+    )
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count
 

@@ -17,6 +17,7 @@ def install_console(app: web.Application) -> None:
         conversation_answers,
         conversation_moves,
         conversations,
+        dialling,
         door,
         drafts,
         home,
@@ -25,12 +26,14 @@ def install_console(app: web.Application) -> None:
         mailbox,
         mailboxes,
         people,
+        phone,
         quarantine,
         queues,
         rules,
         suppressions,
         tasks,
         teams,
+        text_drafts,
     )
 
     install_pages(app)

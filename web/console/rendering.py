@@ -83,9 +83,8 @@ def write_cost(price: Decimal | None, currency: str | None) -> str:
     paid = -price if price < 0 else price
     if not currency:
         return format_decimal(paid, format="#,##0.00##", locale=current_language())
-    return format_currency(
-        paid, currency, format="#,##0.00## ¤", locale=current_language(), currency_digits=False
-    )
+    pattern = str(current_locale().currency_formats["standard"].pattern).replace("0.00", "0.00##")
+    return format_currency(paid, currency, format=pattern, locale=current_language(), currency_digits=False)
 
 
 def current_locale() -> Locale:
