@@ -13,14 +13,13 @@ from channels.sandbox.carrier.remote import CarrierLink, RemoteControl, RemotePh
 from channels.sandbox.carrier.settings import NumberSettings
 from clytie.settings import Settings
 from domain.clock import Clock
+from inbox.calls.addresses import INBOUND_PATH
 from storage.pool import DATABASE_AWAY, Pool
 from web.callbacks.sms import SMS_PATH
 from web.context import TestPhone
 
 log = logging.getLogger("clytie.carrying")
 
-#: below our public address
-VOICE_PATH: Final = "/callbacks/voice"
 #: ours while no queue and no line has a number; from the range that is kept for stories (ARCEP)
 FIRST_NUMBER: Final = "+33639980000"
 #: seconds between looks at the numbers that queues, lines and teams have
@@ -82,7 +81,7 @@ async def _keep_numbers(settings: Settings, carrier: Carrier, pool: Pool) -> Non
                 phone_number=number,
                 friendly_name=name,
                 sms_url=f"{base}{SMS_PATH}/inbound",
-                voice_url=f"{base}{VOICE_PATH}/inbound",
+                voice_url=base + INBOUND_PATH,
             )
             for number, name in numbers.items()
             if not number.startswith("+1500555")  # the provider's own

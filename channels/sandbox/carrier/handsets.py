@@ -24,6 +24,7 @@ from domain.errors import Conflict, InvalidInput, NotFound
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|client:[A-Za-z0-9_.@-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9*#]{1,32}")
 _TEXT_LIMIT: Final = 1600
+_PREVIEW: Final = 120  #: characters
 MOST_PHONES: Final = 200  #: phones in the list; after a campaign, those that were used last
 _STATES: Final = {"in-progress": "talking", "ringing": "ringing"}
 
@@ -157,6 +158,7 @@ class Handsets:
             number=number,
             name=self._names.get(number, ""),
             texts=len(texts),
+            preview=texts[-1].body[:_PREVIEW] if texts else "",
             last=max(moments, default=None),
             ringing=any(_state(line) == "ringing" for line in lines),
             talking=any(_state(line) == "talking" for line in lines),

@@ -76,6 +76,7 @@ class PhoneSummary(_View):
     number: str
     name: str = ""
     texts: int = 0
+    preview: str = Field(default="", description="how its last message begins")
     last: datetime | None = None
     ringing: bool = False
     talking: bool = False
