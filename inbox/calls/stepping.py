@@ -65,7 +65,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the step is taken in. `caller`: E.164, empty for a hidden number; `language`: of the caller, when it is
+    """What the step is taken in. `caller`: their number or address, empty for a hidden one; `language`: of the caller, when it is
     known; `announce`: talks are recorded only after saying so."""
 
     now: datetime
@@ -312,7 +312,7 @@ class _Way:
                 targets,
                 action=scene.links.step,
                 seconds=plan.seconds,
-                caller_id=scene.caller,
+                caller_id=scene.caller if scene.caller.startswith("+") else "",
                 longest=scene.longest_talk,
                 recorded=scene.links.talk if line.record else "",
             )

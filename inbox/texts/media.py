@@ -1,4 +1,7 @@
-"""Pictures and files of short messages: fetched from the provider after the message was stored, however long it takes."""
+"""Pictures and files of short messages: fetched from the provider after the message was stored, however long it takes.
+
+Where a scanner is set, what it finds a virus in is not kept at all, and what it could not look at waits for it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from channels.mail.junk.scanners import ScannerAway
 from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
 from storage.announce import Announcer
@@ -20,6 +24,10 @@ log = logging.getLogger("clytie.inbox")
 _AT_ONCE: Final = 10
 _ATTEMPTS: Final = 10  #: the last one an hour and a half after the first
 _FIRST_WAIT: Final = 5.0  # seconds, doubled each time
+
+_SCANNER_WAIT: Final = 60.0
+#: How the trouble of an infected file begins (sms_media.trouble); the name of the virus follows.
+INFECTED: Final = "virus: "
 
 #: The next attempt is noted before this one is made, so that a crash is no end. $1 how many, $2 first wait
 _CLAIM: Final = """
@@ -35,18 +43,22 @@ INSERT INTO attachments (message_id, no, name, media_type, size, blob) VALUES ($
 ON CONFLICT DO NOTHING
 """
 _TROUBLE: Final = """
-UPDATE sms_media SET trouble = $3, fetch_at = now() + make_interval(secs => $4::float8) WHERE message_id = $1 AND no = $2
+UPDATE sms_media SET trouble = $3, fetch_at = now() + make_interval(secs => $4::float8),
+       attempts = attempts - CASE WHEN $5 THEN 1 ELSE 0 END
+WHERE message_id = $1 AND no = $2
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFetcher:
-    """Fetches for one process; twins do no harm. `fetch` brings a file (channels.sms.twilio.TwilioSms.fetch_media)."""
+    """Fetches for one process; twins do no harm. `fetch` brings a file (channels.sms.twilio.TwilioSms.fetch_media);
+    `scan` gives the name of a virus, empty for none, and raises ScannerAway (channels.mail.junk.scanners.ask_clamav)."""
 
     pool: Pool
     blobs: BlobStore
     fetch: Callable[[str], Awaitable[Media]]
     announcer: Announcer | None = None
+    scan: Callable[[bytes], Awaitable[str]] | None = None
 
     async def fetch_due(self) -> int:
         """Fetch what is due, at most some files; gives how many were tried."""
@@ -66,6 +78,14 @@ class MediaFetcher:
             over = row["attempts"] >= _ATTEMPTS
             await self._put_off(row, str(error), None if over else _FIRST_WAIT * 2 ** (row["attempts"] - 1))
             return
+        try:
+            virus = await self.scan(media.content) if self.scan is not None else ""
+        except ScannerAway as error:
+            await self._put_off(row, f"not scanned: {error}", _SCANNER_WAIT, counts=False)
+            return
+        if virus:
+            await self._put_off(row, f"{INFECTED}{virus}", None)
+            return
         blob = await asyncio.to_thread(self.blobs.put, media.content)
         kind = media.content_type or row["content_type"] or "application/octet-stream"
         name = f"MMS-{row['no']}{mimetypes.guess_extension(kind) or ''}"
@@ -75,7 +95,7 @@ class MediaFetcher:
                     _KEEP, row["message_id"], row["no"], name, kind, len(media.content), blob
                 )
 
-    async def _put_off(self, row: Any, words: str, seconds: float | None) -> None:
-        """Try again after so many seconds; never when None."""
+    async def _put_off(self, row: Any, words: str, seconds: float | None, *, counts: bool = True) -> None:
+        """Try again after so many seconds; never when None. `counts`: this was an attempt."""
         log.warning("file %d of short message %d: %s", row["no"], row["message_id"], words)
-        await self.pool.execute(_TROUBLE, row["message_id"], row["no"], words[:500], seconds)
+        await self.pool.execute(_TROUBLE, row["message_id"], row["no"], words[:500], seconds, not counts)

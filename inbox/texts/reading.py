@@ -19,7 +19,8 @@ from domain.messages import ChannelKind
 from inbox import reading_metrics
 from inbox.arrival.claims import Claimed, claim_again, claim_new, give_back, quarantine, try_later
 from inbox.mails.writing import HOLD
-from inbox.reading_settings import ReadingSettings
+from inbox.reading_settings import ReadingSettings, TextAnswerSettings
+from inbox.texts.automatic import answer_command
 from inbox.texts.consent import has_opted_out, opt_in, opt_out
 from inbox.texts.writing import find_place, hold_number, store_message, was_stored
 from storage.announce import Announcer
@@ -45,6 +46,7 @@ class SmsReader:
     clock: Clock
     announcer: Announcer | None = None
     settings: ReadingSettings = field(default_factory=ReadingSettings)
+    answers: TextAnswerSettings = field(default_factory=TextAnswerSettings)
     _unsettled: list[tuple[int, int]] = field(default_factory=list)
 
     async def read_due(self) -> int:
@@ -109,7 +111,12 @@ class SmsReader:
                         wording=message.body.strip(),
                     )
                 elif command is Command.START:
-                    await opt_in(work, message.sender, at, source=_SOURCE, wording=message.body.strip())
+                    opened = await opt_in(
+                        work, message.sender, at, source=_SOURCE, wording=message.body.strip()
+                    )
+                    command = Command.START if opened else None
+                if command is not None:
+                    await answer_command(connection, message, command, place, at, self.answers, self.clock)
             await connection.execute(_SETTLE, claimed.id, number)
         reading_metrics.READ.labels("sms").inc()
 

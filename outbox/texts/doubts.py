@@ -18,11 +18,13 @@ from channels.sms.lookup import LookedUp
 from channels.sms.reasons import WITHDRAWALS
 from channels.sms.reports import Report
 from domain.clock import Clock
+from domain.contacts import IdentityKind
 from domain.errors import ClytieError, Conflict, Unavailable
 from domain.messages import DeliveryState, Mover, Outbound
 from outbox import statements
 from outbox.addresses import LETTERS
 from outbox.composing import Composer
+from outbox.suppression import explain
 from outbox.unconfirmed import settle_reported
 from storage.announce import Announcer
 from storage.pool import Pool
@@ -48,7 +50,8 @@ FROM sms_facts AS f
   JOIN deliveries AS d ON d.message_id = f.message_id
   JOIN messages AS m ON m.id = f.message_id
   LEFT JOIN letters AS l ON l.message_id = f.message_id
-WHERE f.look_at <= now() - make_interval(secs => $1) ORDER BY f.look_at LIMIT $2
+WHERE f.look_at <= now() - make_interval(secs => CASE WHEN d.state = 'rejected' THEN 0 ELSE $1::float8 END)
+ORDER BY f.look_at LIMIT $2
 """
 #: What a composer of the campaign is given, see outbox.statements.CLAIM_FIRST.
 _ROW: Final = """
@@ -74,9 +77,9 @@ SELECT EXISTS (
     WHERE f.theirs = $2 AND f.message_id <> $1 AND d.state = 'sending'
 )
 """
-_LOCK_FACTS: Final = "SELECT FROM sms_facts WHERE message_id = $1 FOR UPDATE"
 _FOUND: Final = """
-UPDATE sms_facts SET provider_id = $2, status = $3, reason = $4, price = $5, currency = $6, reported_at = now(), look_at = NULL
+UPDATE sms_facts SET provider_id = $2, status = $3, reason = $4, price = $5, currency = $6, reported_at = now(), look_at = NULL,
+    price_at = CASE WHEN $5::numeric IS NULL THEN now() + make_interval(secs => $7) END
 WHERE message_id = $1
 """
 _LATER: Final = """
@@ -182,7 +185,6 @@ class Doubts:
     async def _settle(self, row: Mapping[str, Any], found: Report) -> None:
         state = found.delivery or DeliveryState.SENT
         async with unit_of_work(self.pool, self.announcer) as work:
-            await work.connection.execute(_LOCK_FACTS, row["message_id"])  # first, as reports do
             try:
                 await settle_reported(
                     work,
@@ -203,13 +205,17 @@ class Doubts:
                 found.reason or None,
                 Decimal(found.price) if found.price else None,
                 found.currency or None,
+                statements.PRICE_AFTER,
             )
 
     async def _close(self, row: Mapping[str, Any]) -> None:
-        """The number belongs to somebody who opted out at the provider."""
+        """The number belongs to somebody who opted out at the provider: it was closed when that was said, the consent
+        of its owners goes now. A START that came since has opened it again."""
         message_id = row["message_id"]
         async with unit_of_work(self.pool, self.announcer) as work:
-            await self.opt_out(
-                work, row["address"], self.clock.now(), source="provider", message_id=message_id
-            )
+            standing = await explain(work.connection, IdentityKind.PHONE, row["address"])
+            if standing is not None:
+                await self.opt_out(
+                    work, row["address"], self.clock.now(), source="provider", message_id=message_id
+                )
             await work.connection.execute(_LATER, message_id, 0, None)
