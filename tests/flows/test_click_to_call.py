@@ -1,0 +1,267 @@
+"""Click to call, from the API to two phones and back, through the test carrier, however it misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from channels.sandbox.carrier.mischief import Trick
+from storage.pool import Pool
+from tests.flows.sales_floor import ANNA, OURS, ROSA, Floor, eventually, open_floor
+
+
+@pytest.fixture
+async def floor(pool: Pool, database_url: str) -> AsyncIterator[Floor]:
+    async with open_floor(pool, database_url) as opened:
+        yield opened
+
+
+async def test_a_rep_calls_from_a_task_talks_and_is_offered_the_outcome(floor: Floor) -> None:
+    task = await floor.house.task(floor.anna, assignee_id=floor.rosa, team_id=floor.team, state="accepted")
+    call = await floor.call(task_id=task)
+    assert (await floor.show(call))["state"] in ("ringing_us", "placing")
+    own = await floor.take(ROSA)
+    listening = await floor.phone(ROSA, "digits")
+    assert "This is your call to Anna Dubreuil." in [sound.text for sound in listening.sounds]
+    assert await floor.events(call) == []  # nobody has called Anna yet
+    await floor.carrier.phones.press(own.sid, "1")
+    ringing = await floor.phone(ANNA, "ringing")
+    assert ringing.other == OURS
+    await floor.reach(call, state="ringing")
+    await floor.carrier.phones.answer(ringing.sid)
+    await floor.reach(call, state="talking")
+    await asyncio.sleep(0.1)
+    await floor.carrier.phones.hang_up(ringing.sid)
+    shown = await floor.reach(call, state="ended")
+    assert (shown["result"], shown["suggested_outcome"]) == ("answered", "reached")
+    assert shown["seconds"] >= 1
+    assert shown["answered_at"] is not None
+    assert await floor.events(call) == [("Called", None), ("Answered", None), ("CallEnded", "answered")]
+    row = await floor.pool.fetchrow("SELECT * FROM events WHERE type = 'CallEnded'")
+    assert row is not None
+    assert (row["contact_id"], row["task_id"], row["actor_id"]) == (floor.anna, task, floor.rosa)
+    assert row["data"] == {
+        "channel": "voice",
+        "direction": "out",
+        "line": OURS,
+        "user": floor.rosa,
+        "result": "answered",
+        "seconds": shown["seconds"],
+    }
+    await floor.phone(ROSA, "ended")
+
+
+@pytest.mark.parametrize(
+    ("trick", "result", "outcome"),
+    [
+        (Trick.BUSY, "busy", "call_again"),
+        (Trick.RINGS_OUT, "no_answer", "no_answer"),
+        (Trick.UNREACHABLE, "unreachable", "no_answer"),
+        (Trick.DECLINES, "busy", "call_again"),
+    ],
+)
+async def test_whatever_becomes_of_the_contacts_phone_is_the_result(
+    floor: Floor, trick: Trick, result: str, outcome: str
+) -> None:
+    floor.misbehave(trick, to_ends=ANNA[-3:])
+    call = await floor.call()
+    await floor.take_and_press()
+    shown = await floor.reach(call, state="ended")
+    assert (shown["result"], shown["suggested_outcome"], shown["seconds"]) == (result, outcome, None)
+    assert await floor.events(call) == [("Called", None), ("CallEnded", result)]
+    await floor.phone(ROSA, "ended")
+
+
+async def test_a_rep_who_presses_no_key_has_called_nobody(floor: Floor) -> None:
+    call = await floor.call()
+    await floor.take(ROSA)
+    shown = await floor.reach(call, state="ended")
+    assert (shown["result"], shown["suggested_outcome"]) == ("cancelled", None)
+    assert await floor.events(call) == []
+    assert (await floor.carrier.phones.show_phone(ANNA)).calls == ()
+
+
+async def test_a_rep_who_does_not_take_their_phone_has_called_nobody(floor: Floor) -> None:
+    call = await floor.call()
+    await floor.phone(ROSA, "ringing")
+    shown = await floor.reach(call, state="ended")
+    assert shown["result"] == "cancelled"
+    assert await floor.events(call) == []
+
+
+async def test_another_key_is_asked_for_again(floor: Floor) -> None:
+    await floor.call()
+    own = await floor.take_and_press("7")
+    await floor.hear(ROSA, "This is your call", 2)
+    await floor.phone(ROSA, "digits")
+    await floor.carrier.phones.press(own.sid, "1")
+    await floor.phone(ANNA, "ringing")
+
+
+async def test_two_clicks_at_once_place_one_call(floor: Floor) -> None:
+    first, second = await asyncio.gather(floor.call(), floor.call())
+    assert first == second
+    await floor.phone(ROSA, "ringing")
+    assert len(floor.placed) == 1
+
+
+async def test_whoever_talks_places_no_second_call(floor: Floor) -> None:
+    other = await floor.house.contact("Ben Example")
+    await floor.pool.execute(
+        "INSERT INTO identities (contact_id, kind, address, given) VALUES ($1, 'phone', $2, $2)",
+        other,
+        "+33639980002",
+    )
+    await floor.call()
+    status, body = await floor.rep.call("POST", "/calls", {"contact_id": other})
+    assert status == 409
+    assert "another call" in body["detail"]
+    assert len(floor.placed) == 1
+
+
+async def test_hanging_up_in_the_console_ends_both_phones(floor: Floor) -> None:
+    call = await floor.call()
+    await floor.talk()
+    await floor.reach(call, state="talking")
+    assert (await floor.rep.call("POST", f"/calls/{call}/hang-up"))[0] in (200, 204)
+    await floor.phone(ROSA, "ended")
+    await floor.phone(ANNA, "ended")
+    assert (await floor.reach(call, state="ended"))["result"] == "answered"
+    assert (await floor.rep.call("POST", f"/calls/{call}/hang-up"))[0] in (200, 204)  # it has ended already
+
+
+async def test_a_call_taken_back_while_it_rings_reaches_nobody(floor: Floor) -> None:
+    call = await floor.call()
+    await floor.phone(ROSA, "ringing")
+    await floor.rep.call("POST", f"/calls/{call}/hang-up")
+    assert (await floor.reach(call, state="ended"))["result"] == "cancelled"
+    await floor.phone(ROSA, "ended")
+
+
+MISBEHAVIOUR = [Trick.TWICE, Trick.BACKWARDS, Trick.LATE, Trick.MISSING]
+
+
+@pytest.mark.parametrize("trick", MISBEHAVIOUR)
+async def test_a_talk_is_told_alike_however_its_reports_come(floor: Floor, trick: Trick) -> None:
+    floor.misbehave(trick, seconds=5)
+    call = await floor.call()
+    own, _ = await floor.talk()
+    await asyncio.sleep(0.1)
+    await floor.carrier.phones.hang_up(own.sid)
+
+    async def ended() -> bool:
+        await floor.sweep(call)
+        return (await floor.show(call))["state"] == "ended"
+
+    await eventually(ended)
+    shown = await floor.show(call)
+    assert shown["result"] == "answered"
+    assert shown["seconds"] >= 1
+    await asyncio.sleep(0.3)
+    assert sorted(await floor.events(call)) == [
+        ("Answered", None),
+        ("CallEnded", "answered"),
+        ("Called", None),
+    ]
+
+
+@pytest.mark.parametrize("trick", MISBEHAVIOUR)
+async def test_nobody_answering_is_told_alike_however_its_reports_come(floor: Floor, trick: Trick) -> None:
+    floor.misbehave(Trick.RINGS_OUT, to_ends=ANNA[-3:])
+    floor.misbehave(trick, seconds=5)
+    call = await floor.call()
+    await floor.take_and_press()
+    shown = await floor.reach(call, state="ended")
+    assert shown["result"] == "no_answer"
+    await asyncio.sleep(0.3)
+    assert await floor.events(call) == [("Called", None), ("CallEnded", "no_answer")]
+
+
+@pytest.mark.parametrize("trick", MISBEHAVIOUR)
+async def test_a_phone_of_ours_that_nobody_takes_ends_however_its_reports_come(
+    floor: Floor, trick: Trick
+) -> None:
+    floor.misbehave(trick, seconds=5)
+    call = await floor.call()
+    await floor.phone(ROSA, "ended")
+
+    async def ended() -> bool:
+        await floor.sweep(call)
+        return (await floor.show(call))["state"] == "ended"
+
+    await eventually(ended)
+    assert (await floor.show(call))["result"] == "cancelled"
+
+
+async def test_forged_reports_change_nothing(floor: Floor) -> None:
+    floor.misbehave(Trick.FORGED)
+    call = await floor.call()
+    await floor.phone(ROSA, "ended")
+    assert (await floor.show(call))["state"] == "ringing_us"
+
+
+async def test_the_cost_is_told_once_the_provider_knows_it(floor: Floor) -> None:
+    call = await floor.call()
+    own, _ = await floor.talk()
+    await floor.carrier.phones.hang_up(own.sid)
+    await floor.reach(call, state="ended")
+
+    async def priced() -> bool:
+        await floor.pool.execute("UPDATE call_legs SET price_at = now() WHERE price_at IS NOT NULL")
+        await floor.prices.fetch_due()
+        return (await floor.show(call))["price"] is not None
+
+    await eventually(priced)
+    shown = await floor.show(call)
+    assert float(shown["price"]) < 0
+    assert shown["currency"] == "USD"
+    due = await floor.pool.fetchval("SELECT count(*) FROM call_legs WHERE price_at IS NOT NULL")
+    assert due == 0
+
+
+@pytest.mark.parametrize("trick", [Trick.KEPT, Trick.SILENT, Trick.GARBLED])
+async def test_a_call_whose_answer_was_lost_is_settled_by_its_first_report(
+    floor: Floor, trick: Trick
+) -> None:
+    floor.misbehave(trick, times=1, resource="calls", method="POST")
+    placing = asyncio.create_task(floor.call())
+    await floor.talk()  # the answer may still be waited for
+    await floor.reach(await placing, state="talking")
+    assert len(floor.placed) == 1
+
+
+async def test_a_call_whose_answer_was_lost_is_found_in_the_providers_list(floor: Floor) -> None:
+    floor.misbehave(Trick.MISSING)
+    floor.misbehave(Trick.KEPT, times=1, resource="calls", method="POST")
+    call = await floor.call()
+    assert (await floor.show(call))["state"] == "unconfirmed"
+    await floor.phone(ROSA, "ringing")
+    await floor.sweep(call)
+    assert (await floor.show(call))["state"] == "ringing_us"
+    assert len(floor.placed) == 1
+
+
+async def test_a_call_that_was_never_taken_is_given_up_in_the_end_and_not_placed_again(floor: Floor) -> None:
+    floor.misbehave(Trick.LOST, times=1, resource="calls", method="POST")
+    call = await floor.call()
+    assert (await floor.show(call))["state"] in ("unconfirmed", "ended")
+    for _ in range(14):
+        await floor.sweep(call)
+    shown = await floor.show(call)
+    assert (shown["state"], shown["result"]) == ("ended", "failed")
+    assert floor.placed == []
+    assert await floor.events(call) == []
+
+
+@pytest.mark.parametrize("trick", [Trick.BUSY_API, Trick.BROKEN_API])
+async def test_a_provider_that_takes_no_calls_is_told_to_the_rep(floor: Floor, trick: Trick) -> None:
+    floor.misbehave(trick, resource="calls", method="POST")
+    status, _body = await floor.rep.call("POST", "/calls", {"contact_id": floor.anna})
+    assert status in (201, 503)
+    row = await floor.pool.fetchrow("SELECT state, result, trouble FROM calls")
+    assert row is not None
+    assert (row["state"], row["result"]) in [("ended", "failed"), ("unconfirmed", None)]
+    assert row["trouble"]
+    assert floor.placed == []
