@@ -9,19 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 _WORDS: Final[dict[str, tuple[int, ...]]] = {
-    "auth_failed": (10001, 10002, 10003, 20003, 20005, 20006, 20007, 20008, 20101, 20403, 20404, 90010),
+    "auth_failed": (10001, 10002, 10003, 10005, 20003, 20005, 20006, 20007, 20008, 20101, 20403, 20404, 90010),
     "content_invalid": (11100, 11750, 12100, 12200, 13520, 21205, 21218, 21405),
-    "number_invalid": (13223, 13224, 21201, 21211, 21217, 21401, 21421),
-    "number_unknown": (32009,),
-    "number_unreachable": (21214, 32014),
+    "number_invalid": (13223, 13224, 13226, 21201, 21211, 21217, 21401, 21421),
+    "number_unreachable": (21214,),
     "number_unsuitable": (21202, 21268),
     "number_unverified": (21219,),
-    "policy": (13225, 21216, 32017, 32203, 32205),
-    "region_closed": (13226, 13227, 21215, 32208),
-    "sender_refused": (13214, 21210, 21212, 21213, 21264),
+    "policy": (13225, 21216, 32224),
+    "recipient_refuses": (32017,),
+    "region_closed": (13227, 21215, 32205),
+    "sender_refused": (13214, 21210, 21212, 21213),
     "throttled": (10004, 14107, 20429),
-    "too_expensive": (10006, 32210),
-    "unavailable": (20500, 20503, 32102),
+    "unavailable": (20500, 20503),
 }  # fmt: skip
 
 REASONS: Final[dict[int, str]] = {code: word for word, codes in _WORDS.items() for code in codes}

@@ -72,12 +72,16 @@ def read_party(told: str) -> Party:
         return Party(PartyKind.CLIENT, plain)
     if found := _SIP.search(plain):
         return _read_sip(plain, found[1])
-    digits = plain.lstrip("+")
-    if not plain or lowered.upper().strip("<>\"' ") in _HIDDEN_WORDS or digits in _HIDDEN_KEYS:
+    if not plain or lowered.upper().strip("<>\"' ") in _HIDDEN_WORDS or _is_typed_word(plain.lstrip("+")):
         return Party(PartyKind.HIDDEN, plain)
     if is_e164(plain):
         return Party(PartyKind.NUMBER, plain, plain)
     return Party(PartyKind.OTHER, plain)
+
+
+def _is_typed_word(digits: str) -> bool:
+    """Whether digits spell such a word, with the country code 1 before it or without; +1 737 874 2833 is a number."""
+    return digits in _HIDDEN_KEYS or (len(digits) != 11 and digits[:1] == "1" and digits[1:] in _HIDDEN_KEYS)
 
 
 def _read_sip(told: str, address: str) -> Party:

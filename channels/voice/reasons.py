@@ -22,7 +22,6 @@ VOCABULARY: Final[dict[str, Reason]] = {
     "sender_refused": Reason("This number may not be shown as the caller's."),
     "region_closed": Reason("The account may not call this country; the provider's settings allow it."),
     "policy": Reason("The provider refuses the call for its rules."),
-    "too_expensive": Reason("The account has no credit left."),
     # What is said
     "content_invalid": Reason("What is to be said is empty, too long or malformed."),
     "unsupported": Reason("The provider lacks a feature that the call needs."),

@@ -21,6 +21,15 @@ class Announce(StrEnum):
     NEVER = "never"
 
 
+class CallTimeouts(Timeouts):
+    """Seconds to wait in each phase: somebody has just asked for a call, and looks at the screen."""
+
+    answer: Annotated[float, Field(gt=0)] = Field(default=20, description="for the answer to a request")
+    turn: Annotated[float, Field(gt=0)] = Field(
+        default=10, description="for a call's turn under the limits; one that waits longer is not placed"
+    )
+
+
 class VoiceSettings(HttpSettings):
     """What is about calls; the account is that of short messages (`sms`)."""
 
@@ -30,9 +39,7 @@ class VoiceSettings(HttpSettings):
     rates: dict[str, Rate] = Field(
         default_factory=dict, description='calls per second by number, e.g. {"+33199000001": 2}'
     )
-    timeouts: Timeouts = Field(
-        default_factory=lambda: Timeouts(answer=20, turn=10), description="seconds to wait in each phase"
-    )
+    timeouts: CallTimeouts = Field(default_factory=CallTimeouts, description="seconds to wait in each phase")
     concurrent: int = Field(default=20, ge=1, le=10_000, description="calls of ours at a time")
     confirm_key: str = Field(
         default="1",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.sandbox.carrier.twiml import check_document, words_of
+from channels.voice.reference import write_reference
 from channels.voice.speech import LONGEST_PIECE, clean, name_language, part
 from channels.voice.twiml import LARGEST, MOST_TARGETS, find_problems, write
 from domain.calls import (
@@ -323,3 +325,14 @@ def test_any_document_of_our_verbs_is_one_that_the_provider_takes(document: Docu
 @given(TEXTS)
 def test_what_is_said_in_pieces_is_the_whole_text(text: str) -> None:
     assert "".join(part(text, 100)).replace(" ", "") == clean(text).replace(" ", "")
+
+
+def test_the_page_about_calls_is_up_to_date() -> None:
+    page = Path(__file__).parents[3] / "docs" / "voice.md"
+    assert page.read_text() == write_reference(), "run: python -m channels.voice.reference > docs/voice.md"
+
+
+def test_the_page_shows_every_verb() -> None:
+    page = write_reference()
+    for verb in get_args(Verb):
+        assert f"\n| {verb.__name__} | " in page

@@ -16,7 +16,7 @@ from channels.voice.parties import PartyKind, read_party
         *("", " ", "anonymous", "Anonymous", "ANONYMOUS", "Restricted", "unavailable", "Unknown", "private"),
         *("+266696687", "266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"),
         *("sip:anonymous@anonymous.invalid", "<sip:Anonymous@anonymous.invalid>", '"anonymous"', "null"),
-        "\x00\x01",
+        *("\x00\x01", "+1266696687"),
     ],
 )
 def test_a_caller_who_hides_has_no_number_and_no_address(told: str) -> None:
@@ -32,6 +32,7 @@ def test_a_caller_who_hides_has_no_number_and_no_address(told: str) -> None:
         (" 33612345678", "+33612345678", "FR"),  # a plus sign that nobody escaped
         ("+447700900123", "+447700900123", "GB"),
         ("+14155552671\n", "+14155552671", "US"),
+        ("+17378742833", "+17378742833", "US"),  # not RESTRICTED: a number in Texas
     ],
 )
 def test_a_number_is_read_in_its_one_form(told: str, number: str, country: str) -> None:
