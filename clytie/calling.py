@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from channels.voice.twilio import TwilioVoice
 from clytie.keys import load_token_keys
+from clytie.lines import make_line_desk, make_line_loops
 from clytie.settings import Settings
 from domain.clock import Clock
 from inbox.calls.addresses import CallAddresses
@@ -50,7 +51,8 @@ async def open_voice_callbacks(
         yield None
         return
     async with open_voice(settings) as channel:
-        yield VoiceCallbacks(channel, make_switchboard(settings, pool, announcer, clock))
+        board = make_switchboard(settings, pool, announcer, clock)
+        yield VoiceCallbacks(channel, board, make_line_desk(settings, board))
 
 
 @asynccontextmanager
@@ -67,4 +69,5 @@ async def open_voice_loops(
         yield [
             Loop("calls", sweeper.sweep_due, CALLS_EVERY, rings=False),
             Loop("call prices", prices.fetch_due, PRICES_EVERY, rings=False),
+            *make_line_loops(settings, board, channel),
         ]

@@ -17,6 +17,7 @@ from channels.base import CallbackRequest
 from domain.calls import Document
 from domain.errors import InvalidInput, NotFound, Unavailable
 from inbox.calls.addresses import VOICE_PATH
+from inbox.calls.line_desk import LineDesk
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
 from web.callbacks.requests import answer, answer_document, insist, log, read_request, refuse
@@ -43,10 +44,11 @@ class VoiceProvider(CallProvider, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoiceCallbacks:
-    """What the routes work with."""
+    """What the routes work with. `lines`: what calls that come in are answered with; None where none are taken."""
 
     provider: VoiceProvider
     switchboard: Switchboard
+    lines: LineDesk | None = None
 
 
 class VoiceDoor:
