@@ -82,10 +82,13 @@ class SmsPrepared:
 
     @property
     def blocked(self) -> str:
-        """Why nothing can be sent to anybody here; empty when something can."""
-        if not self.phones or any(not phone.reason for phone in self.phones):
-            return ""
-        return self.phones[0].reason
+        """Why nothing may be sent to `to`; empty when something may."""
+        return next((phone.reason for phone in self.phones if phone.number == self.to), "")
+
+    @property
+    def open_phones(self) -> tuple[Phone, ...]:
+        """Those that may be written to."""
+        return tuple(phone for phone in self.phones if not phone.reason)
 
 
 @dataclass(frozen=True, slots=True)
