@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,3 +108,68 @@ class Exchange:
             number, name, queue,
         )  # fmt: skip
         return made
+
+
+@dataclass
+class Telephony:
+    """What was made: calls by a word for each."""
+
+    calls: dict[str, int]
+    recording: int
+    line: int
+
+
+_LEAK = (
+    "Good morning, this is Begoña from Hotel Ría. Since the storm of last night water drips from two of the panels on the"
+    " south side. Could somebody call me back before noon? The number is the one that I call from. Thank you."
+)
+
+
+async def build_telephony(
+    pool: Pool, blobs: BlobStore, users: dict[str, int], contacts: Sequence[int], queue: int
+) -> Telephony:
+    """A day on the phone."""
+    exchange, now = Exchange(pool, blobs), datetime.now(UTC)
+    await pool.execute("UPDATE users SET phone = '+33639980001' WHERE id = $1", users["rep"])
+    line = await exchange.line(name="Support line", queue=queue)
+    calls = {}
+    talk = calls["talk"] = await exchange.call(
+        "out", result="answered", contact=contacts[4], ago=timedelta(hours=2), user_id=users["rep"], seconds=312,
+        answered_at=now - timedelta(hours=2), theirs="+33199000004", price=-0.042, currency="USD", announced=True,
+    )  # fmt: skip
+    at = now - timedelta(hours=2)
+    await exchange.leg(talk, "us", user_id=users["rep"], status="completed", answered_at=at, seconds=330, price=-0.021, currency="USD")  # fmt: skip
+    await exchange.leg(talk, "them", "+33199000004", status="completed", answered_at=at, seconds=312, price=-0.021, currency="USD")  # fmt: skip
+    await exchange.recording(talk, "talk", seconds=312)
+    calls["no_answer"] = await exchange.call(
+        "out", result="no_answer", contact=contacts[0], ago=timedelta(minutes=50), user_id=users["rep"],
+    )  # fmt: skip
+    calls["missed"] = await exchange.call(
+        "in", result="missed", theirs="+33639980077", ago=timedelta(minutes=25), line_id=line
+    )
+    conversation = await pool.fetchval(
+        "INSERT INTO conversations (subject, queue_id, contact_id, state, waiting_since, last_message_at)"
+        " VALUES ('Support line', $1, $2, 'open', now(), now()) RETURNING id", queue, contacts[4],
+    )  # fmt: skip
+    voicemail = calls["voicemail"] = await exchange.call(
+        "in", result="voicemail", contact=contacts[4], conversation=conversation, ago=timedelta(minutes=12), seconds=21,
+        theirs="+33199000004", line_id=line,
+    )  # fmt: skip
+    await exchange.leg(voicemail, "us", user_id=users["agent"], status="no-answer", ended_at=now)
+    recording = await exchange.recording(voicemail, transcript=_LEAK, seconds=21)
+    await pool.execute(
+        "INSERT INTO message_contents (message_id, subject, body, new_text, written_at) VALUES ($1, '', $2, $2, $3)",
+        voicemail, _LEAK, now - timedelta(minutes=12),
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO message_parties (message_id, part, no, name, address) VALUES ($1, 'from', 0, $2, '+33199000004')",
+        voicemail, "Begoña Muñoz",
+    )  # fmt: skip
+    data = {"channel": "voice", "direction": "in"}
+    async with pool.acquire() as connection:
+        await record(
+            connection,
+            [NewEvent(EventType.RECEIVED, now - timedelta(minutes=12), contacts[4], voicemail,
+                      conversation_id=conversation, data=data)],
+        )  # fmt: skip
+    return Telephony(calls, recording, line)

@@ -10,12 +10,12 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from channels.voice.settings import VoiceSettings
 from contacts.directory import load_contacts
 from contacts.timeline import read_timeline
 from domain.calls import CallState
 from domain.errors import NotFound
 from domain.tasks import OPEN_STATES, TaskState
+from inbox.calls.outcomes import suggest_outcome
 from web.access.people import Person
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls
@@ -164,7 +164,9 @@ def phase_of(call: CallView, person: Person) -> str:
 
 @page("GET", "/calls/bar", permission=_PERMISSION)
 async def show_bar(visit: Visit) -> web.StreamResponse:
-    """What rings or talks with this person now, for every page."""
+    """What rings or talks with this person now, for every page; nobody opens it by itself."""
+    if not visit.is_fragment:
+        return visit.redirect("/calls")
     return await bar_page(visit)
 
 
@@ -172,6 +174,7 @@ async def bar_page(
     visit: Visit, *, status: int = 200, problem: str = "", no_phone: bool = False
 ) -> web.Response:
     """The bar; `problem`: why a call was not placed; `no_phone`: because nobody knows which phone is this person's."""
+    voice = visit.context.voice
     calls = await list_calls_now(visit.context.pool, visit.person, visit.now)
     cards = []
     for call in calls:
@@ -179,14 +182,14 @@ async def bar_page(
         if phase == "incoming":
             cards.append(await _incoming(visit.context, visit.person, call, visit))
         elif phase:
-            cards.append(CallCard(call, phase))
+            cards.append(CallCard(call, phase, suggest_outcome(call.result) or ""))
     return visit.page(
         "call_bar.html",
         status=status,
         cards=cards,
         problem=problem,
         no_phone=no_phone,
-        confirm_key=VoiceSettings().confirm_key,
+        confirm_key=voice.switchboard.settings.confirm_key if voice is not None else "",
     )
 
 

@@ -16,6 +16,7 @@ from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls, read_spoken
+from web.console.dialling import offer_call
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit, find_number
@@ -158,6 +159,7 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
         purposes=[purpose.value for purpose in Purpose],
         note_kinds=NOTE_KINDS,
         owner=owners.get(contact["owner_id"]),
+        choice=await offer_call(visit, contact=number),
         **values,
     )
 

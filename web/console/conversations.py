@@ -15,6 +15,7 @@ from domain.conversations import ConversationState, conversation_moves_from
 from domain.errors import InvalidInput
 from inbox.desk.drafts import Draft, list_writers, load_draft, newest_message
 from web.access.permissions import Permission
+from web.console.dialling import offer_call
 from web.console.event_words import describe_event
 from web.console.notices import notice_text
 from web.console.pages import page
@@ -203,6 +204,7 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
         "moves": [move.value for move in conversation_moves_from(ConversationState(found["state"]))],
         "parties": await read_parties(pool, found["id"]),
         "contact": contact,
+        "choice": await offer_call(visit, conversation=found["id"]),
         "identities": await read_identities(pool, contact["id"]) if contact else [],
         "tasks": [task for task in tasks if task.is_open][:5],
         "others": [row for row in others if row["id"] != found["id"]][:5],

@@ -13,6 +13,7 @@ from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls
+from web.console.dialling import offer_call
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
@@ -23,6 +24,7 @@ from web.queries.reasons import read_runs, read_verdict
 from web.queries.tasks import Scope, TaskView, as_viewer, find_task, group_tasks, list_tasks
 from web.sentences import translate_error
 from web.times import local
+from web.work.calls import suggest_for_task
 from web.work.tasks import make_move, moves_for
 
 _SCOPES: Final = frozenset(Scope)
@@ -98,6 +100,8 @@ async def _task_page(
         runs=await read_runs(pool, task.id),
         verdict=await read_verdict(pool, task.event_id),
         timeline=[(event, describe_event(event)) for event in events],
+        choice=await offer_call(visit, task=task.id),
+        suggested=await suggest_for_task(visit.context, visit.person, task.id) if task.is_open else None,
         earliest=f"{here:%Y-%m-%dT%H:%M}",
         soonest=f"{_next_morning(here):%Y-%m-%dT%H:%M}",
     )
