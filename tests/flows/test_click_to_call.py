@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -153,7 +156,7 @@ async def test_a_talk_is_told_alike_however_its_reports_come(floor: Floor, trick
 
     async def ended() -> bool:
         await floor.sweep(call)
-        return (await floor.show(call))["state"] == "ended"
+        return bool((await floor.show(call))["state"] == "ended")
 
     await eventually(ended)
     shown = await floor.show(call)
@@ -189,7 +192,7 @@ async def test_a_phone_of_ours_that_nobody_takes_ends_however_its_reports_come(
 
     async def ended() -> bool:
         await floor.sweep(call)
-        return (await floor.show(call))["state"] == "ended"
+        return bool((await floor.show(call))["state"] == "ended")
 
     await eventually(ended)
     assert (await floor.show(call))["result"] == "cancelled"
@@ -253,6 +256,52 @@ async def test_a_call_that_was_never_taken_is_given_up_in_the_end_and_not_placed
     assert (shown["state"], shown["result"]) == ("ended", "failed")
     assert floor.placed == []
     assert await floor.events(call) == []
+
+
+@pytest.mark.parametrize("trick", [Trick.SILENT, Trick.LOST])
+async def test_a_process_that_is_killed_while_it_places_a_call_leaves_one_call_or_none(
+    floor: Floor, database_url: str, trick: Trick
+) -> None:
+    floor.misbehave(Trick.MISSING)
+    if trick is Trick.SILENT:  # taken, and no answer before the blow; else the blow comes before the request
+        floor.misbehave(Trick.SILENT, times=1, resource="calls", method="POST")
+    order = {
+        "database_url": database_url,
+        "base_url": floor.carrier.url if trick is Trick.SILENT else "http://127.0.0.1:9",
+        "user_id": floor.rosa,
+        "contact_id": floor.anna,
+        "phone": ROSA,
+        "ours": OURS,
+        "theirs": ANNA,
+        "patience": 30 if trick is Trick.LOST else 0,
+    }
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.flows.call_placer", json.dumps(order)
+    )
+
+    async def begun() -> object:
+        if trick is Trick.SILENT:
+            return floor.placed
+        return await floor.pool.fetchval("SELECT message_id FROM calls")
+
+    await eventually(begun)
+    child.send_signal(signal.SIGKILL)
+    await child.wait()
+    call = await floor.pool.fetchval("SELECT message_id FROM calls")
+    assert (await floor.show(call))["state"] == "placing"
+    status, _ = await floor.rep.call("POST", "/calls", {"contact_id": floor.anna})
+    assert status == 201  # the same call
+    assert await floor.pool.fetchval("SELECT count(*) FROM calls") == 1
+    await floor.sweep(call)
+    if trick is Trick.SILENT:
+        await floor.take_and_press()
+        await floor.phone(ANNA, "ringing")
+        assert len(floor.placed) == 1
+        assert (await floor.show(call))["state"] == "ringing"
+    else:
+        assert floor.placed == []
+        assert (await floor.show(call))["state"] == "unconfirmed"
+        assert await floor.call() != call  # a person may call again, knowing
 
 
 @pytest.mark.parametrize("trick", [Trick.BUSY_API, Trick.BROKEN_API])
