@@ -25,7 +25,9 @@ _AT_ONCE: Final = 10
 _ATTEMPTS: Final = 10  #: the last one an hour and a half after the first
 _FIRST_WAIT: Final = 5.0  # seconds, doubled each time
 
-_SCANNER_WAIT: Final = 60.0
+#: Seconds until a file is fetched again that could not be scanned, and how often: for about a day.
+_SCANNER_WAIT: Final = 600.0
+_SCANS: Final = 150
 #: How the trouble of an infected file begins (sms_media.trouble); the name of the virus follows.
 INFECTED: Final = "virus: "
 
@@ -43,9 +45,7 @@ INSERT INTO attachments (message_id, no, name, media_type, size, blob) VALUES ($
 ON CONFLICT DO NOTHING
 """
 _TROUBLE: Final = """
-UPDATE sms_media SET trouble = $3, fetch_at = now() + make_interval(secs => $4::float8),
-       attempts = attempts - CASE WHEN $5 THEN 1 ELSE 0 END
-WHERE message_id = $1 AND no = $2
+UPDATE sms_media SET trouble = $3, fetch_at = now() + make_interval(secs => $4::float8) WHERE message_id = $1 AND no = $2
 """
 
 
@@ -81,7 +81,8 @@ class MediaFetcher:
         try:
             virus = await self.scan(media.content) if self.scan is not None else ""
         except ScannerAway as error:
-            await self._put_off(row, f"not scanned: {error}", _SCANNER_WAIT, counts=False)
+            over = row["attempts"] >= _SCANS
+            await self._put_off(row, f"not scanned: {error}", None if over else _SCANNER_WAIT)
             return
         if virus:
             await self._put_off(row, f"{INFECTED}{virus}", None)
@@ -95,7 +96,7 @@ class MediaFetcher:
                     _KEEP, row["message_id"], row["no"], name, kind, len(media.content), blob
                 )
 
-    async def _put_off(self, row: Any, words: str, seconds: float | None, *, counts: bool = True) -> None:
-        """Try again after so many seconds; never when None. `counts`: this was an attempt."""
+    async def _put_off(self, row: Any, words: str, seconds: float | None) -> None:
+        """Try again after so many seconds; never when None."""
         log.warning("file %d of short message %d: %s", row["no"], row["message_id"], words)
-        await self.pool.execute(_TROUBLE, row["message_id"], row["no"], words[:500], seconds, not counts)
+        await self.pool.execute(_TROUBLE, row["message_id"], row["no"], words[:500], seconds)
