@@ -93,7 +93,7 @@ class Dispatch:
         self._batches.add(batch)
         try:
             for _ in range(min(self._connections, len(messages))):
-                batch.workers.add(asyncio.create_task(self._work(batch), name="sms-dispatch"))
+                batch.workers.add(asyncio.create_task(self._work(batch), name="dispatch"))
             try:
                 await asyncio.wait(batch.workers)
             except asyncio.CancelledError:

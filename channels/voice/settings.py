@@ -34,10 +34,10 @@ class VoiceSettings(HttpSettings):
     """What is about calls; the account is that of short messages (`sms`)."""
 
     rate: Rate = Field(
-        default=1, description="calls per second that are placed by a number without a rate of its own"
+        default=1, description="calls per second by a number that has no rate of its own, per process"
     )
     rates: dict[str, Rate] = Field(
-        default_factory=dict, description='calls per second by number, e.g. {"+33199000001": 2}'
+        default_factory=dict, description='calls per second by number, per process, e.g. {"+33199000001": 2}'
     )
     timeouts: CallTimeouts = Field(default_factory=CallTimeouts, description="seconds to wait in each phase")
     concurrent: int = Field(default=20, ge=1, le=10_000, description="calls of ours at a time")
