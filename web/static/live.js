@@ -85,7 +85,11 @@ function listen() {
     const changed = new Set(JSON.parse(event.data));
     for (const part of parts) if (changed.has(part.dataset.live)) refresh(part);
   });
-  source.addEventListener("open", () => document.documentElement.toggleAttribute("data-connected", true));
+  source.addEventListener("open", () => {
+    document.documentElement.toggleAttribute("data-connected", true);
+    // what changed between the page and the server's first look is told to nobody
+    setTimeout(() => parts.filter((part) => part.hasAttribute("data-at-once")).forEach(refresh), 1200);
+  });
   source.addEventListener("error", () => document.documentElement.toggleAttribute("data-connected", false));
 }
 
