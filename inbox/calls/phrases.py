@@ -28,6 +28,10 @@ class Phrase(StrEnum):
     HIDDEN = "hidden"
     PRESS_KEY = "press_key"  #: {key}
     TAKEN = "taken"
+    OUR_CALL = "our_call"  #: {name}; said to one of us who placed a call
+    CONNECT_KEY = "connect_key"  #: {key}
+    NO_KEY = "no_key"
+    TAKEN_BACK = "taken_back"
 
 
 _P = Phrase
@@ -47,6 +51,10 @@ _ENGLISH: Final = {
     _P.HIDDEN: "a hidden number",
     _P.PRESS_KEY: "Press {key} to take it.",
     _P.TAKEN: "Somebody else has taken this call, or the caller has hung up.",
+    _P.OUR_CALL: "This is your call to {name}.",
+    _P.CONNECT_KEY: "Press {key} to be connected.",
+    _P.NO_KEY: "No key was pressed. Goodbye.",
+    _P.TAKEN_BACK: "This call has been taken back. Goodbye.",
 }
 PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
     "en": _ENGLISH,
@@ -66,6 +74,10 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "un numéro masqué",
         _P.PRESS_KEY: "Appuyez sur {key} pour le prendre.",
         _P.TAKEN: "Quelqu'un d'autre a pris cet appel, ou l'appelant a raccroché.",
+        _P.OUR_CALL: "Voici votre appel à {name}.",
+        _P.CONNECT_KEY: "Appuyez sur {key} pour être mis en relation.",
+        _P.NO_KEY: "Aucune touche n'a été pressée. Au revoir.",
+        _P.TAKEN_BACK: "Cet appel a été annulé. Au revoir.",
     },
     "de": {
         _P.CHOOSE_LANGUAGE: "Für Deutsch drücken Sie die {key}.",
@@ -83,6 +95,10 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "einer unterdrückten Nummer",
         _P.PRESS_KEY: "Drücken Sie die {key}, um ihn anzunehmen.",
         _P.TAKEN: "Jemand anderes hat diesen Anruf angenommen, oder der Anrufer hat aufgelegt.",
+        _P.OUR_CALL: "Dies ist Ihr Anruf bei {name}.",
+        _P.CONNECT_KEY: "Drücken Sie die {key}, um verbunden zu werden.",
+        _P.NO_KEY: "Es wurde keine Taste gedrückt. Auf Wiederhören.",
+        _P.TAKEN_BACK: "Dieser Anruf wurde zurückgenommen. Auf Wiederhören.",
     },
     "es": {
         _P.CHOOSE_LANGUAGE: "Para español, pulse {key}.",
@@ -100,6 +116,10 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "un número oculto",
         _P.PRESS_KEY: "Pulse {key} para atenderla.",
         _P.TAKEN: "Otra persona ha atendido esta llamada, o quien llamaba ha colgado.",
+        _P.OUR_CALL: "Esta es su llamada a {name}.",
+        _P.CONNECT_KEY: "Pulse {key} para establecer la comunicación.",
+        _P.NO_KEY: "No se ha pulsado ninguna tecla. Adiós.",
+        _P.TAKEN_BACK: "Esta llamada se ha cancelado. Adiós.",
     },
 }
 

@@ -7,7 +7,7 @@ from functools import partial
 from channels.base import CallbackRequest
 from channels.voice.callbacks import read_call, read_dial_ended, read_gathered, read_leg
 from domain.calls import CallPart, Document
-from inbox.calls.bridging import connect, end_talk, meet_our_person
+from inbox.calls.bridging import connect, end_talk, give_notice, meet_our_person
 from inbox.calls.reports import read_end, take_leg_report
 from inbox.calls.switchboard import Switchboard
 from web.callbacks.voice_door import VoiceDoor
@@ -18,6 +18,7 @@ def add_outgoing_routes(door: VoiceDoor, board: Switchboard) -> None:
     door.add("bridge", partial(_bridge, board))
     door.add("connect", partial(_connect, board))
     door.add("talked", partial(_end_talk, board))
+    door.add("notice", partial(_give_notice, board))
     for part in CallPart:
         door.add(f"status/{part.value}", partial(_take_report, board, part))
 
@@ -29,6 +30,10 @@ async def _bridge(board: Switchboard, message_id: int, asked: CallbackRequest) -
 async def _connect(board: Switchboard, message_id: int, asked: CallbackRequest) -> Document:
     told = read_gathered(asked.body)
     return await connect(board, message_id, told.call.provider_id, told.keys)
+
+
+async def _give_notice(board: Switchboard, message_id: int, asked: CallbackRequest) -> Document:
+    return await give_notice(board, message_id)
 
 
 async def _end_talk(board: Switchboard, message_id: int, asked: CallbackRequest) -> Document:
