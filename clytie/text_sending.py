@@ -16,6 +16,7 @@ from outbox.texts.composing import SmsKitchen, SmsLetterComposer
 from outbox.texts.doubts import Doubts
 from storage.announce import Announcer
 from storage.pool import Pool
+from web.callbacks.sms_files import FILES_PATH
 from worker.context import SmsWork
 
 #: Messages marked at once for each connection: one under way, one behind it.
@@ -31,7 +32,8 @@ async def open_sms_sending(
         yield None
         return
     tokens = load_token_keys(settings.token_keys, settings.var)
-    letters = SmsLetterComposer(tokens)
+    callbacks = settings.sms_settings.callback_url
+    letters = SmsLetterComposer(tokens, f"{callbacks}/{FILES_PATH}" if callbacks else "")
     campaigns = SmsKitchen(MailKitchen(tokens, settings.public_url, settings.outbox), tokens)
     async with open_sms(settings) as channel:
         doubts = Doubts(pool, channel, letters, campaigns.composer, clock, announcer, opt_out)

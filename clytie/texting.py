@@ -45,7 +45,8 @@ async def open_sms_callbacks(
     if not settings.sms_settings.tokens:
         yield None
         return
-    intake = Intake(pool, BlobStore(settings.var / "blobs"), announcer, settings.inbox.intake)
+    blobs = BlobStore(settings.var / "blobs")
+    intake = Intake(pool, blobs, announcer, settings.inbox.intake)
     try:
         async with open_sms(settings) as channel:
             yield SmsCallbacks(
@@ -56,6 +57,7 @@ async def open_sms_callbacks(
                 clock=clock,
                 tokens=load_token_keys(settings.token_keys, settings.var),
                 announcer=announcer,
+                blobs=blobs,
             )
     finally:
         await intake.close()

@@ -89,7 +89,8 @@ class Sender:
         )
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # of the loop's clock; a handle of uvloop for less than a millisecond does not tell it
         self._stopping = False
 
     @property
@@ -177,9 +178,10 @@ class Sender:
         """Have a step done after `delay` seconds at the latest."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
-            if self._timer.when() <= loop.time() + delay:
+            if self._timer_at <= loop.time() + delay:
                 return
             self._timer.cancel()
+        self._timer_at = loop.time() + delay
         self._timer = loop.call_later(max(0.0, delay), self._ring)
 
     def _ring(self) -> None:

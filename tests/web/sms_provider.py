@@ -96,7 +96,10 @@ async def open_caller(pool: Pool, folder: Path, public: str = PUBLIC) -> AsyncIt
     intake = Intake(pool, BlobStore(folder / "blobs"), announcer, IntakeSettings(patience=1))
     provider = TwilioSms(TwilioSettings(account_sid=ACCOUNT, auth_token=TOKEN, signing_tokens=("older",)))
     app = web.Application()
-    add_sms_callbacks(app, SmsCallbacks(provider, public, intake.take, pool, SystemClock(), KEYS, announcer))
+    blobs = BlobStore(folder / "blobs")
+    add_sms_callbacks(
+        app, SmsCallbacks(provider, public, intake.take, pool, SystemClock(), KEYS, announcer, blobs)
+    )
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

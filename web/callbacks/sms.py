@@ -16,8 +16,10 @@ from domain.messages import ChannelKind
 from domain.tokens import TokenKeys, TokenUse
 from inbox.texts.reports import take_report
 from storage.announce import Announcer
+from storage.blobs import BlobStore
 from storage.pool import Pool
 from web.callbacks.requests import answer, answer_document, insist, log, read_request, refuse
+from web.callbacks.sms_files import FILES_PATH, SmsFiles
 
 #: below our public address; the setting `sms.callback_url` ends in it
 SMS_PATH: Final = "/callbacks/sms"
@@ -45,7 +47,7 @@ class SmsProvider(Protocol):
 class SmsCallbacks:
     """What the routes work with. `public_url`: our address as the provider calls it, without `/callbacks/sms`.
 
-    `take` keeps a message, and raises Unavailable when that cannot be done now.
+    `take` keeps a message, and raises Unavailable when that cannot be done now. `blobs`: where files that go out lie.
     """
 
     provider: SmsProvider
@@ -55,6 +57,7 @@ class SmsCallbacks:
     clock: Clock
     tokens: TokenKeys
     announcer: Announcer | None = None
+    blobs: BlobStore | None = None
 
 
 def add_sms_callbacks(app: web.Application, callbacks: SmsCallbacks) -> None:
@@ -62,6 +65,9 @@ def add_sms_callbacks(app: web.Application, callbacks: SmsCallbacks) -> None:
     routes = _Routes(callbacks)
     app.router.add_post(f"{SMS_PATH}/{STATUS_PATH}/{{token}}", routes.take_report)
     app.router.add_post(f"{SMS_PATH}/{INBOUND_PATH}", routes.take_message)
+    if callbacks.blobs is not None:
+        files = SmsFiles(callbacks.pool, callbacks.blobs, callbacks.tokens)
+        app.router.add_get(f"{SMS_PATH}/{FILES_PATH}/{{token}}/{{no}}", files.answer)
 
 
 class _Routes:
