@@ -13,7 +13,7 @@ from channels.sandbox.carrier.remote import CarrierLink, RemoteControl, RemotePh
 from channels.sandbox.carrier.settings import NumberSettings
 from clytie.settings import Settings
 from domain.clock import Clock
-from inbox.calls.addresses import INBOUND_PATH
+from inbox.calls.addresses import INBOUND_PATH, VOICE_PATH
 from storage.pool import DATABASE_AWAY, Pool
 from web.callbacks.sms import SMS_PATH
 from web.context import TestPhone
@@ -26,13 +26,13 @@ FIRST_NUMBER: Final = "+33639980000"
 _EVERY: Final = 1.0
 
 _NUMBERS: Final = """
-SELECT number, min(name) AS name FROM (
+SELECT DISTINCT ON (number) number, name FROM (
     SELECT number, name, 0 AS rank FROM phone_lines WHERE active
     UNION ALL SELECT a.address, q.name, 1 FROM queue_addresses a JOIN queues q ON q.id = a.queue_id
         WHERE a.address LIKE '+%'
     UNION ALL SELECT caller_id, name, 2 FROM teams WHERE caller_id LIKE '+%'
 ) AS ours
-GROUP BY number ORDER BY min(rank), number
+ORDER BY number, rank
 """
 
 
@@ -82,6 +82,7 @@ async def _keep_numbers(settings: Settings, carrier: Carrier, pool: Pool) -> Non
                 friendly_name=name,
                 sms_url=f"{base}{SMS_PATH}/inbound",
                 voice_url=base + INBOUND_PATH,
+                status_callback=f"{base}{VOICE_PATH}/ended",
             )
             for number, name in numbers.items()
             if not number.startswith("+1500555")  # the provider's own

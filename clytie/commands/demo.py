@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from clytie.commands.output import complain, say
-from clytie.demo.check import Findings, check_story
+from clytie.demo.check import check_story
+from clytie.demo.findings import Findings
 from clytie.demo.live import play_live
 from clytie.demo.people import write_contacts
 from clytie.demo.post import TRUSTED
