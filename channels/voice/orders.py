@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from channels.http.sending import Unfit
 from channels.sms.numbers import is_e164
+from channels.voice.parties import is_client
 from channels.voice.speech import clean
 from channels.voice.twiml import write
 from domain.calls import Say
@@ -53,7 +54,7 @@ def read_order(message: Outbound, language: str = "", voices: Mapping[str, str] 
     options = message.options
     if unknown := sorted(set(options) - OPTIONS):
         raise Unfit("unsupported", f"this channel has no option {unknown[0]}")
-    if not _is_phone(message.recipient):
+    if not is_e164(message.recipient) and not is_client(message.recipient):
         raise Unfit("number_invalid", "the recipient's number is not in the form of E.164, +33199000001")
     if not is_e164(message.sender):
         raise Unfit("sender_refused", "the number to show is not in the form of E.164, +33199000001")
@@ -89,11 +90,6 @@ def _speak(content: bytes, language: str, voices: Mapping[str, str]) -> str:
     if len(document) > LONGEST_DOCUMENT:
         raise Unfit("content_invalid", f"what is to be said is longer than {LONGEST_DOCUMENT} characters")
     return document
-
-
-def _is_phone(text: str) -> bool:
-    """A number, or a phone in a browser."""
-    return is_e164(text) or (text.startswith("client:") and len(text) > 7 and clean(text) == text)
 
 
 def _is_address(url: str) -> bool:

@@ -28,6 +28,8 @@ _HIDDEN_WORDS: Final = (
 )
 _HIDDEN_KEYS: Final = frozenset("".join(_KEYS[letter] for letter in word) for word in _HIDDEN_WORDS)
 _LONGEST: Final = 255
+#: Names of phones in browsers: no spaces, no signs that addresses are made of (www.twilio.com/docs/voice/twiml/client).
+_CLIENT: Final = re.compile(r"client:[^\s\x00-\x1f<>#%\"{}|\\^\[\]`]{1,256}")
 _SIP: Final = re.compile(r"<?sips?:([^>;\s]+)[^>]*>?", re.IGNORECASE)
 
 
@@ -58,6 +60,11 @@ class Party:
     def shown(self) -> str:
         """What to keep as the address of this party; empty for one who hides."""
         return self.number or ("" if self.kind is PartyKind.HIDDEN else self.told)
+
+
+def is_client(address: str) -> bool:
+    """Whether an address is that of a phone in a browser: client:name."""
+    return _CLIENT.fullmatch(address) is not None
 
 
 def read_party(told: str) -> Party:

@@ -55,7 +55,10 @@ class VoiceSettings(HttpSettings):
     announce: Announce = Field(
         default=Announce.WHERE_REQUIRED, description="when people hear that a talk is recorded"
     )
-    transcribe: bool = Field(default=True, description="have voicemail written down by the provider")
+    transcribe: bool = Field(
+        default=True,
+        description="have voicemail written down by the provider, which understands English only",
+    )
     voicemail_seconds: int = Field(
         default=120, ge=5, le=3_600, description="the longest message; the provider writes down 120 seconds"
     )
@@ -66,7 +69,7 @@ class VoiceSettings(HttpSettings):
         default=True, description="delete a recording at the provider once we have fetched it"
     )
     largest_recording: int = Field(
-        default=150_000_000, ge=10_000, description="bytes of a recording that are fetched at most"
+        default=70_000_000, ge=10_000, description="bytes of a recording that are fetched at most"
     )
     language: str = Field(
         default="en-GB",

@@ -14,6 +14,7 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 from twilio.twiml.voice_response import Gather as GatherBuilder
 
 from channels.sms.numbers import is_e164
+from channels.voice.parties import is_client
 from channels.voice.speech import clean, name_language, part
 from domain.calls import (
     Document,
@@ -194,7 +195,7 @@ def _aim(dial: Dial, target: Target, where: str) -> None:
     kind, _, name = target.number.partition(":")
     if is_e164(target.number):
         dial.number(target.number, **options)
-    elif kind == "client" and name and clean(name) == name and len(name) <= 121:
+    elif is_client(target.number):
         dial.client(name, **options)
     elif kind in ("sip", "sips") and "@" in name and clean(name) == name and len(name) <= 255:
         dial.sip(target.number, **options)

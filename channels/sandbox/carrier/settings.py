@@ -114,6 +114,11 @@ class CarrierSettings(BaseModel):
     price_per_minute: float = Field(
         default=0.014, ge=0, description="price of a started minute of a call, in USD"
     )
+    price_after: float = Field(
+        default=0.0,
+        ge=0,
+        description="seconds after a call's end until its price is told; the provider takes minutes",
+    )
 
     @property
     def reached_at(self) -> str:

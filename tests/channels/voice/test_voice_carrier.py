@@ -230,6 +230,23 @@ async def test_length_and_price_of_all_legs_are_fetched_after_the_end(hub: Hub) 
     assert (leg.recipient, leg.parent_id) == (ANNA, sid)
 
 
+async def test_a_price_that_is_not_known_yet_is_told_later(hub: Hub) -> None:
+    sid = await talk(hub)
+    exchange = hub.carrier.parts.exchange
+    exchange.settings = exchange.settings.model_copy(update={"price_after": 20.0})
+    await hub.voice.end(sid)
+    await eventually(lambda: any(one.is_end for one in legs(hub, sid)))
+    record = await hub.voice.fetch_call(sid)
+    assert record is not None
+    assert (record.status, record.price) == ("completed", None)
+    async with asyncio.timeout(5):
+        while record is not None and record.price is None:
+            await asyncio.sleep(0.02)
+            record = await hub.voice.fetch_call(sid)
+    assert record is not None
+    assert record.price is not None
+
+
 async def test_a_call_is_hung_up_for_everybody(hub: Hub) -> None:
     sid = await talk(hub)
     assert await hub.voice.end(sid)

@@ -240,7 +240,18 @@ def test_what_is_no_address_is_refused_naming_the_verb(address: str, make: Any) 
 
 
 @pytest.mark.parametrize(
-    "number", ["", "0612345678", "+33 6", "client:", "sip:ben", "tel:+33612345678", "client:a\nb"]
+    "number",
+    [
+        "",
+        "0612345678",
+        "+33 6",
+        "client:",
+        "sip:ben",
+        "tel:+33612345678",
+        "client:a\nb",
+        "client:a b",
+        "client:<a>",
+    ],
 )
 def test_a_phone_that_nobody_can_ring_is_refused(number: str) -> None:
     with pytest.raises(InvalidInput, match=r"^document\[0\]\.targets\[0\]\.number: "):
