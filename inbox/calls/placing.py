@@ -30,6 +30,10 @@ SELECT c.message_id, c.state, c.theirs, m.contact_id, m.direction FROM calls c J
 WHERE c.user_id = $1 AND c.state <> ALL ('{ended,unconfirmed}') AND (m.direction = 'out' OR c.state = 'talking')
 ORDER BY c.message_id DESC LIMIT 1
 """
+_OURS_LIVE: Final = """
+SELECT count(*) FROM calls c JOIN messages m ON m.id = c.message_id
+WHERE c.state <> ALL ('{ended,unconfirmed}') AND m.direction = 'out'
+"""
 _MESSAGE: Final = """
 INSERT INTO messages (direction, channel, contact_id, identity_id, conversation_id, case_id)
 VALUES ('out', 'voice', $1, (SELECT id FROM identities WHERE kind = 'phone' AND address = $2 AND contact_id = $1 LIMIT 1),
@@ -105,6 +109,8 @@ async def _write_down(board: Switchboard, wish: Wish) -> tuple[int, bool]:
             if live["state"] in _NOT_YET and live["theirs"] == wish.theirs:
                 return live["message_id"], False
             raise Conflict("You are in another call. Hang up there first.")
+        if await work.connection.fetchval(_OURS_LIVE) >= board.settings.concurrent:
+            raise Unavailable("All our lines are busy. Try again in a minute.")
         call_id: int = await work.connection.fetchval(
             _MESSAGE, wish.contact_id, wish.theirs, wish.conversation_id, wish.case_id
         )
