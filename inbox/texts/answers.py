@@ -17,12 +17,14 @@ from domain.conversations import ConversationMove, next_conversation_state
 from domain.errors import InvalidInput
 from domain.events import EventType
 from domain.messages import ChannelKind
-from inbox.desk.answers import NewsCameIn, Sent
+from inbox.desk.answers import NewsCameIn, Sent, load_files
 from inbox.desk.conversations import Conversation, Desk, lock_conversation, write_conversation
 from inbox.desk.drafts import Draft, DraftFile, newest_message, store_draft
+from inbox.desk.files import AnswerFiles
 from inbox.desk.preparation import Agent
-from outbox.letters.letter import LetterKind
+from outbox.letters.letter import LetterFile, LetterKind
 from outbox.texts.letters import SmsLetter, write_sms
+from storage.blobs import BlobStore
 from storage.pool import Connection, Pool
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
@@ -55,11 +57,23 @@ class SmsAnswer:
     text: str
     to: str = ""
     sender: str = ""
-    media: tuple[str, ...] = ()
     files: tuple[DraftFile, ...] = ()
     lookalikes: bool = False
     seen: int = 0
     close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextPost:
+    """What sending takes beside the message: where its files were uploaded, where they are kept, seconds to undo it."""
+
+    uploads: AnswerFiles
+    blobs: BlobStore
+    undo_seconds: float
+
+    def undo_until(self) -> datetime:
+        """Until when (machine time) a message that is written now can be called back."""
+        return datetime.now(UTC) + timedelta(seconds=self.undo_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,27 +154,36 @@ async def _phones_of(
 
 
 async def send_sms_answer(
-    desk: Desk, conversation_id: int, agent: Agent, answer: SmsAnswer, *, undo_seconds: float
+    desk: Desk, conversation_id: int, agent: Agent, answer: SmsAnswer, post: TextPost
 ) -> Sent:
-    """Write an answer into the outbox; it leaves after `undo_seconds`. The conversation waits (or is closed) then.
+    """Write an answer into the outbox; it leaves after the seconds to undo it. The conversation waits (or is closed) then.
 
     Raises NotFound, InvalidInput that names the field, and NewsCameIn when there is a message that its author has
     not seen.
     """
-    undo_until = datetime.now(UTC) + timedelta(seconds=undo_seconds)
+    files = await load_files(post.uploads, answer.files)
+    undo_until = post.undo_until()
     async with unit_of_work(desk.pool, desk.announcer) as work:
         found = await lock_conversation(work.connection, conversation_id)
         newest = await newest_message(work.connection, conversation_id)
         if newest > answer.seen:
             raise NewsCameIn("A message came in while you were writing. Read it, then send your answer.")
-        message_id = await send_in(work, desk, found, agent, answer, undo_until)
+        message_id = await send_in(work, desk, found, agent, answer, files, post.blobs, undo_until)
     return Sent(message_id, undo_until)
 
 
 async def send_in(
-    work: UnitOfWork, desk: Desk, found: Conversation, agent: Agent, answer: SmsAnswer, undo_until: datetime
+    work: UnitOfWork,
+    desk: Desk,
+    found: Conversation,
+    agent: Agent,
+    answer: SmsAnswer,
+    files: tuple[LetterFile, ...],
+    blobs: BlobStore,
+    undo_until: datetime,
 ) -> int:
-    """Write an answer in a conversation that is held, in the caller's transaction; gives its message id.
+    """Write an answer in a conversation that is held, in the caller's transaction; gives its message id. `files` are
+    those of the answer, loaded.
 
     Raises InvalidInput that names the field.
     """
@@ -179,7 +202,7 @@ async def send_in(
             sender=sender,
             to=to,
             text=answer.text.strip(),
-            media=answer.media,
+            files=files,
             lookalikes=answer.lookalikes,
             contact_id=prepared.contact_id if to in [one.number for one in prepared.phones] else None,
             conversation_id=found.id,
@@ -188,6 +211,7 @@ async def send_in(
             not_before=undo_until,
         ),
         desk.clock,
+        blobs,
     )
     await _join(connection, found.id, message_id)
     version = await _wait(desk, work, found, close=answer.close)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from channels.sms.numbers import read_number
 from domain.errors import InvalidInput
-from inbox.desk.answers import Sent
+from inbox.desk.answers import Sent, load_files
 from inbox.desk.conversations import Desk, lock_conversation
 from inbox.desk.preparation import Agent
-from inbox.texts.answers import SmsAnswer, prepare_first_sms, send_in
+from inbox.texts.answers import SmsAnswer, TextPost, prepare_first_sms, send_in
 from inbox.texts.writing import hold_number
 from storage.unit_of_work import unit_of_work
 
@@ -49,16 +48,15 @@ async def start_sms(
     agent: Agent,
     contact_id: int,
     answer: SmsAnswer,
+    post: TextPost,
     *,
     default_queue: str,
-    undo_seconds: float,
     go_on: int | None = None,
 ) -> Started:
     """Write to a contact: in the conversation to `go_on` with, else in a new one in the queue of the sender's number.
 
     Raises InvalidInput that names the field.
     """
-    undo_until = datetime.now(UTC) + timedelta(seconds=undo_seconds)
     prepared = await prepare_first_sms(desk.pool, contact_id)
     to = answer.to.strip() or prepared.to
     if not to:
@@ -66,6 +64,8 @@ async def start_sms(
     number, sender = read_number(to, None, "to").e164, answer.sender.strip()
     if not sender:
         raise InvalidInput("sender", "no number of ours is known here.", "Choose one to send from.")
+    answer = replace(answer, to=number, sender=sender)
+    files, undo_until = await load_files(post.uploads, answer.files), post.undo_until()
     async with unit_of_work(desk.pool, desk.announcer) as work:
         connection = work.connection
         await hold_number(connection, number)
@@ -79,7 +79,5 @@ async def start_sms(
             )
         assert conversation_id is not None  # RETURNING gives one
         found = await lock_conversation(connection, conversation_id)
-        message_id = await send_in(
-            work, desk, found, agent, replace(answer, to=number, sender=sender), undo_until
-        )
+        message_id = await send_in(work, desk, found, agent, answer, files, post.blobs, undo_until)
     return Started(conversation_id, Sent(message_id, undo_until))

@@ -27,6 +27,7 @@ _MODULES: Final = (
     "segments",
     "suppressions",
     "tasks",
+    "texts",
     "unconfirmed",
 )
 

@@ -22,6 +22,7 @@ def install_console(app: web.Application) -> None:
         drafts,
         home,
         imports,
+        lines,
         mail_files,
         mailbox,
         mailboxes,
@@ -34,6 +35,7 @@ def install_console(app: web.Application) -> None:
         tasks,
         teams,
         text_drafts,
+        texts,
     )
 
     install_pages(app)

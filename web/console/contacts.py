@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from channels.sms.numbers import takes_texts
 from contacts.directory import load_contacts
 from contacts.timeline import PAGE as TIMELINE_PAGE
 from contacts.timeline import read_timeline
@@ -151,9 +152,12 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
     if part == "tasks":
         return visit.page("contact_tasks.html", **values)
     owners = {row["id"]: row["name"] for row in await list_users(pool)}
+    identities = await read_identities(pool, number)
     return visit.page(
         "contact.html",
-        identities=await read_identities(pool, number),
+        identities=identities,
+        can_text=visit.person.may(Permission.CONVERSATIONS_WORK)
+        and any(one["kind"] == "phone" and takes_texts(one["address"]) for one in identities),
         consents=await read_consents(pool, number),
         ledger=await read_ledger(pool, number),
         purposes=[purpose.value for purpose in Purpose],

@@ -13,6 +13,7 @@ from channels.mail.parsed import Mailbox
 from contacts.directory import load_contacts
 from domain.conversations import ConversationState, conversation_moves_from
 from domain.errors import InvalidInput
+from domain.messages import ChannelKind
 from inbox.desk.drafts import Draft, list_writers, load_draft, newest_message
 from web.access.permissions import Permission
 from web.console.dialling import offer_call
@@ -36,6 +37,7 @@ from web.queries.messages import read_parties, read_placements, read_thread
 from web.queries.people import list_users
 from web.queries.tasks import list_tasks_of_contact
 from web.work.conversations import prepare, see_conversation
+from web.work.texts import count_text, prepare_text, reply_channel
 
 _BOXES: Final = frozenset(Box)
 _PARTS: Final = {
@@ -130,18 +132,29 @@ async def conversation_page(
     pool = visit.context.pool
     kept = draft or await load_draft(pool, found["id"], visit.person.id)
     prepared = await prepare(visit.context, visit.person, found["id"])
-    begun = kept or Draft(
-        to=write_mailboxes(prepared.to),
-        cc=write_mailboxes(prepared.cc),
-        subject=prepared.subject,
-        quote=bool(prepared.quotation),
-        seen=await newest_message(pool, found["id"]),
-    )
+    text = await prepare_text(visit.context, found["id"], found["queue_id"])
+    by = await _chosen_channel(visit, found["id"], draft, kept)
+    begun = kept if kept is not None and kept.channel is by else None
+    if begun is None:
+        begun = Draft(
+            text=kept.text if kept else "",
+            files=kept.files if kept else (),
+            to=text.prepared.to if by is ChannelKind.SMS else write_mailboxes(prepared.to),
+            cc=write_mailboxes(prepared.cc),
+            subject=prepared.subject,
+            quote=bool(prepared.quotation),
+            seen=kept.seen if kept else await newest_message(pool, found["id"]),
+            channel=by,
+            sender=text.sender,
+        )
     return visit.page(
         "conversation.html",
         status=status,
         draft=begun,
         has_draft=kept is not None,
+        by=by.value,
+        desk=text,
+        counted=count_text(visit.context, begun.text, begun.to) if by is ChannelKind.SMS else None,
         prepared=prepared,
         errors=errors or {},
         conflict=conflict,
@@ -152,6 +165,16 @@ async def conversation_page(
         file_limit=visit.context.settings.attachment_limit,
         **{**await thread_values(visit, found), **await side_values(visit, found)},
     )
+
+
+async def _chosen_channel(
+    visit: Visit, conversation_id: int, draft: Draft | None, kept: Draft | None
+) -> ChannelKind:
+    """What an answer goes by: what the person chose, began to write, or what the other side used last."""
+    chosen = visit.request.query.get("by", "")
+    if draft is None and chosen in (ChannelKind.MAIL, ChannelKind.SMS):
+        return ChannelKind(chosen)
+    return kept.channel if kept else await reply_channel(visit.context, conversation_id)
 
 
 async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:

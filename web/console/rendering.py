@@ -87,6 +87,17 @@ def write_cost(price: Decimal | None, currency: str | None) -> str:
     return format_currency(paid, currency, format=pattern, locale=current_language(), currency_digits=False)
 
 
+def write_title(conversation: Mapping[str, Any]) -> str:
+    """What a conversation is called: its subject, or with whom it is, where it began by phone."""
+    if conversation["subject"]:
+        return str(conversation["subject"])
+    name = conversation["contact_name"] or write_phone(conversation["from_address"])
+    words = {"sms": N_("SMS with %(name)s"), "voice": N_("Call with %(name)s")}.get(conversation["channel"])
+    if words is None:
+        return _("(no subject)")
+    return _(words) % {"name": name} if name else _("SMS") if conversation["channel"] == "sms" else _("Call")
+
+
 def current_locale() -> Locale:
     """What Babel knows about the reader's language."""
     return Locale.parse(current_language())
@@ -127,6 +138,7 @@ def environment() -> Environment:
         size=write_size,
         talk=write_talk,
         cost=write_cost,
+        title_of=write_title,
         bare=lambda subject: bare_subject(subject or "").lower(),
         count=lambda number: format_decimal(number, locale=current_language()),
         percent=lambda part, whole: (

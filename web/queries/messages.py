@@ -16,7 +16,8 @@ _MESSAGES: Final = """
 SELECT m.id, m.direction, m.channel, m.contact_id, m.conversation_id, m.created_at, x.subject, x.body, x.new_text,
        x.html IS NOT NULL AND x.html <> '' AS has_html, x.written_at, x.author_id, u.name AS author_name,
        f.header_id, f.mailbox, f.automatic, f.back_on, f.junk, f.virus, f.authentication, f.forwarded, f.defects,
-       f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.segments, g.price, g.currency
+       f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.encoding, g.segments,
+       g.price, g.currency, g.ours, g.theirs, g.command
 FROM messages m
 JOIN message_contents x ON x.message_id = m.id  -- copies of a letter for its other recipients have none
 LEFT JOIN users u ON u.id = x.author_id
@@ -53,12 +54,13 @@ WHERE p.conversation_id = $1 ORDER BY p.since, p.address
 #: what a person has to decide: about messages of this conversation, and about messages that may belong to it
 _PLACEMENTS: Final = f"""
 SELECT s.message_id, s.conversation_id AS suggested_id, s.reason, m.conversation_id AS own_id, x.subject,
-       left(x.new_text, 300) AS preview, p.name AS from_name, p.address AS from_address,
+       left(x.new_text, 300) AS preview, p.name AS from_name, p.address AS from_address, c.name AS contact_name,
        (SELECT v.subject FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
         WHERE v.id = s.conversation_id AND {VISIBLE}) AS suggested_subject
 FROM placements s JOIN messages m ON m.id = s.message_id
 LEFT JOIN message_contents x ON x.message_id = s.message_id
 LEFT JOIN message_parties p ON p.message_id = s.message_id AND p.part = 'from' AND p.no = 0
+LEFT JOIN contacts c ON c.id = m.contact_id
 WHERE s.decided_at IS NULL AND (m.conversation_id = $4 OR (s.conversation_id = $4 AND (
     m.conversation_id IS NULL OR EXISTS (SELECT FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
                                          WHERE v.id = m.conversation_id AND {VISIBLE}))))
@@ -93,6 +95,19 @@ class MessageView:
     def is_ours(self) -> bool:
         """Whether we wrote it."""
         return bool(self.row["direction"] == "out")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a short message, which has no subject and no HTML."""
+        return bool(self.row["channel"] == "sms")
+
+    @property
+    def text_state(self) -> str:
+        """What became of a short message of ours, in one word: the carrier's, else that of its delivery."""
+        if self.row["sms_status"] in ("delivered", "read", "undelivered", "failed", "canceled"):
+            return "delivered" if self.row["sms_status"] == "read" else str(self.row["sms_status"])
+        worst = self.worst_delivery
+        return str(worst["state"]) if worst is not None else ""
 
     @property
     def sender(self) -> Any | None:
