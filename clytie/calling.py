@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from channels.voice.twilio import TwilioVoice
 from clytie.keys import load_token_keys
-from clytie.lines import make_line_desk, make_line_loops
+from clytie.lines import make_line_desk, make_line_loops, make_retention_loop
 from clytie.settings import Settings
 from domain.clock import Clock
 from inbox.calls.addresses import CallAddresses
@@ -59,15 +59,17 @@ async def open_voice_callbacks(
 async def open_voice_loops(
     settings: Settings, pool: Pool, announcer: Announcer, clock: Clock
 ) -> AsyncIterator[list[Loop]]:
-    """What a worker does about calls; nothing without an account."""
-    if not settings.voice_settings.account.is_complete:
-        yield []
-        return
+    """What a worker does about calls; without an account, what was kept long enough is deleted all the same."""
     board = make_switchboard(settings, pool, announcer, clock)
     async with open_voice(settings) as channel:
+        retention = make_retention_loop(settings, board, channel)
+        if not settings.voice_settings.account.is_complete:
+            yield [retention]
+            return
         sweeper, prices = CallSweeper(board, channel), CallPrices(board, channel)
         yield [
             Loop("calls", sweeper.sweep_due, CALLS_EVERY, rings=False),
             Loop("call prices", prices.fetch_due, PRICES_EVERY, rings=False),
             *make_line_loops(settings, board, channel),
+            retention,
         ]

@@ -45,6 +45,11 @@ def make_line_loops(settings: Settings, board: Switchboard, channel: TwilioVoice
     sweeper = IncomingSweeper(board, channel)
     return [
         Loop("recordings", keeper.work_due, RECORDINGS_EVERY, rings=False),
-        Loop("recording retention", keeper.delete_expired, RETENTION_EVERY, rings=False),
         Loop("calls that came in", sweeper.sweep_due, SILENT_CALLS_EVERY, rings=False),
     ]
+
+
+def make_retention_loop(settings: Settings, board: Switchboard, channel: TwilioVoice) -> Loop:
+    """Deletes what was kept long enough, also when there is no account any more."""
+    keeper = RecordingKeeper(board, channel, BlobStore(settings.var / "blobs"))
+    return Loop("recording retention", keeper.delete_expired, RETENTION_EVERY, rings=False)

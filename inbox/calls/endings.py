@@ -59,9 +59,9 @@ async def end_incoming(
         )
     elif left is not None:
         result, length = CallResult.VOICEMAIL, left["seconds"]
-    elif position.mode is Mode.VOICEMAIL and by_caller:
+    elif position.mode is Mode.VOICEMAIL and by_caller and not position.silent:
         result, length = None, None  # hanging up ends the message: it is told of in a moment
-    elif position.rang or position.mode is Mode.HOLD or not by_caller:
+    elif position.rang or position.mode in (Mode.HOLD, Mode.VOICEMAIL) or not by_caller:
         result, length = CallResult.MISSED, None
     else:
         result, length = CallResult.ABANDONED, None

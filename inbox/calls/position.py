@@ -51,7 +51,7 @@ class Position(BaseModel):
     rang: bool = False  #: somebody's phone rang
     moves: int = 0  #: questions asked, of all menus
     announced: bool = False  #: that talks are recorded
-    transcript: bool = False  #: the message is to be written down
+    silent: bool = False  #: nothing was said after the tone
 
     @property
     def state(self) -> CallState:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from channels.voice.callbacks import RecordingReport, TranscriptReport
 from domain.calls import CallResult, CallState
+from domain.errors import NotFound
 from domain.events import EventType, NewEvent
 from domain.messages import Direction
 from inbox.calls.callers import ask_for_answer, offer_other_channel
@@ -42,6 +43,9 @@ RETURNING kind
 """
 _SAY: Final = "UPDATE message_contents SET body = $2, new_text = $2 WHERE message_id = $1"
 _SAID: Final = "SELECT transcript FROM recordings WHERE message_id = $1 AND kind = 'voicemail' AND transcript <> '' LIMIT 1"
+_SILENT: Final = """
+UPDATE calls SET position = position || '{"silent": true}' WHERE message_id = $1
+"""
 _BRIEF: Final = """
 UPDATE calls SET version = version + 1, changed_at = now() WHERE message_id = $1
 """
@@ -56,6 +60,7 @@ async def keep_recording(
         call = await hold_call(inner.connection, message_id)
         if report.status == "absent" or (report.status == "failed" and not report.url):
             if kind == "voicemail":
+                await inner.connection.execute(_SILENT, message_id)
                 await settle_incoming(inner, call, CallResult.MISSED)
             return
         if report.status == "in-progress":
@@ -71,6 +76,8 @@ async def keep_recording(
             0.0 if told_ready else _SOON,
             board.clock.now() + timedelta(days=board.settings.retention_days),
         )
+        if new is None:
+            raise NotFound(f"Recording {report.provider_id} belongs to another call.")
         if new and kind == "voicemail" and call["direction"] == Direction.IN:
             await _receive(desk, inner, call, report)
         await inner.connection.execute(_BRIEF, message_id)

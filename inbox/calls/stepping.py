@@ -362,7 +362,7 @@ class _Way:
         )
         self._verbs.append(Redirect(links.step))
         queue = plan.queue or self._at.queue or self._line.queue
-        return self._stop(mode=Mode.VOICEMAIL, queue=queue, ringing=(), transcript=transcript)
+        return self._stop(mode=Mode.VOICEMAIL, queue=queue, ringing=())
 
     def _part(self, one: Phrase) -> Next:
         self._say_phrase(one)
