@@ -123,9 +123,9 @@ STATUS: Final = REPORT + b"--b\nContent-Type: message/delivery-status\n\n"
     ],
 )  # fmt: skip
 def test_a_hostile_megabyte_takes_less_than_a_second(raw: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     report = classify(raw)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     check(report)
 
 
