@@ -2,7 +2,7 @@
 
 A contact who took back the consent to calls, or whose number is on the do-not-contact list, is not called on our own
 account: only in a running matter of theirs, which is a conversation, or a task that belongs to one or to a case
-(docs/decisions, "Who may be called").
+(docs/decisions/0034-calls-of-ours.md).
 """
 
 from __future__ import annotations
