@@ -7,25 +7,29 @@ any other field may be missing or odd.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
 from channels.base import CallbackRequest, Received
-from channels.http.forms import first, read_form
+from channels.http.forms import first
 from channels.voice.codes import reason_of, reason_of_sip
+from channels.voice.fields import (
+    Fields,
+    call_number,
+    count,
+    fraction,
+    is_call,
+    is_recording,
+    moment,
+    read_fields,
+    words,
+)
 from channels.voice.parties import Party, read_party
 from domain.calls import LEG_ENDS, LEG_RANKS
 from domain.errors import InvalidInput
 from domain.messages import ChannelKind
 
-Fields = Mapping[str, list[str]]
-
-_CALL: Final = re.compile(r"CA[0-9a-fA-F]{32}")
-_RECORDING: Final = re.compile(r"RE[0-9a-fA-F]{32}")
 _LONGEST_TEXT: Final = 20_000
 #: The provider's word in Digits for a caller who hung up instead of pressing a key.
 HUNG_UP: Final = "hangup"
@@ -147,28 +151,28 @@ class TranscriptReport:
 
 def read_call(body: bytes) -> CallAsked:
     """The call in any request for a document. Raises InvalidInput."""
-    return _call(_read(body))
+    return _call(read_fields(body))
 
 
 def read_gathered(body: bytes) -> Gathered:
     """What was pressed or said. Raises InvalidInput."""
-    fields = _read(body)
+    fields = read_fields(body)
     keys = "".join(key for key in first(fields, "Digits") if key in "0123456789*#")[:100]
-    speech = _text(fields, "SpeechResult", 2_000)
-    return Gathered(_call(fields), keys, speech, _fraction(first(fields, "Confidence")))
+    speech = words(fields, "SpeechResult", 2_000)
+    return Gathered(_call(fields), keys, speech, fraction(first(fields, "Confidence")))
 
 
 def read_dial_ended(body: bytes) -> DialEnded:
     """The result of ringing somebody. Raises InvalidInput."""
-    fields = _read(body)
+    fields = read_fields(body)
     status = first(fields, "DialCallStatus").lower()
     status = {"answered": "completed", "in-progress": "completed"}.get(status, status)
-    seconds = _count(first(fields, "DialCallDuration"))
+    seconds = count(first(fields, "DialCallDuration"))
     told = first(fields, "DialBridged").lower()
     return DialEnded(
         call=_call(fields),
         status=status if status in LEG_ENDS else "failed",
-        leg_id=_sid(fields, "DialCallSid"),
+        leg_id=call_number(fields, "DialCallSid"),
         seconds=seconds,
         bridged=told == "true" if told else status == "completed" and bool(seconds),
         reason=_trouble(fields) if status == "failed" else "",
@@ -178,29 +182,29 @@ def read_dial_ended(body: bytes) -> DialEnded:
 
 def read_waiting(body: bytes) -> Waiting:
     """A caller on hold, or one who is about to be taken. Raises InvalidInput."""
-    fields = _read(body)
-    position, seconds = _count(first(fields, "QueuePosition")), _count(first(fields, "QueueTime"))
-    return Waiting(_call(fields), position or 0, seconds or 0, _sid(fields, "DequeingCallSid"))
+    fields = read_fields(body)
+    position, seconds = count(first(fields, "QueuePosition")), count(first(fields, "QueueTime"))
+    return Waiting(_call(fields), position or 0, seconds or 0, call_number(fields, "DequeingCallSid"))
 
 
 def read_waited(body: bytes) -> Waited:
     """The end of a wait. Raises InvalidInput."""
-    fields = _read(body)
+    fields = read_fields(body)
     return Waited(
-        _call(fields), first(fields, "QueueResult").lower()[:100], _count(first(fields, "QueueTime")) or 0
+        _call(fields), first(fields, "QueueResult").lower()[:100], count(first(fields, "QueueTime")) or 0
     )
 
 
 def read_left_message(body: bytes) -> LeftMessage:
     """The end of a message. Raises InvalidInput."""
-    fields = _read(body)
+    fields = read_fields(body)
     hung_up = first(fields, "Digits") == HUNG_UP
     return LeftMessage(_call(fields), _recording_of(fields), hung_up)
 
 
 def read_leg(body: bytes) -> LegReport | None:
     """How a leg stands; None for a state that we do not know. Raises InvalidInput."""
-    fields = _read(body)
+    fields = read_fields(body)
     call = _call(fields)
     status = {"answered": "in-progress", "cancelled": "canceled"}.get(call.status, call.status)
     rank = LEG_RANKS.get(status)
@@ -210,20 +214,20 @@ def read_leg(body: bytes) -> LegReport | None:
         provider_id=call.provider_id,
         status=status,
         rank=rank,
-        sequence=_count(first(fields, "SequenceNumber")),
+        sequence=count(first(fields, "SequenceNumber")),
         caller=call.caller,
         called=call.called,
         outbound=call.outbound,
         parent_id=call.parent_id,
-        at=_moment(first(fields, "Timestamp")),
-        seconds=_count(first(fields, "CallDuration")) if status in LEG_ENDS else None,
+        at=moment(first(fields, "Timestamp")),
+        seconds=count(first(fields, "CallDuration")) if status in LEG_ENDS else None,
         reason=_trouble(fields) if status == "failed" else "",
     )
 
 
 def read_recording(body: bytes) -> RecordingReport:
     """A recording's state. Raises InvalidInput when it names none."""
-    report = _recording_of(_read(body))
+    report = _recording_of(read_fields(body))
     if report is None:
         raise InvalidInput(
             "RecordingSid", "this is not the number of a recording (RE…).", "Send a recording's report."
@@ -233,22 +237,22 @@ def read_recording(body: bytes) -> RecordingReport:
 
 def read_transcript(body: bytes) -> TranscriptReport:
     """A transcript. Raises InvalidInput when it names no recording."""
-    fields = _read(body)
+    fields = read_fields(body)
     recording = first(fields, "RecordingSid")
-    if not _RECORDING.fullmatch(recording):
+    if not is_recording(recording):
         raise InvalidInput(
             "RecordingSid", "this is not the number of a recording (RE…).", "Send a transcript's report."
         )
     status = first(fields, "TranscriptionStatus").lower()[:100] or "failed"
-    text = _text(fields, "TranscriptionText", _LONGEST_TEXT) if status == "completed" else ""
+    text = words(fields, "TranscriptionText", _LONGEST_TEXT) if status == "completed" else ""
     return TranscriptReport(
-        first(fields, "TranscriptionSid")[:100], recording, _sid(fields, "CallSid"), status, text
+        first(fields, "TranscriptionSid")[:100], recording, call_number(fields, "CallSid"), status, text
     )
 
 
 def read_envelope(raw: bytes) -> Received:
     """Just the envelope of a call that comes in; never raises."""
-    fields = _read(raw)
+    fields = read_fields(raw)
     caller, called = _party(fields, "From"), _party(fields, "To")
     return Received(
         raw=raw,
@@ -266,14 +270,9 @@ def repetition_of(request: CallbackRequest) -> str:
     return headers.get("i-twilio-idempotency-token", "").strip()[:100]
 
 
-def _read(body: bytes) -> dict[str, list[str]]:
-    """The form's fields, without NUL, which PostgreSQL cannot hold."""
-    return {name: [value.replace("\0", "") for value in values] for name, values in read_form(body).items()}
-
-
 def _call(fields: Fields) -> CallAsked:
     provider_id = first(fields, "CallSid")
-    if not _CALL.fullmatch(provider_id):
+    if not is_call(provider_id):
         raise InvalidInput("CallSid", "this is not the number of a call (CA…).", "Send a call's request.")
     forwarded = _party(fields, "ForwardedFrom")
     return CallAsked(
@@ -282,10 +281,10 @@ def _call(fields: Fields) -> CallAsked:
         called=_party(fields, "To"),
         status=first(fields, "CallStatus").lower()[:100],
         outbound=first(fields, "Direction").lower().startswith("outbound"),
-        parent_id=_sid(fields, "ParentCallSid"),
+        parent_id=call_number(fields, "ParentCallSid"),
         account=first(fields, "AccountSid")[:100],
         forwarded_from=forwarded if forwarded.number else None,
-        caller_name=_text(fields, "CallerName", 100),
+        caller_name=words(fields, "CallerName", 100),
         country=first(fields, "FromCountry").upper()[:2],
     )
 
@@ -297,57 +296,24 @@ def _party(fields: Fields, name: str) -> Party:
 def _recording_of(fields: Fields) -> RecordingReport | None:
     """The recording in a report, or in the result of a verb; a result tells no status and means it is there."""
     recording = first(fields, "RecordingSid")
-    if not _RECORDING.fullmatch(recording):
+    if not is_recording(recording):
         return None
-    code = _count(first(fields, "ErrorCode"))
+    code = count(first(fields, "ErrorCode"))
     return RecordingReport(
         provider_id=recording,
-        call_id=_sid(fields, "CallSid"),
+        call_id=call_number(fields, "CallSid"),
         status=first(fields, "RecordingStatus").lower()[:100] or "completed",
         url=first(fields, "RecordingUrl")[:2_000],
-        seconds=_count(first(fields, "RecordingDuration")),
-        channels=_count(first(fields, "RecordingChannels")) or 1,
+        seconds=count(first(fields, "RecordingDuration")),
+        channels=count(first(fields, "RecordingChannels")) or 1,
         source=first(fields, "RecordingSource")[:100],
         reason=reason_of(code) if code else "",
     )
 
 
 def _trouble(fields: Fields) -> str:
-    code = _count(first(fields, "ErrorCode"))
+    code = count(first(fields, "ErrorCode"))
     if code:
         return reason_of(code)
     answer = first(fields, "SipResponseCode") or first(fields, "DialSipResponseCode")
-    return reason_of_sip(_count(answer) or 0)
-
-
-def _sid(fields: Fields, name: str) -> str:
-    value = first(fields, name)
-    return value if _CALL.fullmatch(value) else ""
-
-
-def _text(fields: Fields, name: str, most: int) -> str:
-    return first(fields, name)[:most]
-
-
-def _count(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
-
-
-def _fraction(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value <= 1 else None
-
-
-def _moment(text: str) -> datetime | None:
-    """A time of RFC 2822, as the provider writes it."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    try:
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
+    return reason_of_sip(count(answer) or 0)
