@@ -102,10 +102,12 @@ class Exchange:
     async def line(
         self, number: str = "+33644600001", name: str = "Support", queue: int | None = None
     ) -> int:
-        """A phone line."""
+        """A phone line that takes messages."""
+        line = {"number": number, "name": name, "queue": "Support", "open": ["voicemail"]}
+        text = f'number: "{number}"\nname: {name}\nqueue: Support\nopen: [voicemail]\n'
         made: int = await self.pool.fetchval(
-            "INSERT INTO phone_lines (number, name, queue_id, definition) VALUES ($1, $2, $3, '{}') RETURNING id",
-            number, name, queue,
+            "INSERT INTO phone_lines (number, name, queue_id, definition) VALUES ($1, $2, $3, $4) RETURNING id",
+            number, name, queue, {"line": line, "text": text},
         )  # fmt: skip
         return made
 
