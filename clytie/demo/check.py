@@ -20,7 +20,7 @@ from typing import Final
 import aiohttp
 
 from clytie.demo.api import Api, open_client, until
-from clytie.demo.calls import call_back
+from clytie.demo.calls import call_back, check_incoming
 from clytie.demo.findings import Findings
 from clytie.demo.people import CLAIRE, DemoFile
 from clytie.demo.recipients import HUMAN, Answers, Crowd, DeliveredMail, Habit, plan_visits
@@ -54,6 +54,7 @@ async def check_story(house: House, seeded: Seeded, file: DemoFile) -> Findings:
         await _check_consent(findings, apis["marketer"], people, cast)
         await _check_callback(findings, apis, letter)
         await check_texts(findings, apis, people)
+        await check_incoming(findings, apis)
     findings.counts["seconds"] = round(time.monotonic() - began, 1)
     findings.counts["differences"] = findings.differences
     return findings

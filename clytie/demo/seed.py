@@ -1,4 +1,4 @@
-"""What the demo's house holds before the story begins: people, teams with their queues, a segment, a brochure and the rules."""
+"""What the demo's house holds before the story begins: people, teams with queues and lines, a segment, a brochure, rules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, Final
 from clytie.demo.brochure import NAME, write_brochure
 from clytie.demo.clock import begin_in_working_time
 from clytie.demo.post import SALES, SUPPORT
+from inbox.calls.line_files import read_lines
+from inbox.calls.lines import apply_lines
 from router.rule_files import load_rules
 from router.rule_store import apply_rules
 from storage.blobs import BlobStore
@@ -17,6 +19,7 @@ from storage.pool import Pool, transaction
 from web.access.sessions import make_api_token
 
 RULES: Final = Path(__file__).with_name("rules.yaml")
+LINES: Final = Path(__file__).with_name("lines.yaml")
 SEGMENT: Final = "Prospects in France who may be written to"
 CONDITION: Final[Mapping[str, Any]] = {
     "all": [
@@ -111,6 +114,7 @@ async def seed(pool: Pool, blobs: BlobStore) -> Seeded:
         )
         await connection.execute(_ASSET, NAME, blobs.put(brochure), len(brochure))
     await begin_in_working_time(pool, HOURS, "FR", "Europe/Paris")
+    await apply_lines(pool, read_lines(LINES.read_text("utf-8"), file=LINES.name))
     await apply_rules(pool, load_rules(RULES))
     tokens: dict[str, str] = {}
     for persona in PERSONAS:
