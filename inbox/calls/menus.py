@@ -7,7 +7,7 @@ mapping with one key. Words are one text, or a text per language.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,10 +20,6 @@ from pydantic import (
 )
 
 from channels.sms.numbers import is_e164
-
-#: how deep steps may stand in one another, and how many steps a line may have
-DEEPEST: Final = 8
-MOST_STEPS: Final = 500
 
 
 def _words(value: Any) -> Any:

@@ -61,6 +61,7 @@ call_legs = Table(
     Column("price_looks", Integer, nullable=False, server_default="0"),
     Index("ix_call_legs_message_id", "message_id"),
     Index("ix_call_legs_user_id", "user_id", "message_id", postgresql_where=text("user_id IS NOT NULL")),
+    Index("ix_call_legs_rung", "user_id", postgresql_where=text("user_id IS NOT NULL AND ended_at IS NULL")),
     Index("ix_call_legs_price_at", "price_at", postgresql_where=text("price_at IS NOT NULL")),
 )
 

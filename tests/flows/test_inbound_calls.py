@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from channels.sandbox.carrier.mischief import Trick
+from router.loop import Router, route_once
+from router.rule_files import read_rules
+from router.rule_store import apply_rules
+from router.settings import RouterSettings
+from storage.announce import Announcer
 from storage.pool import Pool
 from tests.flows.switch_room import ANNA, EVA, LINE, MAX, OLA, Room, eventually, open_line, open_room
 
@@ -319,6 +324,48 @@ async def test_recordings_are_deleted_there_when_fetched_and_here_after_their_ti
     assert (row["state"], row["transcript"]) == ("deleted", None)
     assert "evening" not in row["body"]
     assert call["result"] == "voicemail"
+
+
+RULE = """
+- name: call-back
+  when: Received
+  where: {all: [{field: message.channel, is: voice}, {field: event.queue, is: Support}]}
+  then:
+    - open_task:
+        kind: callback
+        title: "{contact.name} left {event.seconds} seconds on {event.mailbox}"
+        assign: {owner: true, else_team: Support}
+- name: missed
+  when: CallEnded
+  where: {field: event.result, is: missed}
+  then: [{note: "We missed a call"}]
+"""
+
+
+async def test_a_rule_opens_a_task_for_a_message_and_notes_what_was_missed(room: Room) -> None:
+    await open_line(room)
+    anna = await room.contact("Anna", language="en")
+    announcer = Announcer(room.pool)
+    await apply_rules(room.pool, read_rules(RULE), announcer)
+    room.hours["open"] = False
+    await room.leave(await room.call_in(), "Please call me")
+    call = await room.stored(state="ended", result="voicemail")
+    await room.phone(ANNA, "ended")
+    missed = await room.call_in()
+    await room.hear(ANNA, "beep")
+    await room.phones.hang_up(missed)
+    await room.stored(state="ended", result="missed")
+    router = Router(room.pool, room.clock, announcer, RouterSettings())
+    while await route_once(router):
+        pass
+    await announcer.close()
+    task = await room.pool.fetchrow("SELECT * FROM tasks")
+    assert task is not None
+    assert (task["contact_id"], task["kind"], task["conversation_id"]) == (
+        anna, "callback", call["conversation_id"],
+    )  # fmt: skip
+    assert task["title"] == f"Anna left {call['seconds']} seconds on {call['ours']}"
+    assert await room.pool.fetchval("SELECT count(*) FROM events WHERE type = 'Noted'") == 1
 
 
 # --- misbehaviour ----------------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ CREATE INDEX ix_call_legs_message_id ON call_legs (message_id);
 
 CREATE INDEX ix_call_legs_user_id ON call_legs (user_id, message_id) WHERE user_id IS NOT NULL;
 
+CREATE INDEX ix_call_legs_rung ON call_legs (user_id) WHERE user_id IS NOT NULL AND ended_at IS NULL;
+
 CREATE INDEX ix_call_legs_price_at ON call_legs (price_at) WHERE price_at IS NOT NULL;
 
 CREATE TABLE recordings (
