@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from channels.sms.lookup import LookedUp
@@ -19,13 +18,12 @@ from channels.sms.reasons import WITHDRAWALS
 from channels.sms.reports import Report
 from domain.clock import Clock
 from domain.contacts import IdentityKind
-from domain.errors import ClytieError, Conflict, Unavailable
-from domain.messages import DeliveryState, Mover, Outbound
+from domain.errors import ClytieError, Unavailable
+from domain.messages import DeliveryState, Outbound
 from outbox import statements
 from outbox.addresses import LETTERS
 from outbox.composing import Composer
 from outbox.suppression import explain
-from outbox.unconfirmed import settle_reported
 from storage.announce import Announcer
 from storage.pool import Pool
 from storage.unit_of_work import UnitOfWork, unit_of_work
@@ -77,11 +75,6 @@ SELECT EXISTS (
     WHERE f.theirs = $2 AND f.message_id <> $1 AND d.state = 'sending'
 )
 """
-_FOUND: Final = """
-UPDATE sms_facts SET provider_id = $2, status = $3, reason = $4, price = $5, currency = $6, reported_at = now(), look_at = NULL,
-    price_at = CASE WHEN $5::numeric IS NULL THEN now() + make_interval(secs => $7) END
-WHERE message_id = $1
-"""
 _LATER: Final = """
 UPDATE sms_facts SET looks = looks + $2::int, look_at = CASE WHEN $3::float8 IS NOT NULL THEN now() + make_interval(secs => $3) END
 WHERE message_id = $1
@@ -110,7 +103,8 @@ class OptOut(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What settling takes. `after`: seconds that reports have before the first look."""
+    """What settling takes. `report` takes what the provider says of a message of ours (inbox.texts.reports.take_report);
+    `after`: seconds that reports have before the first look."""
 
     pool: Pool
     channel: LooksUp
@@ -119,6 +113,7 @@ class Doubts:
     clock: Clock
     announcer: Announcer
     opt_out: OptOut
+    report: Callable[[int, Report], Awaitable[object]]
     after: float = 30.0
 
     async def settle_due(self) -> bool:
@@ -183,30 +178,9 @@ class Doubts:
         return composer.compose([given], self.clock.now())[0].message
 
     async def _settle(self, row: Mapping[str, Any], found: Report) -> None:
-        state = found.delivery or DeliveryState.SENT
-        async with unit_of_work(self.pool, self.announcer) as work:
-            try:
-                await settle_reported(
-                    work,
-                    row["message_id"],
-                    state,
-                    Mover.CALLBACK,
-                    self.clock.now(),
-                    reason=found.reason,
-                )
-            except Conflict:
-                await work.connection.execute(_LATER, row["message_id"], 0, None)  # a report was faster
-                return
-            await work.connection.execute(
-                _FOUND,
-                row["message_id"],
-                found.provider_id,
-                found.status,
-                found.reason or None,
-                Decimal(found.price) if found.price else None,
-                found.currency or None,
-                statements.PRICE_AFTER,
-            )
+        """As if the provider had reported it: the delivery is settled, the timeline told, the number minded."""
+        await self.report(row["message_id"], found)
+        await self.pool.execute(_LATER, row["message_id"], 0, None)
 
     async def _close(self, row: Mapping[str, Any]) -> None:
         """The number belongs to somebody who opted out at the provider: it was closed when that was said, the consent

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from domain.clock import SystemClock
 from domain.consent import Purpose
 from domain.messages import ChannelKind
 from inbox.texts.consent import opt_out
+from inbox.texts.reports import take_report
 from outbox.composing import MailKitchen
 from outbox.letters.letter import LetterFile, LetterKind
 from outbox.settings import OutboxSettings
@@ -192,7 +194,8 @@ async def open_house(
         assert sending is not None
         assert isinstance(sending.channel, TwilioSms)
         doubts = Doubts(
-            pool, sending.channel, sending.letters, sending.make_composer, clock, announcer, opt_out, after=0.3
+            pool, sending.channel, sending.letters, sending.make_composer, clock, announcer, opt_out, partial(take_report, pool, clock, announcer=announcer),
+after=0.3
         )  # fmt: skip
         mail = MailChannel(MailSettings(port=9, encryption=Encryption.NEVER))
         stack.push_async_callback(mail.close)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,7 +78,15 @@ async def look(pool: Pool) -> None:
 
     letters = SmsLetterComposer(KEYS)
     await Doubts(
-        pool, Lists(), letters, make_composer, SystemClock(), Announcer(pool), opt_out, after=0
+        pool,
+        Lists(),
+        letters,
+        make_composer,
+        SystemClock(),
+        Announcer(pool),
+        opt_out,
+        partial(take_report, pool, SystemClock()),
+        after=0,
     ).settle_due()
 
 
