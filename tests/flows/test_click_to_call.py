@@ -11,6 +11,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from channels.sandbox.carrier.mischief import Trick
+from domain.clock import SystemClock
+from router.loop import Router, route_once
+from router.rule_files import read_rules
+from router.rule_store import apply_rules
+from router.settings import RouterSettings
+from storage.announce import Announcer
 from storage.pool import Pool
 from tests.flows.sales_floor import ANNA, OURS, ROSA, Floor, eventually, open_floor
 
@@ -196,6 +202,77 @@ async def test_a_phone_of_ours_that_nobody_takes_ends_however_its_reports_come(
 
     await eventually(ended)
     assert (await floor.show(call))["result"] == "cancelled"
+
+
+RULES = """
+- name: send-the-offer
+  when: TaskDone
+  where: {field: event.outcome, is: reached}
+  then:
+    - open_task:
+        kind: todo
+        title: Send {contact.name} the offer
+        assign: {team: Sales}
+        decide_within: 4h
+        due_within: 24h
+- name: try-again
+  when: CallEnded
+  where:
+    all:
+      - {field: event.direction, is: out}
+      - {field: event.result, is: no_answer}
+  then:
+    - open_task:
+        kind: callback
+        title: Try {contact.name} again
+        assign: {team: Sales}
+        decide_within: 4h
+        due_within: 24h
+"""
+
+
+@pytest.mark.parametrize("trick", [None, *MISBEHAVIOUR])
+async def test_the_outcome_of_a_callback_sets_a_rule_in_motion(floor: Floor, trick: Trick | None) -> None:
+    await apply_rules(floor.pool, read_rules(RULES, file="rules.yaml"))
+    if trick is not None:
+        floor.misbehave(trick, seconds=5)
+    task = await floor.house.task(floor.anna, assignee_id=floor.rosa, team_id=floor.team)
+    assert (await floor.rep.call("POST", f"/tasks/{task}/moves", {"move": "accept"}))[0] == 200
+    call = await floor.call(task_id=task)
+    _, other = await floor.talk()
+    await floor.carrier.phones.hang_up(other.sid)
+
+    async def ended() -> bool:
+        await floor.sweep(call)
+        return bool((await floor.show(call))["state"] == "ended")
+
+    await eventually(ended)
+    outcome = {"result": (await floor.show(call))["suggested_outcome"], "note": "Wants the offer."}
+    status, body = await floor.rep.call(
+        "POST", f"/tasks/{task}/moves", {"move": "finish", "outcome": outcome}
+    )
+    assert (status, body["state"]) == (200, "done")
+    await _route(floor.pool)
+    titles = await floor.pool.fetch("SELECT title FROM tasks WHERE id <> $1", task)
+    assert [row["title"] for row in titles] == ["Send Anna Dubreuil the offer"]
+
+
+async def test_a_call_that_nobody_took_sets_a_rule_in_motion(floor: Floor) -> None:
+    await apply_rules(floor.pool, read_rules(RULES, file="rules.yaml"))
+    floor.misbehave(Trick.RINGS_OUT, to_ends=ANNA[-3:])
+    call = await floor.call()
+    await floor.take_and_press()
+    await floor.reach(call, state="ended")
+    await _route(floor.pool)
+    assert await floor.pool.fetchval("SELECT title FROM tasks") == "Try Anna Dubreuil again"
+
+
+async def _route(pool: Pool) -> None:
+    announcer = Announcer(pool)
+    router = Router(pool, SystemClock(), announcer, RouterSettings())
+    while await route_once(router):
+        pass
+    await announcer.close()
 
 
 async def test_forged_reports_change_nothing(floor: Floor) -> None:
