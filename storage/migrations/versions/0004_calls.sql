@@ -124,3 +124,7 @@ CREATE TABLE sms_paces (
     rest_until TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_sms_paces PRIMARY KEY (key)
 );
+
+CREATE INDEX ix_raw_mails_read ON raw_mails (settled_at) WHERE state = 'read' AND (content IS NOT NULL OR blob IS NOT NULL);
+
+CREATE INDEX ix_delivery_attempts_settled_at ON delivery_attempts USING brin (settled_at);
