@@ -39,6 +39,8 @@ WRITTEN: Final = 10_000
 _TRIED: Final = 5
 #: Stands where each reader's own token is.
 _TOKEN: Final = "x" * TEXT_LENGTH
+#: a number, a short code or a messaging service: what people can answer
+_NUMBER: Final = re.compile(r"\+?[0-9]{3,15}|MG[0-9a-fA-F]{32}")
 _PAGE: Final = re.compile(r"/u/[\w-]{20}")
 _WORD: Final = re.compile(r"\w{4,}")
 _SIZE: Final = "SELECT count(*) FROM ({}) AS a"
@@ -102,6 +104,7 @@ class CampaignWeight:
     without_stop: tuple[str, ...]
     refused: int
     is_exact: bool
+    is_mute: bool  #: readers are told to answer STOP to a name, which nobody can answer
 
 
 async def weigh_campaign(
@@ -223,6 +226,7 @@ def _weigh(
         without_stop=tuple(sorted(unstoppable)),
         refused=every * refused,
         is_exact=every == 1,
+        is_mute=source.stop_hint and not source.stop_number and _NUMBER.fullmatch(source.sender) is None,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from channels.sms.content import LONGEST
 from channels.sms.lookalikes import Replaced, replace_lookalikes
 from channels.sms.numbers import takes_texts
 from channels.sms.segments import Segments, count
@@ -188,6 +189,10 @@ async def send_in(
     Raises InvalidInput that names the field.
     """
     connection = work.connection
+    if not answer.text.strip() and not files:
+        raise InvalidInput("text", "the message is empty.", "Write something first.")
+    if len(answer.text.strip()) > LONGEST:
+        raise InvalidInput("text", f"the text is longer than {LONGEST} characters.", "Shorten it.")
     newest = await newest_message(connection, found.id)
     prepared = await prepare_sms_answer(connection, found.id)
     to, sender = answer.to.strip() or prepared.to, answer.sender.strip() or prepared.sender

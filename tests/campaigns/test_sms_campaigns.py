@@ -250,6 +250,25 @@ async def test_languages_whose_readers_are_not_told_how_to_stop_are_named(pool: 
 
 
 @pytest.mark.parametrize(
+    ("sender", "number", "mute"),
+    [
+        ("+33700000001", "", False),
+        ("36111", "", False),
+        ("MG" + "0a" * 16, "", False),
+        ("SHOP", "", True),
+        ("SHOP", "36111", False),
+    ],
+)
+async def test_a_name_that_asks_to_be_answered_is_pointed_out(
+    pool: Pool, sender: str, number: str, mute: bool
+) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    campaign_id = await add_text(pool, sender=sender, stop_number=number, stop_hint=True)
+    weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, Prices())
+    assert (weight.is_mute, weight.without_stop) == (mute, ())
+
+
+@pytest.mark.parametrize(
     "text", ["STOP au 36111", "to end it: STOP.", "Ответьте СТОП", "https://a.example/u/" + "x" * 30]
 )
 def test_a_word_in_capitals_or_the_readers_own_page_tells_how_to_stop(text: str) -> None:

@@ -19,6 +19,7 @@ from storage.pool import open_pool
 from tests.servers import Databases, start_servers
 from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import PASSWORD, open_house
+from tests.web.texting import ACCOUNT, Texting, build_texting
 from tests.web.world import World, build_world
 
 CHROMIUM = "/usr/bin/chromium"
@@ -36,7 +37,7 @@ FOLDER = Path("build/screenshots")
 WIDTHS = (1280, 390)
 
 
-def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
+def pages(world: World, post: Correspondence, texting: Texting) -> dict[str, tuple[str, str]]:
     """Name → who looks at it, and its path."""
     return {
         "sign-in": ("", "/sign-in"),
@@ -58,6 +59,20 @@ def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
         "campaign-draft": ("marketer", f"/campaigns/{world.draft}"),
         "campaign-new": ("marketer", "/campaigns/new"),
         "campaign-form": ("marketer", f"/campaigns/{world.draft}/edit"),
+        "sms-new": ("marketer", "/campaigns/new?channel=sms"),
+        "sms-form": ("marketer", f"/campaigns/{texting.draft}/edit"),
+        "sms-draft": ("marketer", f"/campaigns/{texting.draft}?contact={texting.contacts['Claire']}"),
+        "sms-report": ("marketer", f"/campaigns/{texting.campaign}"),
+        "sms-talk": ("agent", f"/conversations/{texting.conversations['parcel']}"),
+        "sms-stopped": ("agent", f"/conversations/{texting.conversations['stopped']}"),
+        "sms-beside": ("agent", f"/conversations/{texting.conversations['beside']}"),
+        "sms-by-mail": ("agent", f"/conversations/{texting.conversations['mail']}?by=sms"),
+        "sms-first": ("agent", f"/contacts/{texting.contacts['Niamh']}/text"),
+        "sms-contact": ("agent", f"/contacts/{texting.contacts['Claire']}"),
+        "sms-message": (
+            "agent",
+            f"/conversations/{texting.conversations['parcel']}/messages/{texting.undelivered}",
+        ),
         "imports": ("marketer", "/imports"),
         "import": ("marketer", f"/imports/{world.job}"),
         "mailbox": ("marketer", "/mailbox"),
@@ -115,6 +130,8 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
         async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
             world = await build_world(pool)
             post = await build_correspondence(pool, house.context.blobs, world.users, world.contacts)
+            house.context.texts = ACCOUNT
+            texting = await build_texting(pool)
             house.context.settings.upload_limit = 2 * 1024**3
             await pool.execute(
                 "INSERT INTO users (email, name, role) VALUES ('lea@helianthe.example', 'Léa Faure', 'marketer')"
@@ -123,7 +140,9 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
             for language in ("en", "fr"):
                 await pool.execute("UPDATE users SET language = $1", language)
                 for width in WIDTHS:
-                    await _photograph(browser, house.url, pages(world, post), language, width, wanted, scheme)
+                    await _photograph(
+                        browser, house.url, pages(world, post, texting), language, width, wanted, scheme
+                    )
             await browser.close()
         pool.terminate()
     finally:
@@ -170,7 +189,7 @@ async def _photograph(
             await page.wait_for_url(f"{url}/")
         for name, path in chosen.items():
             await page.goto(url + path)
-            await page.wait_for_timeout(200)
+            await page.wait_for_timeout(1500 if path.startswith("/campaigns") else 200)
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 print(f"{name} {language} {width}: wider than the screen ({wide})")

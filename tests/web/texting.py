@@ -49,6 +49,7 @@ class Texting:
     draft: int
     campaign: int
     conversations: dict[str, int]
+    undelivered: int  #: a message that did not arrive
 
 
 async def build_texting(pool: Pool, *, team: int | None = None) -> Texting:
@@ -72,7 +73,11 @@ async def build_texting(pool: Pool, *, team: int | None = None) -> Texting:
     )
     campaign = await _campaign(pool, segment, contacts)
     conversations = await _talks(pool, queue, contacts)
-    return Texting(contacts, queue, segment, draft, campaign, conversations)
+    undelivered = await pool.fetchval(
+        "SELECT max(m.id) FROM messages m JOIN sms_facts f ON f.message_id = m.id"
+        " WHERE m.conversation_id IS NOT NULL AND f.status = 'undelivered'"
+    )
+    return Texting(contacts, queue, segment, draft, campaign, conversations, undelivered)
 
 
 async def _person(

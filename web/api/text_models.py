@@ -74,6 +74,7 @@ class WeightModel(BaseModel):
     )
     replacements: list[ReplacementModel]
     without_stop: list[str] = Field(description="Languages of readers who are not told how to stop.")
+    mute: bool = Field(description="Readers are told to answer STOP to a name, which nobody can answer.")
     refused: int = Field(description="Readers who lack a field that the text prints.")
     exact: bool = Field(description="False: a share of a large audience was written.")
 
@@ -115,6 +116,7 @@ def describe_weight(weight: CampaignWeight) -> WeightModel:
         saved_parts=weight.saving.parts,
         replacements=[ReplacementModel.of(change) for change in weight.saving.replacements],
         without_stop=list(weight.without_stop),
+        mute=weight.is_mute,
         refused=weight.refused,
         exact=weight.is_exact,
     )

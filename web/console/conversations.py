@@ -17,11 +17,12 @@ from domain.messages import ChannelKind
 from inbox.desk.drafts import Draft, list_writers, load_draft, newest_message
 from web.access.permissions import Permission
 from web.console.dialling import offer_call
-from web.console.event_words import describe_event
+from web.console.event_words import describe_call, describe_event
 from web.console.notices import notice_text
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
+from web.queries.calls import read_recordings
 from web.queries.contacts import read_identities
 from web.queries.conversations import (
     PAGE,
@@ -133,13 +134,16 @@ async def conversation_page(
     kept = draft or await load_draft(pool, found["id"], visit.person.id)
     prepared = await prepare(visit.context, visit.person, found["id"])
     text = await prepare_text(visit.context, found["id"], found["queue_id"])
+    side = await side_values(visit, found)
+    mails = [one["given"] for one in side["identities"] if one["kind"] == "mail" and not one["suppressed"]]
+    to = write_mailboxes(prepared.to) or next(iter(mails), "")
     by = await _chosen_channel(visit, found["id"], draft, kept)
     begun = kept if kept is not None and kept.channel is by else None
     if begun is None:
         begun = Draft(
             text=kept.text if kept else "",
             files=kept.files if kept else (),
-            to=text.prepared.to if by is ChannelKind.SMS else write_mailboxes(prepared.to),
+            to=text.prepared.to if by is ChannelKind.SMS else to,
             cc=write_mailboxes(prepared.cc),
             subject=prepared.subject,
             quote=bool(prepared.quotation),
@@ -153,6 +157,7 @@ async def conversation_page(
         draft=begun,
         has_draft=kept is not None,
         by=by.value,
+        can_mail=bool(to),
         desk=text,
         counted=count_text(visit.context, begun.text, begun.to) if by is ChannelKind.SMS else None,
         prepared=prepared,
@@ -163,7 +168,7 @@ async def conversation_page(
         writers=await list_writers(pool, found["id"], visit.person.id),
         placements=await read_placements(pool, visit.person, found["id"]),
         file_limit=visit.context.settings.attachment_limit,
-        **{**await thread_values(visit, found), **await side_values(visit, found)},
+        **{**await thread_values(visit, found), **side},
     )
 
 
@@ -179,7 +184,7 @@ async def _chosen_channel(
 
 async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
     """What the thread shows; the newest message that can be taken back, with the seconds left."""
-    entries = await read_thread(visit.context.pool, found["id"])
+    entries = await read_thread(visit.context.pool, visit.person, found["id"])
     undo = None
     machine_now = datetime.now().astimezone()
     for entry in entries:
@@ -189,12 +194,15 @@ async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
             if leaves is not None and leaves > machine_now:
                 undo = {"id": message.id, "seconds": int((leaves - machine_now).total_seconds()) + 1}
     lines = [(entry, describe_line(visit, entry)) for entry in entries]
-    newest = max((entry.message.id for entry in entries if entry.message is not None), default=0)
+    shown = [entry.message or entry.call for entry in entries]
+    newest = max((one.id for one in shown if one is not None), default=0)
+    heard = [entry.call.id for entry in entries if entry.call is not None and entry.call.heard]
     pool = visit.context.pool
     return {
         "entries": lines,
         "undo": undo,
         "newest": newest,
+        "recordings": await read_recordings(pool, heard),
         "names": {row["id"]: row["name"] for row in await list_users(pool, gone_too=True)},
         "queue_names": {row["id"]: row["name"] for row in await list_visible_queues(pool, visit.person)},
         "parties": await read_parties(pool, found["id"]),
@@ -202,7 +210,9 @@ async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
 
 
 def describe_line(visit: Visit, entry: Any) -> str:
-    """What an event says in a line of the thread; nothing for messages."""
+    """What an event or a call says in a line of the thread; nothing for messages."""
+    if entry.call is not None and not entry.call.is_live:
+        return describe_call(entry.call.direction, entry.call.result, entry.call.user_name)
     if entry.event is None:
         return ""
     row = {

@@ -60,6 +60,13 @@ _SUBJECTS: Final[Mapping[EventType, str]] = {
     _T.FILTERED: N_("A message was taken for junk: “%(subject)s”"),
 }
 
+#: what a short message commanded → sentence
+_TEXTED: Final[Mapping[str, str]] = {
+    "stop": N_("Answered STOP: no more short messages"),
+    "start": N_("Answered START: short messages may go again"),
+    "help": N_("Asked for help by SMS"),
+}
+
 #: (direction, result) of a call that ended → tone, sentence
 _CALLS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("out", "answered"): ("good", N_("%(actor)s talked with them on the phone")),
@@ -152,6 +159,8 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = N_("Took the call") if data["direction"] == "out" else N_("%(actor)s took their call")
     elif kind is EventType.RECEIVED and data.get("channel") == "voice":
         icon, tone, sentence = "voicemail", "sun", N_("Left a voice message")
+    elif kind is EventType.RECEIVED and data.get("channel") == "sms":
+        icon, sentence = "mobile", _TEXTED.get(str(data.get("command")), N_("Wrote us an SMS"))
     words = {
         "campaign": row["campaign_name"] or subject or _("a message"),
         "subject": subject or "",
@@ -170,6 +179,12 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = N_("A task of somebody else")
     detail = _detail(kind, data) or (" ".join(preview.split()) if kind in _SUBJECTS and preview else "")
     return EventLine(icon, tone, _(sentence) % words, detail)
+
+
+def describe_call(direction: str, result: str | None, actor: str | None) -> str:
+    """How a call that ended is told: "Rosa Martin called: nobody answered"."""
+    _tone, sentence = _CALLS.get((direction, result or ""), ("", N_("A call ended")))
+    return _(sentence) % {"actor": actor or _("Somebody")}
 
 
 def _shown(value: Any) -> str:

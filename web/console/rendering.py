@@ -83,7 +83,9 @@ def write_cost(price: Decimal | None, currency: str | None) -> str:
     paid = -price if price < 0 else price
     if not currency:
         return format_decimal(paid, format="#,##0.00##", locale=current_language())
-    pattern = str(current_locale().currency_formats["standard"].pattern).replace("0.00", "0.00##")
+    pattern = str(current_locale().currency_formats["standard"].pattern)
+    if paid < 1:  # a part costs some hundredths of a cent more or less
+        pattern = pattern.replace("0.00", "0.00##")
     return format_currency(paid, currency, format=pattern, locale=current_language(), currency_digits=False)
 
 
