@@ -39,6 +39,14 @@ from web.work.handsets import (
 
 _SEE: Final = Permission.MAILBOX_SEE
 _KEYS: Final = "123456789*0#"
+#: what the carrier notes on a line, for the catalogue: the template says it in the reader's language
+NOTES: Final = (
+    N_("beep"),
+    N_("recording"),
+    N_("hold music"),
+    N_("connected with {0}"),
+    N_("in the conference {0}"),
+)
 _PARTS: Final = {"call": "phone_call.html", "pads": "phone_pads.html"}
 _LETTERS: Final = ("", "ABC", "DEF", "GHI", "JKL", "MNO", "PQRS", "TUV", "WXYZ", "", "+", "")
 
