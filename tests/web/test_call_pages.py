@@ -348,3 +348,34 @@ async def test_pages_about_calls_speak_french(house: House, pool: Pool, exchange
     call = await exchange.call("out", result="no_answer", user_id=me)
     assert "personne n'a répondu" in (await rosa.get(f"/calls/{call}")).words
     assert "Appels" in (await rosa.get("/calls")).words
+
+
+async def test_a_voice_message_is_heard_read_and_answered_in_its_conversation(
+    house: House, pool: Pool, exchange: Exchange
+) -> None:
+    support = await house.team("Support")
+    queue = await pool.fetchval(
+        "INSERT INTO queues (name, team_id) VALUES ('Support', $1) RETURNING id", support
+    )
+    claire = await house.contact()
+    conversation = await pool.fetchval(
+        "INSERT INTO conversations (subject, queue_id, contact_id) VALUES ('Support line', $1, $2) RETURNING id",
+        queue,
+        claire,
+    )
+    call = await exchange.call("in", result="voicemail", contact=claire, conversation=conversation, seconds=21,
+                               line_id=await exchange.line(queue=queue))  # fmt: skip
+    await pool.execute("INSERT INTO message_contents (message_id, body) VALUES ($1, 'My roof leaks.')", call)
+    recording = await exchange.recording(call, transcript="My roof leaks.", seconds=21)
+    aicha = await house.signed_in("agent", teams=(support,))
+    answer = await aicha.get(f"/conversations/{conversation}")
+    assert f'src="/calls/{call}/recordings/{recording}"' in answer.text
+    assert answer.words.count("My roof leaks.") == 1
+    assert "Called us and left a voice message" in answer.words
+    assert "Call back" in answer.words
+    await exchange.call("out", result="answered", contact=claire, conversation=conversation, seconds=60,
+                        answered_at=datetime.now(UTC))  # fmt: skip
+    words = (await aicha.get(f"/conversations/{conversation}")).words
+    assert "talked with them on the phone 1:00" in words
+    assert "talked since" in words
+    assert "Call back" not in words

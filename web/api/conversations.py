@@ -334,7 +334,7 @@ async def get_conversation(call: Call) -> ThreadModel:
     """With its messages, notes and participants."""
     number, pool = call.number(), call.context.pool
     found = await see_conversation(call.context, call.person, number)
-    notes = [entry.event for entry in await read_thread(pool, number) if entry.event is not None]
+    notes = [entry.event for entry in await read_thread(pool, call.person, number) if entry.event is not None]
     return ThreadModel.model_validate(
         {
             **dict(found),

@@ -48,7 +48,8 @@ SELECT v.id, v.version, v.state, v.assignee_id,
        (SELECT count(*) FROM conversation_parties p WHERE p.conversation_id = v.id) AS parties,
        array(SELECT d.user_id FROM conversation_drafts d WHERE d.conversation_id = v.id AND NOT d.draft ? 'sent'
              AND d.touched_at > now() - interval '60 seconds' ORDER BY 1) AS writers,
-       array(SELECT m.id || coalesce(d.state, '') FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+       array(SELECT m.id || coalesce(d.state, '') || coalesce('v' || c.version, '')
+             FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id LEFT JOIN calls c ON c.message_id = m.id
              WHERE m.conversation_id = v.id ORDER BY m.id DESC LIMIT 20) AS messages
 FROM conversations v WHERE v.id = ANY ($1::bigint[])
 """

@@ -64,7 +64,7 @@ LEFT JOIN queues q ON q.id = l.queue_id
 _COLUMNS: Final = """
 c.message_id AS id, c.state, c.result, c.ours, c.theirs, c.line_id, c.user_id, c.task_id, c.trouble, c.placed_at,
 c.answered_at, c.ended_at, c.seconds, c.price, c.currency, c.announced, c.version, m.direction, m.contact_id,
-m.conversation_id, l.name AS line_name, q.name AS queue_name
+m.conversation_id, m.created_at, l.name AS line_name, q.name AS queue_name
 """
 _NAMES: Final = """
 k.name AS contact_name, k.organisation, k.country, u.name AS user_name, t.title AS task_title, t.state AS task_state,
@@ -90,6 +90,9 @@ _ONE: Final = f"""
 SELECT c.*, {_NAMES} FROM (
     SELECT {_COLUMNS}, {_HEARD} AS heard {_FROM} WHERE {_SEEN} AND c.message_id = ANY ($6::bigint[])
 ) c {_JOINED}
+"""
+_OF_CONVERSATION: Final = """
+SELECT m.id FROM messages m JOIN calls c ON c.message_id = m.id WHERE m.conversation_id = $1
 """
 _LEGS: Final = """
 SELECT g.provider_id, g.part, g.user_id, g.number, g.status, g.answered_at, g.ended_at, g.seconds, g.price, g.currency,
@@ -199,6 +202,12 @@ async def find_calls(pool: Pool, person: Person, ids: Sequence[int]) -> dict[int
     """Those of these calls that this person may see, by id; `heard`: may also hear what was said."""
     rows = await pool.fetch(_ONE, *_who(person), list(ids)) if ids else []
     return {row["id"]: CallView(row) for row in rows}
+
+
+async def calls_of_conversation(pool: Pool, person: Person, conversation_id: int) -> list[CallView]:
+    """The calls of a conversation, as far as this person may see them; oldest first."""
+    ids = [row[0] for row in await pool.fetch(_OF_CONVERSATION, conversation_id)]
+    return sorted((await find_calls(pool, person, ids)).values(), key=lambda call: call.id)
 
 
 async def find_call(pool: Pool, person: Person, call_id: int) -> CallView | None:

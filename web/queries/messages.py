@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from storage.pool import Pool
 from web.access.people import Person
+from web.queries.calls import CallView, calls_of_conversation
 from web.queries.conversations import VISIBLE, who
 
 _MESSAGES: Final = """
@@ -154,11 +155,12 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step of a thread: a message, a note, or something that was done."""
+    """One step of a thread: a message, a note, something that was done, or a call."""
 
     at: datetime
     message: MessageView | None = None
     event: Any | None = None
+    call: CallView | None = None
 
 
 async def read_messages(pool: Pool, conversation_id: int, message_id: int | None = None) -> list[MessageView]:
@@ -177,15 +179,19 @@ async def read_messages(pool: Pool, conversation_id: int, message_id: int | None
     return [MessageView(row, parties[row["id"]], files[row["id"]], deliveries[row["id"]]) for row in rows]
 
 
-async def read_thread(pool: Pool, conversation_id: int) -> list[Entry]:
-    """Messages, notes and moves in the order they came; what was withdrawn before it was sent is left out."""
+async def read_thread(pool: Pool, person: Person, conversation_id: int) -> list[Entry]:
+    """Messages, notes, calls and moves in the order they came; what was withdrawn before it was sent is left out."""
     messages = [
         Entry(message.created_at, message=message)
         for message in await read_messages(pool, conversation_id)
-        if not message.is_withdrawn
+        if not message.is_withdrawn and message.channel != "voice"
     ]
     events = [Entry(row["recorded_at"], event=row) for row in await pool.fetch(_EVENTS, conversation_id)]
-    return sorted([*messages, *events], key=lambda entry: entry.at)
+    calls = [
+        Entry(call.created_at, call=call)
+        for call in await calls_of_conversation(pool, person, conversation_id)
+    ]
+    return sorted([*messages, *events, *calls], key=lambda entry: entry.at)
 
 
 async def read_parties(pool: Pool, conversation_id: int) -> list[Any]:
