@@ -31,6 +31,10 @@ from storage.unit_of_work import unit_of_work
 log = logging.getLogger("clytie.inbox")
 
 _SOURCE = "sms"
+#: A later command of the same number was read before this one: its reader died, or it lay in the quarantine.
+_OVERTAKEN = """
+SELECT EXISTS (SELECT FROM sms_facts WHERE theirs = $1 AND raw_id > $2 AND command IN ('stop', 'start'))
+"""
 _SETTLE = """
 UPDATE raw_mails SET state = 'read', message_id = $2, reason = NULL, read_again_at = NULL, settled_at = now()
 WHERE id = $1
@@ -101,6 +105,8 @@ class SmsReader:
                 obeyed = command in (Command.STOP, Command.START)
                 place = await find_place(connection, message, at, self.settings.queue, is_quiet=obeyed)
                 number = await store_message(work, claimed.id, message, place, at, command)
+                if obeyed and await connection.fetchval(_OVERTAKEN, message.sender, claimed.id):
+                    command = None  # the last word counts, in whatever order they are read
                 if command is Command.STOP and is_e164(message.sender):
                     await opt_out(
                         work,
