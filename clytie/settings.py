@@ -153,8 +153,11 @@ class Settings(BaseSettings):
 
     @property
     def voice_settings(self) -> TwilioVoiceSettings:
-        """What is about calls, with the account that they go through."""
-        return join_settings(self.voice, self.sms_settings)
+        """What is about calls, with the account that they go through. The test carrier understands every language."""
+        voice = self.voice
+        if self.has_carrier and "transcribed_languages" not in voice.model_fields_set:
+            voice = voice.model_copy(update={"transcribed_languages": ("*",)})
+        return join_settings(voice, self.sms_settings)
 
     @property
     def sms_public_url(self) -> str:

@@ -57,7 +57,12 @@ class VoiceSettings(HttpSettings):
     )
     transcribe: bool = Field(
         default=True,
-        description="have voicemail written down by the provider, which understands English only",
+        description="have voicemail written down by the provider",
+    )
+    transcribed_languages: tuple[str, ...] = Field(
+        default=("en",),
+        description="languages of callers whose voicemail is written down: the provider takes every other one for "
+        'English, too; ["*"] for all, as the test carrier understands',
     )
     voicemail_seconds: int = Field(
         default=120, ge=5, le=3_600, description="the longest message; the provider writes down 120 seconds"

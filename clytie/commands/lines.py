@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from clytie.commands.output import say
 from clytie.settings import load_settings
 from domain.errors import InvalidInput
 from inbox.calls.line_files import WrittenLine, read_lines
+from inbox.calls.line_reference import write_schema
 from inbox.calls.lines import LinesDiff, apply_lines, diff_lines, require_known
 from storage.pool import Pool, open_pool
 
@@ -41,6 +43,12 @@ def check(
 def apply(file: _File) -> None:
     """Make these the lines of their numbers, from the next call on; lines of other numbers stay as they are."""
     _show(asyncio.run(_with_pool(_read(file), apply=True)), "")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a line, for editors that complete and check while one writes."""
+    typer.echo(json.dumps(write_schema(), indent=2))
 
 
 def _read(file: Path) -> list[WrittenLine]:

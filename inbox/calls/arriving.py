@@ -34,7 +34,8 @@ WITH content AS (
 ), leg AS (
     INSERT INTO call_legs (provider_id, message_id, part, number) VALUES ($2, $1, 'them', $4) ON CONFLICT DO NOTHING
 ), parties AS (
-    INSERT INTO message_parties (message_id, part, no, address) VALUES ($1, 'from', 0, $4), ($1, 'to', 0, $3)
+    INSERT INTO message_parties (message_id, part, no, address)
+    SELECT $1, part, 0, address FROM (VALUES ('from', $4), ('to', $3)) AS p(part, address) WHERE address <> ''
 )
 INSERT INTO calls (message_id, state, ours, theirs, line_id, provider_id, placed_at)
 VALUES ($1, 'menu', $3, $4, $5, $2, $6)
@@ -135,7 +136,7 @@ async def load_scene(
         reach=await load_reach(connection, line, call, since, desk.is_open, now),
         voicemail_seconds=settings.voicemail_seconds,
         longest_talk=settings.longest,
-        transcribe=settings.transcribe,
+        written=settings.transcribed_languages if settings.transcribe else (),
     )
 
 

@@ -124,7 +124,9 @@ class Voicemail(_Part):
         le=600,
         description="Seconds that a message may last; else the setting voice.voicemail_seconds.",
     )
-    transcript: bool = Field(True, description="Have it written down by the provider.")
+    transcript: bool = Field(
+        True, description="Have it written down, in the languages of voice.transcribed_languages."
+    )
 
 
 class Hangup(_Part):

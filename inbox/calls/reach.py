@@ -66,7 +66,11 @@ async def load_reach(
     mails = [mail.lower() for mail in line.people]
     rows = await connection.fetch(_PEOPLE, list(line.queues), mails, owner, call["message_id"])
     confidential = {row["name"] for row in await connection.fetch(_CONFIDENTIAL, list(line.queues))}
-    working = [row for row in rows if row["timezone"] is None or is_open(dict(row), now)]
+    working = [
+        row
+        for row in rows
+        if row["phone"] != call["theirs"] and (row["timezone"] is None or is_open(dict(row), now))
+    ]
     queues: dict[str, list[Rep]] = {}
     people: dict[str, Rep] = {}
     theirs = None

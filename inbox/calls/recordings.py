@@ -24,6 +24,8 @@ _AT_ONCE: Final = 4
 _ATTEMPTS: Final = 12
 _FIRST: Final = 5.0  # seconds, doubled each time
 _LONGEST: Final = 3600.0
+#: seconds in which the provider may still write a message down: that ends when the recording is deleted
+_WRITING: Final = 900.0
 
 #: $1 how many, $2 first wait, $3 longest
 _CLAIM: Final = """
@@ -36,7 +38,7 @@ RETURNING r.id, r.message_id, r.provider_id, r.kind, r.state, r.url, r.attempts,
 _LOCK_BLOB: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7304))"
 _FETCHED: Final = """
 UPDATE recordings SET state = 'fetched', blob = $2, media_type = $3, size = $4, attempts = 0, trouble = '',
-       due_at = CASE WHEN $5 THEN now() END
+       due_at = CASE WHEN $5 THEN now() + make_interval(secs => CASE WHEN kind = 'voicemail' AND transcript IS NULL THEN $6 ELSE 0 END) END
 WHERE id = $1 AND state = 'there' RETURNING message_id
 """
 _ATTACH: Final = """
@@ -131,7 +133,9 @@ class RecordingKeeper:
         async with transaction(self.board.pool) as connection:
             await connection.execute(_LOCK_BLOB, blob)
             await asyncio.to_thread(self.blobs.put, media.content)  # in case it was deleted since
-            found = await connection.fetchval(_FETCHED, row["id"], blob, kind, size, settings.delete_there)
+            found = await connection.fetchval(
+                _FETCHED, row["id"], blob, kind, size, settings.delete_there, _WRITING
+            )
             if found is None:
                 return
             if row["kind"] == "voicemail":

@@ -66,7 +66,7 @@ class Links:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the step is taken in. `caller`: their number or address, empty for a hidden one; `language`: of the caller, when it is
-    known; `announce`: talks are recorded only after saying so."""
+    known; `announce`: talks are recorded only after saying so; `written`: languages whose messages are written down."""
 
     now: datetime
     is_open: bool
@@ -77,7 +77,7 @@ class Scene:
     reach: Reach = field(default_factory=Reach)
     voicemail_seconds: int = 120
     longest_talk: int = 7200
-    transcribe: bool = True
+    written: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +351,8 @@ class _Way:
             self._say(plan.say)
         else:
             self._say_phrase(Phrase.LEAVE_MESSAGE)
-        transcript = plan.transcript and self._scene.transcribe
+        spoken = {"*", self._at.language, self._at.language.partition("-")[0]}
+        transcript = plan.transcript and not spoken.isdisjoint(self._scene.written)
         self._verbs.append(
             Record(
                 action=links.left,

@@ -37,7 +37,7 @@ from inbox.calls.lines import save_line
 from inbox.calls.recorded import keep_recording, keep_transcript
 from inbox.calls.whispering import announce_caller, connect_caller
 from storage.pool import Pool
-from tests.flows.switch_room import ACCOUNT, ANNA, LINE, OURS, Room, open_line, open_room
+from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, Room, open_line, open_room
 
 SID = "CA" + "1" * 32
 RECORDING = RecordingReport(
@@ -200,6 +200,16 @@ async def test_two_callers_at_once_never_ring_the_same_phone(room: Room) -> None
     rung = [verb.targets[0].number for answer in answers for verb in answer if isinstance(verb, Ring)]
     assert len(rung) == 2
     assert len(set(rung)) == 2
+
+
+async def test_whoever_of_us_calls_from_their_own_phone_is_not_rung_by_it(room: Room) -> None:
+    await open_line(room)
+    await room.pool.execute("UPDATE users SET phone = $1 WHERE name = 'Eva'", ANNA)
+    await room.contact("Eva at home", language="en")
+    await take_call(room.desk, asked())
+    ring = (await take_choice(room.desk, await call_of(room), 1, pressed("2")))[-1]
+    assert isinstance(ring, Ring)
+    assert ring.targets[0].number == MAX
 
 
 async def test_whoever_was_rung_last_is_rung_last_again(room: Room) -> None:

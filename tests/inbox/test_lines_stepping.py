@@ -254,6 +254,12 @@ def test_the_hold_ends_after_its_longest_time() -> None:
     )  # fmt: skip
 
 
+def test_only_what_the_provider_understands_is_written_down() -> None:
+    line, english = line_of(RING_LINE, languages=("fr", "en")), scene_of(is_open=False, written=("en",))
+    told = [walk(line, replace(english, language=one)).document[-2] for one in ("en", "fr")]
+    assert [verb.transcribed for verb in told if isinstance(verb, Record)] == ["/transcript", ""]
+
+
 def test_a_message_is_thanked_for_and_silence_is_not() -> None:
     scene = scene_of(is_open=False)
     assert texts(walk(line_of(RING_LINE), scene, Heard(left=True)).document)[0].startswith("Thank you.")
