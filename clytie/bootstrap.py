@@ -30,6 +30,7 @@ from domain.clock import SystemClock
 from domain.errors import ConfigurationError
 from inbox.arrival.intake import Intake
 from inbox.arrival.own_addresses import OwnAddresses
+from inbox.arrival.pruning import prune as forget_old
 from inbox.desk.files import AnswerFiles, sweep_answer_files
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen, Sign
@@ -50,6 +51,7 @@ from worker.queue import JobQueue
 UPLOADS_EVERY = 15.0
 #: seconds between looks for files of answers that were never sent
 ANSWER_FILES_EVERY = 600.0
+OLD_MAILS_EVERY = 3600.0
 
 
 @dataclass(slots=True)
@@ -171,6 +173,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             sms=sms,
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
+                Loop(
+                    "old mails",
+                    partial(forget_old, core.pool, open_blobs(settings), settings.inbox.intake),
+                    OLD_MAILS_EVERY,
+                    rings=False,
+                ),
                 *sms_loops,
                 *voice_loops,
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),

@@ -83,13 +83,16 @@ async def find_quarantined(connection: Connection | Pool, raw_id: int) -> Quaran
 
 
 async def load_bytes(connection: Connection | Pool, blobs: BlobStore, raw_id: int) -> bytes:
-    """The bytes of any mail that arrived, as they came. Raises NotFound."""
+    """The bytes of any mail that arrived, as they came. Raises NotFound, also for what was forgotten since."""
     row = await connection.fetchrow(_CONTENT, raw_id)
     if row is None:
         raise NotFound(f"There is no arrived mail {raw_id}.")
+    if row["content"] is not None:
+        return bytes(row["content"])
     if row["blob"] is None:
-        content: bytes = row["content"]
-        return content
+        raise NotFound(
+            f"The bytes of mail {raw_id} were forgotten after their time (inbox.intake.bytes_kept)."
+        )
     return await asyncio.to_thread(blobs.path(row["blob"]).read_bytes)
 
 
