@@ -27,6 +27,9 @@ from inbox.calls.stepping import Heard
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
+#: documents that one call is given; a hold of two hours takes some seven hundred
+MOST_STEPS: Final = 2000
+
 _TALK: Final = """
 UPDATE calls SET state = 'talking', user_id = $2, answered_at = $3, version = version + 1, changed_at = now(),
        looks = 0, look_at = now() + make_interval(secs => 300)
@@ -146,8 +149,9 @@ async def _take_step(
         await stop_ringing(connection, message_id, now)
         if heard.answered and call["answered_at"] is None:
             call = await _answered_unseen(desk, work, call, told)
-        if status in LEG_ENDS:
-            await end_incoming(board, work, call, by_caller=True, at=now, seconds=seconds)
+        if status in LEG_ENDS or step >= MOST_STEPS:
+            by_caller = status in LEG_ENDS
+            await end_incoming(board, work, call, by_caller=by_caller, at=now, seconds=seconds)
             return (Hangup(),)
         line, position = line_of(call), position_of(call)
         chosen = await choose(desk, connection, call, line, position, heard)

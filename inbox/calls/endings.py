@@ -31,7 +31,7 @@ UPDATE calls SET result = $2, seconds = coalesce($3, seconds), look_at = NULL, v
 WHERE message_id = $1
 """
 _QUEUE: Final = """
-SELECT q.name FROM conversations v JOIN queues q ON q.id = v.queue_id WHERE v.id = $1
+SELECT q.name, q.language FROM conversations v JOIN queues q ON q.id = v.queue_id WHERE v.id = $1
 """
 
 
@@ -85,15 +85,16 @@ async def settle_incoming(
     await _tell(work, call, result, seconds, call["ended_at"])
 
 
-async def queue_of(work: UnitOfWork, call: Any) -> str | None:
-    """The queue of the conversation that a call belongs to now."""
-    name: str | None = await work.connection.fetchval(_QUEUE, call["conversation_id"])
-    return name
+async def queue_of(work: UnitOfWork, call: Any) -> tuple[str | None, str]:
+    """The queue of the conversation that a call belongs to now, and its language."""
+    row = await work.connection.fetchrow(_QUEUE, call["conversation_id"])
+    return (row["name"], row["language"]) if row is not None else (None, "en")
 
 
 async def _tell(work: UnitOfWork, call: Any, result: CallResult, seconds: int | None, at: datetime) -> None:
     if result is CallResult.MISSED and call["conversation_id"] is not None:
         await ask_for_answer(work.connection, call["conversation_id"], at)
     held = await hold_call(work.connection, call["message_id"])
-    data = {"result": result.value, "seconds": seconds, "queue": await queue_of(work, held)}
+    queue, _language = await queue_of(work, held)
+    data = {"result": result.value, "seconds": seconds, "queue": queue}
     work.tell(tell_of(held, EventType.CALL_ENDED, at, **data))

@@ -28,6 +28,9 @@ class Phrase(StrEnum):
     HIDDEN = "hidden"
     PRESS_KEY = "press_key"  #: {key}
     TAKEN = "taken"
+    MESSAGE = "message"  #: written: what a message says that nobody has written down
+    MESSAGE_OF = "message_of"  #: {seconds}
+    FORGOTTEN = "forgotten"  #: written: when its time of retention has ended
     OUR_CALL = "our_call"  #: {name}; said to one of us who placed a call
     CONNECT_KEY = "connect_key"  #: {key}
     NO_KEY = "no_key"
@@ -51,6 +54,9 @@ _ENGLISH: Final = {
     _P.HIDDEN: "a hidden number",
     _P.PRESS_KEY: "Press {key} to take it.",
     _P.TAKEN: "Somebody else has taken this call, or the caller has hung up.",
+    _P.MESSAGE: "Voice message.",
+    _P.MESSAGE_OF: "Voice message of {seconds} seconds.",
+    _P.FORGOTTEN: "The recording of this message was deleted when its time of retention ended.",
     _P.OUR_CALL: "This is your call to {name}.",
     _P.CONNECT_KEY: "Press {key} to be connected.",
     _P.NO_KEY: "No key was pressed. Goodbye.",
@@ -74,6 +80,9 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "un numéro masqué",
         _P.PRESS_KEY: "Appuyez sur {key} pour le prendre.",
         _P.TAKEN: "Quelqu'un d'autre a pris cet appel, ou l'appelant a raccroché.",
+        _P.MESSAGE: "Message vocal.",
+        _P.MESSAGE_OF: "Message vocal de {seconds} secondes.",
+        _P.FORGOTTEN: "L'enregistrement de ce message a été supprimé à la fin de sa durée de conservation.",
         _P.OUR_CALL: "Voici votre appel à {name}.",
         _P.CONNECT_KEY: "Appuyez sur {key} pour être mis en relation.",
         _P.NO_KEY: "Aucune touche n'a été pressée. Au revoir.",
@@ -95,6 +104,9 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "einer unterdrückten Nummer",
         _P.PRESS_KEY: "Drücken Sie die {key}, um ihn anzunehmen.",
         _P.TAKEN: "Jemand anderes hat diesen Anruf angenommen, oder der Anrufer hat aufgelegt.",
+        _P.MESSAGE: "Sprachnachricht.",
+        _P.MESSAGE_OF: "Sprachnachricht von {seconds} Sekunden.",
+        _P.FORGOTTEN: "Die Aufnahme dieser Nachricht wurde nach Ablauf der Aufbewahrungsfrist gelöscht.",
         _P.OUR_CALL: "Dies ist Ihr Anruf bei {name}.",
         _P.CONNECT_KEY: "Drücken Sie die {key}, um verbunden zu werden.",
         _P.NO_KEY: "Es wurde keine Taste gedrückt. Auf Wiederhören.",
@@ -116,6 +128,9 @@ PHRASES: Final[Mapping[str, Mapping[Phrase, str]]] = {
         _P.HIDDEN: "un número oculto",
         _P.PRESS_KEY: "Pulse {key} para atenderla.",
         _P.TAKEN: "Otra persona ha atendido esta llamada, o quien llamaba ha colgado.",
+        _P.MESSAGE: "Mensaje de voz.",
+        _P.MESSAGE_OF: "Mensaje de voz de {seconds} segundos.",
+        _P.FORGOTTEN: "La grabación de este mensaje se eliminó al terminar su plazo de conservación.",
         _P.OUR_CALL: "Esta es su llamada a {name}.",
         _P.CONNECT_KEY: "Pulse {key} para establecer la comunicación.",
         _P.NO_KEY: "No se ha pulsado ninguna tecla. Adiós.",

@@ -20,6 +20,7 @@ from inbox.calls.callers import ask_for_answer, offer_other_channel
 from inbox.calls.endings import queue_of, settle_incoming
 from inbox.calls.keeping import hold_call
 from inbox.calls.line_desk import LineDesk
+from inbox.calls.phrases import Phrase, phrase
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
 Kind = Literal["voicemail", "talk"]
@@ -101,14 +102,15 @@ async def _receive(desk: LineDesk, work: UnitOfWork, call: Any, report: Recordin
     """A message was left: its conversation waits for an answer, and rules hear of it."""
     message_id, now = call["message_id"], desk.board.clock.now()
     said = await work.connection.fetchval(_SAID, message_id)
-    await work.connection.execute(_SAY, message_id, said or sentence(report.seconds))
+    queue, language = await queue_of(work, call)
+    await work.connection.execute(_SAY, message_id, said or _sentence(report.seconds, language))
     if call["conversation_id"] is not None:
         await ask_for_answer(work.connection, call["conversation_id"], now)
     asked = await offer_other_channel(work.connection, call)
     facts = {
         "channel": "voice",
         "mailbox": call["ours"],
-        "queue": await queue_of(work, call),
+        "queue": queue,
         "seconds": report.seconds,
         "asked": asked or None,
     }
@@ -129,9 +131,10 @@ async def _receive(desk: LineDesk, work: UnitOfWork, call: Any, report: Recordin
         await settle_incoming(work, call, CallResult.VOICEMAIL, report.seconds)
 
 
-def sentence(seconds: int | None) -> str:
+def _sentence(seconds: int | None, language: str) -> str:
     """What a message says that nobody has written down."""
-    return "Voice message." if seconds is None else f"Voice message of {seconds} seconds."
+    one = Phrase.MESSAGE if seconds is None else Phrase.MESSAGE_OF
+    return phrase(one, language, seconds=seconds)
 
 
 @asynccontextmanager

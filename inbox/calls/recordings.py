@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
+from inbox.calls.phrases import Phrase, phrase
 from inbox.calls.switchboard import Switchboard
 from storage.blobs import BlobStore
 from storage.pool import Connection, transaction
@@ -53,8 +54,10 @@ WHERE id = $1
 """
 _GONE_THERE: Final = "UPDATE recordings SET kept_there = false, due_at = NULL, trouble = '' WHERE id = $1"
 _EXPIRED: Final = """
-SELECT id, message_id, kind, blob FROM recordings
-WHERE delete_after <= $1 ORDER BY delete_after LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT r.id, r.message_id, r.kind, r.blob, coalesce(q.language, 'en') AS language
+FROM recordings r LEFT JOIN messages m ON m.id = r.message_id LEFT JOIN conversations v ON v.id = m.conversation_id
+LEFT JOIN queues q ON q.id = v.queue_id
+WHERE r.delete_after <= $1 ORDER BY r.delete_after LIMIT $2 FOR UPDATE OF r SKIP LOCKED
 """
 _DELETE: Final = """
 UPDATE recordings SET state = 'deleted', blob = NULL, transcript = NULL, size = NULL, attempts = 0, delete_after = NULL,
@@ -69,8 +72,6 @@ _USED: Final = """
 SELECT EXISTS (SELECT FROM recordings WHERE blob = $1) OR EXISTS (SELECT FROM attachments WHERE blob = $1)
     OR EXISTS (SELECT FROM assets WHERE blob = $1)
 """
-#: what a message says whose recording and text are deleted
-FORGOTTEN: Final = "The recording of this message was deleted when its time of retention ended."
 
 
 class RecordingProvider(Protocol):
@@ -167,7 +168,7 @@ class RecordingKeeper:
     async def _delete(self, connection: Connection, row: Any) -> str | None:
         await connection.execute(_DELETE, row["id"])
         if row["kind"] == "voicemail":
-            await connection.execute(_FORGET, row["message_id"], FORGOTTEN)
+            await connection.execute(_FORGET, row["message_id"], phrase(Phrase.FORGOTTEN, row["language"]))
         if row["blob"]:
             await connection.execute(_DETACH, row["message_id"], row["blob"])
         await connection.execute(_CHANGED, row["message_id"])

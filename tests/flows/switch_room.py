@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,7 +66,8 @@ class Room:
     keeper: RecordingKeeper
     clock: SystemClock
     blobs: Path
-    hours: dict[str, bool] = field(default_factory=lambda: {"open": True})
+    hours: dict[str, bool]
+    serve: Callable[[], Awaitable[None]]  #: another web process takes over, with nothing in memory
 
     @property
     def phones(self) -> Any:
@@ -216,8 +217,6 @@ async def open_room(
 ) -> AsyncIterator[Room]:
     """Start it. `settings` are those of calls; `tells_ends`: whether the number has a status address."""
     announcer, clock, hours = Announcer(pool), SystemClock(), {"open": True}
-    app = web.Application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     carrier = Carrier(
         CarrierSettings.model_validate(
             {
@@ -248,22 +247,31 @@ async def open_room(
     channel = TwilioVoice(voice)
     board = Switchboard(pool, clock, CallAddresses(PUBLIC, KEYS), voice, announcer)
     desk = LineDesk(board, lambda team, at: hours["open"])
-    add_voice_callbacks(app, VoiceCallbacks(channel, board, desk))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    exchange = carrier.parts.exchange
-    exchange.settings = exchange.settings.model_copy(
-        update={"routes": {PUBLIC: f"http://127.0.0.1:{runner.addresses[0][1]}"}}
-    )
+    runners: list[web.AppRunner] = []
+
+    async def serve() -> None:
+        """A web process of its own; the one before is gone."""
+        while runners:
+            await runners.pop().cleanup()
+        app = web.Application()
+        add_voice_callbacks(app, VoiceCallbacks(channel, board, replace(desk, board=replace(board))))
+        runners.append(web.AppRunner(app, access_log=None, shutdown_timeout=0.1))
+        await runners[0].setup()
+        await web.TCPSite(runners[0], "127.0.0.1", 0).start()
+        address = f"http://127.0.0.1:{runners[0].addresses[0][1]}"
+        exchange = carrier.parts.exchange
+        exchange.settings = exchange.settings.model_copy(update={"routes": {PUBLIC: address}})
+
+    await serve()
     blobs = folder / "blobs"
     keeper = RecordingKeeper(board, channel, BlobStore(blobs))
+    sweeper = IncomingSweeper(board, channel)
     try:
-        sweeper = IncomingSweeper(board, channel)
-        yield Room(pool, carrier, channel, desk, sweeper, keeper, clock, blobs, hours)
+        yield Room(pool, carrier, channel, desk, sweeper, keeper, clock, blobs, hours, serve)
     finally:
         await carrier.stop()
         await channel.close()
-        await runner.cleanup()
+        await runners[0].cleanup()
         await announcer.close()
 
 

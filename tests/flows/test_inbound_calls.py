@@ -213,11 +213,15 @@ async def test_a_caller_who_says_nothing_after_the_tone_has_missed_us(room: Room
 async def test_whoever_hangs_up_while_speaking_has_left_a_message(room: Room) -> None:
     await open_line(room)
     await room.contact("Anna", language="en")
+    await room.pool.execute("UPDATE queues SET language = 'fr'")
     room.hours["open"] = False
+    room.misbehave(Trick.MISSING, resource="transcriptions")
     sid = await room.call_in()
     await room.leave(sid, "Bye", key="")
     call = await room.stored(state="ended", result="voicemail")
     assert [kind for kind, _ in await room.events(call["message_id"])] == ["Called", "Received", "CallEnded"]
+    body = await room.pool.fetchval("SELECT body FROM message_contents")
+    assert body == f"Message vocal de {call['seconds']} secondes."
 
 
 async def test_a_second_message_joins_the_open_conversation(room: Room) -> None:
@@ -390,6 +394,26 @@ async def test_a_message_is_kept_once_however_its_reports_come(room: Room, trick
         return bool(await room.pool.fetchval("SELECT count(*) FROM attachments"))
 
     await eventually(fetched)
+
+
+async def test_a_call_goes_on_when_the_process_that_answered_it_is_gone(room: Room) -> None:
+    eva, _, _ = await open_line(room)
+    await room.contact("Anna", language="en")
+    sid = await room.call_in()
+    await room.phone(ANNA, "digits")
+    await room.serve()
+    await room.phones.press(sid, "2")
+    ringing = await room.phone(EVA, "ringing")
+    await room.serve()
+    await room.phones.answer(ringing.sid)
+    await room.phone(EVA, "digits")
+    await room.serve()
+    await room.phones.press(ringing.sid, "1")
+    await room.stored(state="talking", user_id=eva)
+    await room.hear(ANNA, "connected with")
+    await room.serve()
+    await room.phones.hang_up(sid)
+    await room.stored(state="ended", result="answered")
 
 
 async def test_a_call_whose_end_is_never_told_is_asked_about(pool: Pool, tmp_path: Path) -> None:
