@@ -10,10 +10,10 @@ from typing import Any
 from channels.voice.twilio import TwilioVoice
 from clytie.settings import Settings
 from domain.errors import InvalidInput
-from inbox.calls.incoming_sweep import IncomingSweeper
-from inbox.calls.line_desk import LineDesk
-from inbox.calls.recordings import RecordingKeeper
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.desk import LineDesk
+from inbox.lines.recordings import RecordingKeeper
+from inbox.lines.sweeping import IncomingSweeper
 from router.settings import RouterSettings
 from router.staff import calendar_of
 from router.working_time import next_working_moment

@@ -13,9 +13,9 @@ from clytie.attach import reach_servers
 from clytie.commands.output import say
 from clytie.settings import load_settings
 from domain.errors import InvalidInput
-from inbox.calls.line_files import WrittenLine, read_lines
-from inbox.calls.line_reference import write_schema
-from inbox.calls.lines import LinesDiff, apply_lines, diff_lines, require_known
+from inbox.lines.files import WrittenLine, read_lines
+from inbox.lines.reference import write_schema
+from inbox.lines.store import LinesDiff, apply_lines, diff_lines, require_known
 from storage.pool import Pool, open_pool
 
 app = typer.Typer(

@@ -10,8 +10,8 @@ from typing import Any, Final
 from clytie.demo.brochure import NAME, write_brochure
 from clytie.demo.clock import begin_in_working_time
 from clytie.demo.post import SALES, SUPPORT
-from inbox.calls.line_files import read_lines
-from inbox.calls.lines import apply_lines
+from inbox.lines.files import read_lines
+from inbox.lines.store import apply_lines
 from router.rule_files import load_rules
 from router.rule_store import apply_rules
 from storage.blobs import BlobStore

@@ -20,11 +20,11 @@ from channels.voice.settings import TwilioVoiceSettings
 from channels.voice.twilio import TwilioVoice
 from domain.clock import SystemClock
 from inbox.calls.addresses import INBOUND_PATH, CallAddresses
-from inbox.calls.incoming_sweep import IncomingSweeper
-from inbox.calls.line_desk import LineDesk
-from inbox.calls.lines import save_line
-from inbox.calls.recordings import RecordingKeeper
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.desk import LineDesk
+from inbox.lines.recordings import RecordingKeeper
+from inbox.lines.store import save_line
+from inbox.lines.sweeping import IncomingSweeper
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool

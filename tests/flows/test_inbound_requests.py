@@ -22,7 +22,7 @@ from channels.voice.callbacks import (
 from channels.voice.parties import read_party
 from domain.calls import Document, Gather, Hangup, Record, Reject, Ring, Say
 from domain.errors import NotFound
-from inbox.calls.answering import (
+from inbox.lines.answering import (
     accept,
     take_choice,
     take_end,
@@ -31,11 +31,11 @@ from inbox.calls.answering import (
     take_rung_report,
     whisper,
 )
-from inbox.calls.arriving import find_incoming, take_call
-from inbox.calls.documents import pack, unpack
-from inbox.calls.lines import save_line
-from inbox.calls.recorded import keep_recording, keep_transcript
-from inbox.calls.whispering import announce_caller, connect_caller
+from inbox.lines.arriving import find_incoming, take_call
+from inbox.lines.documents import pack, unpack
+from inbox.lines.recorded import keep_recording, keep_transcript
+from inbox.lines.store import save_line
+from inbox.lines.whispering import announce_caller, connect_caller
 from storage.pool import Pool
 from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, Room, open_line, open_room
 

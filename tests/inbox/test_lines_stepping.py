@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from channels.voice.settings import Announce
 from domain.calls import CallState, Gather, Record, Redirect, Reject, Ring, Say
 from inbox.calls.announcement import must_announce
-from inbox.calls.menus import Line
-from inbox.calls.position import Mode, Position
-from inbox.calls.ringing import Reach, Rep
-from inbox.calls.stepping import Heard, Next, Scene, begin, match_language, take_step
+from inbox.lines.menus import Line
+from inbox.lines.position import Mode, Position
+from inbox.lines.ringing import Reach, Rep
+from inbox.lines.stepping import Heard, Next, Scene, begin, match_language, take_step
 from tests.inbox.lines import MENU_LINE, NOW, RING_LINE, line_of, reach_of, scene_of, team, texts, verbs
 
 SILENCE = Heard()

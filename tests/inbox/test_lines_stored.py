@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import NotFound
-from inbox.calls.line_files import InvalidLines, read_lines
-from inbox.calls.lines import apply_lines, diff_lines, find_line, list_lines, save_line, switch_line
+from inbox.lines.files import InvalidLines, read_lines
+from inbox.lines.store import apply_lines, diff_lines, find_line, list_lines, save_line, switch_line
 from storage.pool import Pool
 from tests.inbox.lines import MENU_LINE, OURS, RING_LINE
 

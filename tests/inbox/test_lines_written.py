@@ -8,9 +8,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from inbox.calls.line_files import InvalidLines, LineProblem, read_lines
-from inbox.calls.line_reference import EXAMPLE, write_reference, write_schema
-from inbox.calls.menus import Line, default_line, is_blocked, words_in
+from inbox.lines.files import InvalidLines, LineProblem, read_lines
+from inbox.lines.menus import Line, default_line, is_blocked, words_in
+from inbox.lines.reference import EXAMPLE, write_reference, write_schema
 from tests.inbox.lines import MENU_LINE, RING_LINE, line_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "phone-lines.md"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inbox.calls.line_files import read_lines
-from inbox.calls.line_reference import EXAMPLE
+from inbox.lines.files import read_lines
+from inbox.lines.reference import EXAMPLE
 from storage.pool import Pool
 from tests.web.house import House
 from web.console.line_tree import Node, describe_line, write_hours
@@ -39,7 +39,7 @@ def _tree(text: str, staff: LineStaff = _STAFF) -> list[str]:
 
 def test_a_line_is_read_as_a_tree_of_what_a_caller_meets() -> None:
     assert _tree(EXAMPLE) == [
-        "Callers we do not know choose a language (1: fr, 2: en)",
+        "Callers we do not know choose a language (1: French, 2: English)",
         "Everybody hears “Bienvenue chez Tournesol.” “Welcome to Tournesol.”",
         "While Support works (Monday to Thursday 09:00–12:30, 14:00–18:00; Friday 09:00–12:00 (Europe/Paris))",
         "  Asks (menu “main”) “Pour les ventes, tapez 1. Pour l'assistance, tapez 2.” “For sales, press 1. For support, press 2.”",

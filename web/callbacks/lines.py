@@ -23,12 +23,12 @@ from channels.voice.callbacks import (
 from domain.calls import Document
 from domain.errors import NotFound
 from inbox.calls.addresses import INBOUND_PATH, VOICE_PATH
-from inbox.calls.answering import take_choice, take_end, take_left, take_ring, take_rung_report
-from inbox.calls.arriving import find_incoming, take_call
-from inbox.calls.line_desk import LineDesk
-from inbox.calls.recorded import Kind, keep_recording, keep_transcript
-from inbox.calls.tune import make_tune
-from inbox.calls.whispering import announce_caller, connect_caller
+from inbox.lines.answering import take_choice, take_end, take_left, take_ring, take_rung_report
+from inbox.lines.arriving import find_incoming, take_call
+from inbox.lines.desk import LineDesk
+from inbox.lines.recorded import Kind, keep_recording, keep_transcript
+from inbox.lines.tune import make_tune
+from inbox.lines.whispering import announce_caller, connect_caller
 from web.callbacks.voice_door import VoiceDoor
 
 ENDED_PATH: Final = f"{VOICE_PATH}/ended"

@@ -17,9 +17,9 @@ from channels.base import CallbackRequest
 from domain.calls import Document
 from domain.errors import InvalidInput, NotFound, Unavailable
 from inbox.calls.addresses import VOICE_PATH
-from inbox.calls.line_desk import LineDesk
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.desk import LineDesk
 from web.callbacks.requests import answer, answer_document, insist, log, read_request, refuse
 
 #: What is done with a signed request about a call: the document that is answered; None when nothing is to be said.

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import get_day_names
 
-from inbox.calls.menus import Hold, Line, Ring, Step, Voicemail, Words
+from inbox.lines.menus import Hold, Line, Ring, Step, Voicemail, Words
 from web.i18n import _, current_language, ngettext
 from web.queries.lines import LineStaff
 
@@ -53,8 +54,13 @@ def write_hours(hours: Mapping[str, Sequence[Sequence[str]]], zone: str) -> str:
     return f"{'; '.join(words)} ({zone})" if words else _("never")
 
 
-def _quotes(words: Words) -> tuple[tuple[str, str], ...]:
-    return tuple(words.items())
+def write_language(code: str) -> str:
+    """A language in the reader's: "français" for fr, "French (Canada)" for fr-CA."""
+    try:
+        name = Locale.parse(code, sep="-").get_display_name(current_language())
+    except (UnknownLocaleError, ValueError):
+        return code
+    return name or code
 
 
 def _length(seconds: int) -> str:
@@ -83,10 +89,10 @@ class _Reader:
                 notes.append(_("callers without a number are not let in"))
             yield Node("ban", _("At the door"), notes=tuple(notes))
         if len(line.languages) > 1 and line.ask_language:
-            spoken = ", ".join(f"{key}: {one}" for key, one in enumerate(line.languages, 1))
+            spoken = ", ".join(f"{key}: {write_language(one)}" for key, one in enumerate(line.languages, 1))
             yield Node("conversations", _("Callers we do not know choose a language"), notes=(spoken,))
         if line.greeting:
-            yield Node("phone", _("Everybody hears"), quotes=_quotes(line.greeting))
+            yield Node("phone", _("Everybody hears"), quotes=self._quotes(line.greeting))
         staff = self._staff
         if line.hours == "always" or not staff.team:
             why = (
@@ -104,6 +110,11 @@ class _Reader:
             closed = (Node("phone", _("Says that we are closed")), *closed)
         yield Node("clock", _("Outside of it, and on public holidays"), tone="sun", children=closed)
 
+    def _quotes(self, words: Words) -> tuple[tuple[str, str], ...]:
+        """In the order in which the line names its languages."""
+        order = {language: place for place, language in enumerate(self._line.languages)}
+        return tuple(sorted(words.items(), key=lambda one: order.get(one[0], len(order))))
+
     def _steps(self, steps: Sequence[Step], queue: str) -> tuple[Node, ...]:
         nodes = []
         for step in steps:
@@ -118,7 +129,7 @@ class _Reader:
 
     def _step(self, step: Step, queue: str) -> Node:
         if step.say:
-            return Node("phone", _("Says"), quotes=_quotes(step.say))
+            return Node("phone", _("Says"), quotes=self._quotes(step.say))
         if step.play:
             return Node("phone", _("Plays a sound file"), notes=(step.play,))
         if step.pause:
@@ -156,7 +167,7 @@ class _Reader:
             menu.again,
         ) % {"n": menu.again}
         choices.append(Node("clock", again, children=self._steps(menu.otherwise, queue)))
-        return Node("question", title, quotes=_quotes(menu.say), children=tuple(choices))
+        return Node("question", title, quotes=self._quotes(menu.say), children=tuple(choices))
 
     def _ring(self, ring: Ring, queue: str) -> Node:
         people = (
@@ -200,7 +211,7 @@ class _Reader:
             Node(
                 "pause",
                 _("Nobody takes it: waits with music, and all are rung again in rounds"),
-                quotes=_quotes(hold.say) if hold.say else (),
+                quotes=self._quotes(hold.say) if hold.say else (),
                 notes=tuple(notes),
             ),
         )
@@ -216,7 +227,7 @@ class _Reader:
         return Node(
             "voicemail",
             _("Takes a message"),
-            quotes=_quotes(voicemail.say) if voicemail.say else (),
+            quotes=self._quotes(voicemail.say) if voicemail.say else (),
             notes=tuple(notes),
             tone="sun",
         )

@@ -8,9 +8,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from domain.errors import NotFound
-from inbox.calls.line_files import InvalidLines, LineProblem, read_lines
-from inbox.calls.lines import StoredLine, list_lines, require_known, save_line, switch_line
-from inbox.calls.menus import Line
+from inbox.lines.files import InvalidLines, LineProblem, read_lines
+from inbox.lines.menus import Line
+from inbox.lines.store import StoredLine, list_lines, require_known, save_line, switch_line
 from web.access.permissions import Permission
 from web.console.line_tree import describe_line
 from web.console.pages import page
@@ -162,7 +162,7 @@ async def _line_page(
     )
 
 
-#: what inbox/calls/line_files.py says of a text; here so that the catalogue has it
+#: what inbox/lines/files.py says of a text; here so that the catalogue has it
 _PROBLEMS: Final = (
     N_("another line has this number."),
     N_("is a second line."),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from inbox.calls.menus import Line
+from inbox.lines.menus import Line
 from storage.pool import Pool
 
 _QUEUES: Final = """

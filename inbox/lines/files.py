@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from domain.errors import InvalidInput
-from inbox.calls.menus import Line, Step, Words
+from inbox.lines.menus import Line, Step, Words
 from storage.yaml_text import NotReadable, line_of, locate, read_yaml, write_place
 
 _Place = Sequence[str | int]

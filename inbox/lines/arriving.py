@@ -9,14 +9,14 @@ from channels.voice.parties import PartyKind
 from domain.calls import Document, Hangup
 from domain.events import EventType
 from inbox.calls.announcement import must_announce
-from inbox.calls.callers import Caller, find_caller
 from inbox.calls.keeping import hold_call, tell_of
-from inbox.calls.line_desk import LineDesk, keep_step, kept_answer
-from inbox.calls.lines import line_for
-from inbox.calls.menus import Line
-from inbox.calls.position import Mode, Position
-from inbox.calls.reach import hold_people, is_line_open, load_reach
-from inbox.calls.stepping import Heard, Next, Scene, begin, take_step
+from inbox.lines.callers import Caller, find_caller
+from inbox.lines.desk import LineDesk, keep_step, kept_answer
+from inbox.lines.menus import Line
+from inbox.lines.position import Mode, Position
+from inbox.lines.reach import hold_people, is_line_open, load_reach
+from inbox.lines.stepping import Heard, Next, Scene, begin, take_step
+from inbox.lines.store import line_for
 from inbox.texts.writing import hold_number
 from storage.pool import Connection
 from storage.unit_of_work import unit_of_work

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from inbox.calls.menus import Line
-from inbox.calls.ringing import Reach, Rep
+from inbox.lines.menus import Line
+from inbox.lines.ringing import Reach, Rep
 from storage.pool import Connection
 
 #: Whether the team of a row with country, timezone and hours works at a moment (router.working_time).

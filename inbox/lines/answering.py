@@ -15,15 +15,15 @@ from domain.calls import LEG_ENDS, CallPart, CallState, Document, Hangup
 from domain.errors import NotFound
 from domain.events import EventType
 from domain.messages import Direction
-from inbox.calls.arriving import choose
-from inbox.calls.callers import move_to_queue
-from inbox.calls.endings import end_incoming
 from inbox.calls.keeping import hold_call, keep_news, tell_of
-from inbox.calls.line_desk import LineDesk, keep_step, kept_answer, line_of, position_of, stop_ringing
-from inbox.calls.position import Mode
-from inbox.calls.recorded import keep_recording
 from inbox.calls.reports import read_news
-from inbox.calls.stepping import Heard
+from inbox.lines.arriving import choose
+from inbox.lines.callers import move_to_queue
+from inbox.lines.desk import LineDesk, keep_step, kept_answer, line_of, position_of, stop_ringing
+from inbox.lines.endings import end_incoming
+from inbox.lines.position import Mode
+from inbox.lines.recorded import keep_recording
+from inbox.lines.stepping import Heard
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork, unit_of_work
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from domain.calls import LEG_ENDS, CallPart, CallResult, CallState
 from domain.errors import Unavailable
-from inbox.calls.endings import end_incoming, settle_incoming
 from inbox.calls.keeping import hold_call, keep_news
 from inbox.calls.legs import Leg
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.endings import end_incoming, settle_incoming
 from storage.unit_of_work import unit_of_work
 
 log = logging.getLogger("clytie.inbox")

@@ -27,11 +27,11 @@ from domain.calls import (
     Verb,
 )
 from domain.folding import fold
-from inbox.calls.menus import Hold, Line, Step, Voicemail, Words, is_blocked, words_in
-from inbox.calls.menus import Ring as Plan
 from inbox.calls.phrases import Phrase, accent, phrase, spoken_language
-from inbox.calls.position import Mode, Position
-from inbox.calls.ringing import Reach, Rep, choose_next, is_anybody_there
+from inbox.lines.menus import Hold, Line, Step, Voicemail, Words, is_blocked, words_in
+from inbox.lines.menus import Ring as Plan
+from inbox.lines.position import Mode, Position
+from inbox.lines.ringing import Reach, Rep, choose_next, is_anybody_there
 
 #: questions that one caller is asked; voicemail follows
 MOST_QUESTIONS: Final = 40

@@ -1,6 +1,6 @@
 """Recordings as the provider tells of them: kept once, whoever tells first; a voicemail becomes a message.
 
-The sound is fetched later (inbox/calls/recordings.py). Of a message that was left, the call's own message says what
+The sound is fetched later (inbox/lines/recordings.py). Of a message that was left, the call's own message says what
 was said as soon as the provider has written it down, and that one was left until then.
 """
 
@@ -16,11 +16,11 @@ from domain.calls import CallResult, CallState
 from domain.errors import NotFound
 from domain.events import EventType, NewEvent
 from domain.messages import Direction
-from inbox.calls.callers import ask_for_answer, offer_other_channel
-from inbox.calls.endings import queue_of, settle_incoming
 from inbox.calls.keeping import hold_call
-from inbox.calls.line_desk import LineDesk
 from inbox.calls.phrases import Phrase, phrase
+from inbox.lines.callers import ask_for_answer, offer_other_channel
+from inbox.lines.desk import LineDesk
+from inbox.lines.endings import queue_of, settle_incoming
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
 Kind = Literal["voicemail", "talk"]

@@ -1,4 +1,4 @@
-"""The reference of phone lines, written from the models themselves: `python -m inbox.calls.line_reference > docs/phone-lines.md`."""
+"""The reference of phone lines, written from the models themselves: `python -m inbox.lines.reference > docs/phone-lines.md`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from inbox.calls.announcement import SILENT
-from inbox.calls.line_files import read_lines
-from inbox.calls.menus import Hold, Line, Menu, Ring, Step, Voicemail
 from inbox.calls.phrases import PHRASES
+from inbox.lines.files import read_lines
+from inbox.lines.menus import Hold, Line, Menu, Ring, Step, Voicemail
 
 EXAMPLE: Final = """\
 number: "+33199000001"
@@ -52,7 +52,7 @@ menus:
 _INTRO: Final = """\
 # Phone lines
 
-<!-- Written by `python -m inbox.calls.line_reference`; a test fails when it is out of step. -->
+<!-- Written by `python -m inbox.lines.reference`; a test fails when it is out of step. -->
 
 A line is a number of ours on which people call, and what they hear there. It is written in YAML, in the console (Phone
 lines) or in a file that holds one line, a list of them, or `lines:` with a list:

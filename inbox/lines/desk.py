@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.calls import Document
-from inbox.calls.documents import pack, unpack
-from inbox.calls.menus import Line
-from inbox.calls.position import Mode, Position
-from inbox.calls.reach import IsOpen
-from inbox.calls.ringing import Rep
-from inbox.calls.stepping import Links, Next
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.documents import pack, unpack
+from inbox.lines.menus import Line
+from inbox.lines.position import Mode, Position
+from inbox.lines.reach import IsOpen
+from inbox.lines.ringing import Rep
+from inbox.lines.stepping import Links, Next
 from storage.pool import Connection
 
 #: seconds in which a step comes back, after which the provider is asked how the call stands

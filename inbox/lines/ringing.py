@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from inbox.calls.menus import Ring
+from inbox.lines.menus import Ring
 
 #: the provider rings ten numbers at once at most
 _AT_ONCE: Final = 10

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from domain.calls import CallResult, CallState
 from domain.events import EventType
-from inbox.calls.callers import ask_for_answer
 from inbox.calls.keeping import hold_call, tell_of
-from inbox.calls.line_desk import position_of, stop_ringing
-from inbox.calls.position import Mode
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.callers import ask_for_answer
+from inbox.lines.desk import position_of, stop_ringing
+from inbox.lines.position import Mode
 from storage.unit_of_work import UnitOfWork
 
 #: seconds that a message may take to be told of, after its caller has hung up

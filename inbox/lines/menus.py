@@ -1,6 +1,6 @@
 """What people hear on a line, as data: steps, menus, who is rung, the hold, the voicemail.
 
-A line is written in YAML (inbox/calls/line_files.py); docs/phone-lines.md is generated from these models. A step is a
+A line is written in YAML (inbox/lines/files.py); docs/phone-lines.md is generated from these models. A step is a
 mapping with one key. Words are one text, or a text per language.
 """
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.errors import NotFound
-from inbox.calls.line_files import InvalidLines, LineProblem, WrittenLine, read_lines
-from inbox.calls.menus import Line, default_line
+from inbox.lines.files import InvalidLines, LineProblem, WrittenLine, read_lines
+from inbox.lines.menus import Line, default_line
 from storage.pool import Connection, Pool, transaction
 
 _LIST: Final = """

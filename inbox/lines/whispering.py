@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from domain.calls import Document, Gather, Hangup, Say
-from inbox.calls.answering import accept, whisper
-from inbox.calls.line_desk import LineDesk, line_of, position_of
 from inbox.calls.phrases import Phrase, accent, phrase, spoken_language
+from inbox.lines.answering import accept, whisper
+from inbox.lines.desk import LineDesk, line_of, position_of
 
 _SECONDS: Final = 6  #: for the key, each time
 _TRIES: Final = 2
