@@ -223,7 +223,9 @@ async def test_with_an_account_there_are_no_test_phones(pool: Pool, database_url
         page = await visitor.get("/phone")
         assert (page.status, "go out through your account" in page.words) == (200, True)
         assert (await visitor.get(PATH)).status == 503
-        assert (await visitor.call("GET", "/sandbox/phones"))[0] == 503
+        assert await visitor.call("GET", "/sandbox/phones") == (200, {"items": []})
+        assert await visitor.call("GET", "/sandbox/numbers") == (200, {"items": []})
+        assert (await visitor.call("GET", f"/sandbox/phones/{ANNA}"))[0] == 503
 
 
 async def test_a_carrier_that_is_away_is_told(house: House, telephone: Telephone) -> None:
