@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from channels.voice.settings import TwilioVoiceSettings
+from channels.voice.twilio import TwilioVoice
+from domain.clock import SystemClock
 from domain.events import EventType, NewEvent
+from inbox.calls.addresses import CallAddresses
+from inbox.calls.switchboard import Switchboard
+from inbox.lines.store import save_line
 from storage.blobs import BlobStore
 from storage.event_store import record
 from storage.pool import Pool
+from tests.web.house import KEY
+from web.callbacks.voice_door import VoiceCallbacks
 
 #: a second of silence
 WAV = (
@@ -119,6 +127,7 @@ class Telephony:
     calls: dict[str, int]
     recording: int
     line: int
+    conversation: int
 
 
 _LEAK = (
@@ -127,13 +136,57 @@ _LEAK = (
 )
 
 
+LINE = """\
+number: "+33644600001"
+name: Support line
+queue: Support
+languages: [fr, en]
+greeting: {fr: "Hélianthe Énergie, bonjour.", en: "Hélianthe Énergie, good morning."}
+open:
+  - menu: main
+closed:
+  - say:
+      fr: Nos bureaux sont fermés.  # the house's own words follow
+      en: Our offices are closed.
+  - voicemail
+menus:
+  main:
+    say:
+      fr: Pour un devis, tapez 1. Pour une panne, tapez 2.
+      en: For an offer, press 1. If something is broken, press 2.
+    keys:
+      "1": {ring: {queue: Sales, seconds: 15}}
+      "2":
+        - ring: {together: true, hold: {longest: 180}}
+        - voicemail: {longest: 120}
+    words:
+      "2": {fr: [panne, "en panne"], en: [broken, repair]}
+"""
+
+
+def make_voice(pool: Pool) -> VoiceCallbacks:
+    """An account that calls nobody: enough for pages to offer calls."""
+    settings = TwilioVoiceSettings.model_validate(
+        {
+            "account": {
+                "account_sid": "AC" + "0" * 32,
+                "auth_token": "x" * 32,
+                "base_url": "http://127.0.0.1:1",
+            }
+        }
+    )
+    addresses = CallAddresses("https://hub.example", KEY)
+    return VoiceCallbacks(TwilioVoice(settings), Switchboard(pool, SystemClock(), addresses, settings))
+
+
 async def build_telephony(
     pool: Pool, blobs: BlobStore, users: dict[str, int], contacts: Sequence[int], queue: int
 ) -> Telephony:
     """A day on the phone."""
     exchange, now = Exchange(pool, blobs), datetime.now(UTC)
     await pool.execute("UPDATE users SET phone = '+33639980001' WHERE id = $1", users["rep"])
-    line = await exchange.line(name="Support line", queue=queue)
+    line = (await save_line(pool, LINE)).id
+    await pool.execute("INSERT INTO queue_addresses VALUES ('+33644600002', $1)", queue)
     calls = {}
     talk = calls["talk"] = await exchange.call(
         "out", result="answered", contact=contacts[4], ago=timedelta(hours=2), user_id=users["rep"], seconds=312,
@@ -174,4 +227,17 @@ async def build_telephony(
             [NewEvent(EventType.RECEIVED, now - timedelta(minutes=12), contacts[4], voicemail,
                       conversation_id=conversation, data=data)],
         )  # fmt: skip
-    return Telephony(calls, recording, line)
+    return Telephony(calls, recording, line, conversation)
+
+
+async def ring_and_talk(
+    pool: Pool, blobs: BlobStore, users: dict[str, int], contacts: Sequence[int], line: int
+) -> None:
+    """What goes on: the rep talks, the agent is called, the manager's phone rings for a call of their own."""
+    exchange, now = Exchange(pool, blobs), datetime.now(UTC)
+    exchange.made = 900
+    await exchange.call("out", "talking", contact=contacts[3], ago=timedelta(minutes=3), user_id=users["rep"],
+                        answered_at=now - timedelta(seconds=144), theirs="+33199000003")  # fmt: skip
+    await exchange.call("out", "ringing_us", contact=contacts[1], ago=timedelta(0), user_id=users["manager"])
+    coming = await exchange.call("in", "ringing", contact=contacts[0], ago=timedelta(0), line_id=line)
+    await exchange.leg(coming, "us", user_id=users["agent"], status="ringing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,15 +17,16 @@ _STATES: Final = "SELECT message_id, state FROM calls WHERE message_id = ANY ($1
 _TURNS: Final = frozenset({EventType.CALLED, EventType.ANSWERED})
 
 
-async def fold_calls(pool: Pool, rows: Sequence[TimelineRow]) -> list[TimelineRow]:
-    """The rows without those that the end of their call tells as well.
+async def fold_calls(pool: Pool, rows: Sequence[TimelineRow]) -> list[Mapping[str, Any]]:
+    """The rows without those that the end of their call tells as well; `spoken` marks what was a call.
 
     A voice message stands for the end of its call, where both are among the rows.
     """
-    ids = {row["message_id"] for row in rows if row["type"] in _TURNS and row["message_id"] is not None}
+    told = (*_TURNS, EventType.RECEIVED, EventType.CALL_ENDED)
+    ids = {row["message_id"] for row in rows if row["type"] in told and row["message_id"] is not None}
     states = {row["message_id"]: row["state"] for row in await pool.fetch(_STATES, list(ids))} if ids else {}
     left = {row["message_id"] for row in rows if row["type"] == EventType.RECEIVED}
-    return [row for row in rows if not _is_told(row, states, left)]
+    return [{**row, "spoken": row["message_id"] in states} for row in rows if not _is_told(row, states, left)]
 
 
 def _is_told(row: TimelineRow, states: dict[int, str], left: set[int | None]) -> bool:

@@ -157,7 +157,7 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = N_("Called us")
     elif kind is EventType.ANSWERED and data.get("direction"):
         sentence = N_("Took the call") if data["direction"] == "out" else N_("%(actor)s took their call")
-    elif kind is EventType.RECEIVED and data.get("channel") == "voice":
+    elif kind is EventType.RECEIVED and (row.get("spoken") or data.get("channel") == "voice"):
         icon, tone, sentence = "voicemail", "sun", N_("Left a voice message")
     elif kind is EventType.RECEIVED and data.get("channel") == "sms":
         icon, sentence = "mobile", _TEXTED.get(str(data.get("command")), N_("Wrote us an SMS"))
