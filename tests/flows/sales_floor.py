@@ -21,6 +21,7 @@ from inbox.calls.addresses import INBOUND_PATH, CallAddresses
 from inbox.calls.prices import CallPrices
 from inbox.calls.sweeping import CallSweeper
 from inbox.calls.switchboard import Switchboard
+from inbox.lines.desk import LineDesk
 from storage.announce import Announcer
 from storage.pool import Pool
 from tests.web.house import KEY, House, Visitor, open_house
@@ -125,6 +126,10 @@ class Floor:
         )
         return [(row["type"], row["result"]) for row in rows]
 
+    def problems(self) -> list[str]:
+        """What addresses and documents of ours did wrong."""
+        return [f"{one.code} {one.text}" for one in self.carrier.parts.exchange.problems]
+
     @property
     def placed(self) -> list[Any]:
         """The calls that the carrier was asked for."""
@@ -172,7 +177,8 @@ async def open_floor(pool: Pool, database_url: str, **settings: Any) -> AsyncIte
     )
     channel = TwilioVoice(voice_settings)
     board = Switchboard(pool, clock, CallAddresses(PUBLIC, KEY), voice_settings, announcer)
-    async with open_house(pool, database_url, voice=VoiceCallbacks(channel, board)) as house:
+    desk = LineDesk(board, lambda team, at: True)
+    async with open_house(pool, database_url, voice=VoiceCallbacks(channel, board, desk)) as house:
         carrier = Carrier(
             CarrierSettings.model_validate(
                 {

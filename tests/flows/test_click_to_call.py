@@ -25,6 +25,7 @@ from tests.flows.sales_floor import ANNA, OURS, ROSA, Floor, eventually, open_fl
 async def floor(pool: Pool, database_url: str) -> AsyncIterator[Floor]:
     async with open_floor(pool, database_url) as opened:
         yield opened
+        assert opened.problems() == []  # of our documents and addresses
 
 
 async def test_a_rep_calls_from_a_task_talks_and_is_offered_the_outcome(floor: Floor) -> None:
@@ -273,6 +274,33 @@ async def _route(pool: Pool) -> None:
     while await route_once(router):
         pass
     await announcer.close()
+
+
+async def test_a_recorded_talk_is_announced_on_both_phones_and_kept(pool: Pool, database_url: str) -> None:
+    async with open_floor(pool, database_url, record_talks=True) as floor:
+        call = await floor.call()
+        own = await floor.take(ROSA)
+        await floor.hear(ROSA, "This call is recorded.")
+        await floor.carrier.phones.press(own.sid, "1")
+        other = await floor.take(ANNA)
+        await floor.hear(ANNA, "This call is recorded.")
+        await eventually(lambda: _peers(floor, own.sid))
+        await floor.carrier.phones.speak(other.sid, "Good morning, Rosa")
+        await asyncio.sleep(0.1)
+        await floor.carrier.phones.hang_up(other.sid)
+        assert (await floor.reach(call, state="ended"))["result"] == "answered"
+
+        async def kept() -> object:
+            return await pool.fetchval(
+                "SELECT kind FROM recordings WHERE message_id = $1 AND delete_after > now()", call
+            )
+
+        assert await eventually(kept) == "talk"
+        assert await pool.fetchval("SELECT announced FROM calls") is True
+
+
+async def _peers(floor: Floor, sid: str) -> object:
+    return floor.carrier.parts.switch.lines[sid].peers
 
 
 async def test_forged_reports_change_nothing(floor: Floor) -> None:
