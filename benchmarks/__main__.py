@@ -25,6 +25,7 @@ MODULES: Final = (
     "parse",
     "route",
     "imports",
+    "sms",
 )
 RESULT: Final = Path("build/bench.json")
 
