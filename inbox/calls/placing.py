@@ -20,8 +20,8 @@ from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
 from storage.unit_of_work import unit_of_work
 
-#: seconds after which a call whose request has no answer is looked up; outlasts the request
-LEASE: Final = 60.0
+#: seconds after which a call whose request has no answer is looked up, beyond all that the request may wait for
+_MARGIN: Final = 20.0
 
 _HOLD_USER: Final = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
 #: the call in which somebody is: one that they placed, or one that came in and that they talk on
@@ -101,6 +101,12 @@ async def hang_up(board: Switchboard, provider: CallProvider, call_id: int) -> N
         await provider.end(call["provider_id"])
 
 
+def lease_of(board: Switchboard) -> float:
+    """Seconds for which a request for a call may be on its way."""
+    timeouts = board.settings.timeouts
+    return timeouts.turn + timeouts.connect + timeouts.answer + _MARGIN
+
+
 async def _write_down(board: Switchboard, wish: Wish) -> tuple[int, bool]:
     async with unit_of_work(board.pool, board.announcer) as work:
         await work.connection.execute(_HOLD_USER, wish.user_id)  # two clicks at a time wait for each other
@@ -123,7 +129,7 @@ async def _write_down(board: Switchboard, wish: Wish) -> tuple[int, bool]:
             wish.task_id,
             {"phone": wish.phone},
             board.clock.now(),
-            LEASE,
+            lease_of(board),
         )
     return call_id, True
 

@@ -17,6 +17,7 @@ from domain.calls import CallPart, CallResult, CallState
 from domain.errors import NotFound, Unavailable
 from inbox.calls.keeping import end_call, hold_call, keep_news, settle_call
 from inbox.calls.legs import Leg
+from inbox.calls.placing import lease_of
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
 from storage.unit_of_work import unit_of_work
@@ -34,8 +35,6 @@ _AWAY: Final = 30.0
 #: seconds between looks at a call in progress
 _LIVE: Final = 120.0
 _NOTHING_TOLD: Final = "The provider tells nothing of this call."
-#: how long the request for a call may have been on its way
-_REQUEST: Final = timedelta(minutes=2)
 
 _DUE: Final = """
 SELECT c.*, m.direction, m.created_at AS marked_at FROM calls c JOIN messages m ON m.id = c.message_id
@@ -118,7 +117,7 @@ class CallSweeper:
             row["position"].get("phone", ""),
             row["ours"],
             began,
-            began + _REQUEST,
+            began + timedelta(seconds=lease_of(self.board)),
             {one["provider_id"] for one in taken},
         )
         return looked.found
