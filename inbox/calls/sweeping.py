@@ -34,6 +34,8 @@ _LONGEST: Final = 3_600.0
 _AWAY: Final = 30.0
 #: seconds between looks at a call in progress
 _LIVE: Final = 120.0
+#: business time and the machine's differ by less, unless a demo has moved its clock
+_SAME: Final = timedelta(minutes=1)
 _NOTHING_TOLD: Final = "The provider tells nothing of this call."
 
 _DUE: Final = """
@@ -111,16 +113,16 @@ class CallSweeper:
 
     async def _find(self, row: Any) -> CallRecord | None:
         """The call that was placed in doubt."""
-        began = row["marked_at"]
         taken = await self.board.pool.fetch(_TAKEN, row["message_id"], row["placed_at"] - timedelta(days=1))
-        looked = await self.provider.look_up(
-            row["position"].get("phone", ""),
-            row["ours"],
-            began,
-            began + timedelta(seconds=lease_of(self.board)),
-            {one["provider_id"] for one in taken},
-        )
-        return looked.found
+        known = {one["provider_id"] for one in taken}
+        lease = timedelta(seconds=lease_of(self.board))
+        phone = row["position"].get("phone", "")
+        # in a demo whose clock was moved, the test carrier tells business time
+        for began in dict.fromkeys((row["marked_at"], row["placed_at"])):
+            looked = await self.provider.look_up(phone, row["ours"], began, began + lease, known)
+            if looked.found is not None or abs(row["placed_at"] - row["marked_at"]) < _SAME:
+                return looked.found
+        return None
 
     async def _ask(self, provider_id: str) -> list[tuple[CallPart, CallRecord]]:
         """All legs of a call as the provider has them."""

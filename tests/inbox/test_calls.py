@@ -302,9 +302,23 @@ async def test_calls_that_nobody_took_have_no_price_to_ask_for(desk: Desk) -> No
     assert await desk.pool.fetchval("SELECT count(*) FROM call_legs WHERE price_at IS NOT NULL") == 0
 
 
-async def test_the_times_of_a_call_are_in_business_time(desk: Desk) -> None:
-    board = replace(desk.board, clock=SystemClock(timedelta(days=2)))
-    at = datetime.now(UTC)
-    moved = board.business_time(at)
-    assert moved is not None
-    assert abs(moved - at - timedelta(days=2)) < timedelta(seconds=1)
+async def test_the_times_of_a_call_are_in_business_time_whoever_tells_them(desk: Desk) -> None:
+    moved = timedelta(days=2)
+    board = replace(desk.board, clock=SystemClock(moved))
+    now = datetime.now(UTC)
+    for told in (now, now + moved):  # by a provider elsewhere, and by the test carrier of a demo
+        at = board.business_time(told)
+        assert at is not None
+        assert abs(at - now - moved) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("created_after", [timedelta(0), timedelta(days=2)])
+async def test_a_call_in_doubt_is_found_though_a_demo_moved_its_clock(
+    desk: Desk, created_after: timedelta
+) -> None:
+    desk.board = replace(desk.board, clock=SystemClock(timedelta(days=2)))
+    desk.provider.answer = UNCERTAIN
+    call = await desk.place()
+    desk.provider.add(record(created=datetime.now(UTC) + created_after))
+    await desk.sweep()
+    assert await desk.look(call) == ("ringing_us", None)
