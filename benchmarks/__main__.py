@@ -26,6 +26,7 @@ MODULES: Final = (
     "route",
     "backtest",
     "imports",
+    "sms",
 )
 RESULT: Final = Path("build/bench.json")
 

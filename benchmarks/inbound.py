@@ -219,7 +219,9 @@ async def _serve(kind: str, port: int, url: str, var: Path) -> None:
         server.close()
         return
     inbox = {"domains": ["bench.example"], "smtp": {"port": port}}
-    settings = load_settings(var=var, database_url=url, sandbox={"enabled": False}, inbox=inbox)
+    settings = load_settings(
+        var=var, database_url=url, sandbox={"enabled": False}, carrier={"enabled": False}, inbox=inbox
+    )
     async with open_doors(settings):
         await stop.wait()
 

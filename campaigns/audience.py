@@ -51,11 +51,17 @@ def select_audience(
     policy: TrackingPolicy,
     now: datetime,
     kind: IdentityKind = IdentityKind.MAIL,
+    without: Sequence[str] = (),
 ) -> Audience:
     """The recipients of a campaign. A contact with several addresses of a kind gets it at the oldest one that is not
-    suppressed; of several contacts with one phone, one gets it; the tracking level is the one of domain.consent.tracking_level."""
+    suppressed and not among those to do `without`; of several contacts with one phone, one gets it; the tracking level
+    is the one of domain.consent.tracking_level."""
     sql, args = select_contacts(condition, now)
     first = len(args) + 1
+    spared, more = "", []
+    if without:
+        spared = f"AND NOT EXISTS (SELECT FROM unnest(${first + 2}::text[]) AS u(address) WHERE u.address = i.address)"
+        more = [list(without)]
     chosen = f"""
         SELECT DISTINCT ON (i.contact_id) i.contact_id, i.id AS identity_id, i.address,
                CASE WHEN m.state = 'granted' THEN 'full' ELSE ${first + 1}::text END AS tracking_level
@@ -64,11 +70,12 @@ def select_audience(
           JOIN consents AS c ON c.contact_id = picked.id AND c.purpose = ${first}::text AND c.state = 'granted'
           LEFT JOIN consents AS m ON m.contact_id = picked.id AND m.purpose = 'measure'
         WHERE NOT EXISTS (SELECT FROM suppressions AS s WHERE s.kind = '{kind.value}' AND s.address = i.address)
+          {spared}
         ORDER BY i.contact_id, i.id
         """
     if kind is IdentityKind.PHONE:  # people share phones, which ring once
         chosen = f"SELECT DISTINCT ON (address) * FROM ({chosen}) AS owners ORDER BY address, contact_id"
-    return Audience(chosen, [*args, purpose.value, policy.value])
+    return Audience(chosen, [*args, purpose.value, policy.value, *more])
 
 
 async def count_audience(

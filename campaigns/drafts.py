@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import asyncpg
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -20,12 +20,14 @@ _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class CampaignInput(BaseModel):
-    """What a marketer says about a campaign. `source` is a templates.source.MailTemplate; an incomplete one is
-    kept, the launch checks it. In a change, what is left out stays as it is."""
+    """What a marketer says about a campaign. `source` is a templates.source.MailTemplate, or, of short messages, a
+    templates.texts.SmsTemplate; an incomplete one is kept, the launch checks it. The channel is chosen once. In a
+    change, what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: _Name = ""
+    channel: Literal[ChannelKind.MAIL, ChannelKind.SMS] = ChannelKind.MAIL
     segment_id: int | None = None
     purpose: Purpose = Purpose.NEWSLETTER
     tracking_policy: TrackingPolicy = TrackingPolicy.AGGREGATE
@@ -73,17 +75,22 @@ async def create_campaign(
     connection: Connection,
     given: CampaignInput,
     created_by: int | None = None,
-    channel: ChannelKind = ChannelKind.MAIL,
 ) -> int:
-    """Begin a draft for a channel (of short messages, `source` is a templates.texts.SmsTemplate); gives its id. Raises InvalidInput for an empty or taken name or an unknown segment."""
+    """Begin a draft; gives its id. Short messages ask for a consent of their own unless a purpose was set.
+
+    Raises InvalidInput for an empty or taken name or an unknown segment.
+    """
+    purpose = given.purpose
+    if given.channel is ChannelKind.SMS and "purpose" not in given.model_fields_set:
+        purpose = Purpose.TEXTS
     if not given.name:
         raise InvalidInput("name", "is empty.", "Give the campaign a name.")
     try:
         campaign_id: int = await connection.fetchval(
             "INSERT INTO campaigns (name, segment_id, purpose, tracking_policy, source, rate, created_by, channel)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-            given.name, given.segment_id, given.purpose, given.tracking_policy, given.source, given.rate, created_by,
-            channel.value,
+            given.name, given.segment_id, purpose, given.tracking_policy, given.source, given.rate, created_by,
+            given.channel.value,
         )  # fmt: skip
     except asyncpg.IntegrityConstraintViolationError as error:
         raise _explained(error, given) from error
@@ -96,6 +103,8 @@ async def update_campaign(connection: Connection, campaign_id: int, changes: Cam
     Raises NotFound, InvalidInput, and Conflict when the campaign is past being changed.
     """
     values = {name: getattr(changes, name) for name in changes.model_fields_set}
+    if "channel" in values:
+        await _refuse_other_channel(connection, campaign_id, values.pop("channel"))
     names = sorted(values)
     if values.get("name", "-") == "":
         raise InvalidInput("name", "is empty.", "Give the campaign a name.")
@@ -114,6 +123,14 @@ async def update_campaign(connection: Connection, campaign_id: int, changes: Cam
         campaign = await load_campaign(connection, campaign_id)
         raise Conflict(f"The campaign “{campaign.name}” was launched; only its rate can be changed now.")
     return Campaign.from_row(dict(row))
+
+
+async def _refuse_other_channel(connection: Connection, campaign_id: int, channel: ChannelKind) -> None:
+    campaign = await load_campaign(connection, campaign_id)
+    if campaign.channel is not channel:
+        raise InvalidInput(
+            "channel", "the channel of a campaign cannot be changed.", "Begin another campaign for it."
+        )
 
 
 async def load_campaign(connection: Connection, campaign_id: int) -> Campaign:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from campaigns.audience import Audience, load_condition, select_audience
 from campaigns.drafts import Campaign, load_campaign
+from campaigns.reach import LOOKED_AT, find_unfit_numbers
 from domain.campaigns import CampaignMove, CampaignState, next_state
 from domain.clock import Clock
 from domain.contacts import IdentityKind
@@ -100,7 +102,10 @@ async def _check(
     """What `check_launch` does; gives the draft that was checked, too."""
     plan, tried = await _try_plan(pool, campaign_id, kitchen, clock)
     async with transaction(pool) as connection:
-        recipients = await _check_recipients(connection, plan, await _audience(connection, tried, clock))
+        unfit = await _unfit_numbers(connection, tried, clock, LOOKED_AT)
+        recipients = await _check_recipients(
+            connection, plan, await _audience(connection, tried, clock, unfit)
+        )
     return LaunchCheck(recipients, plan.warnings), tried
 
 
@@ -121,11 +126,13 @@ async def launch(
     the template prints and recipients lack (with counts).
     """
     plan, tried = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
+    async with pool.acquire() as connection:
+        unfit = await _unfit_numbers(connection, tried, clock)
     async with transaction(pool) as connection:
         campaign = await _lock_as_tried(connection, tried)
         if checked and campaign.launch_at is None:
             raise Conflict(f"The launch of “{campaign.name}” was called off.")
-        audience = await _audience(connection, campaign, clock)
+        audience = await _audience(connection, campaign, clock, unfit)
         if not checked:
             await _check_recipients(connection, plan, audience)
         await connection.executemany(
@@ -224,7 +231,9 @@ async def _try_plan(
     return await kitchen.plan(source, context), campaign
 
 
-async def _audience(connection: Connection, campaign: Campaign, clock: Clock) -> Audience:
+async def _audience(
+    connection: Connection, campaign: Campaign, clock: Clock, without: Sequence[str] = ()
+) -> Audience:
     condition = await load_condition(connection, campaign.segment_id)
     return select_audience(
         condition,
@@ -232,7 +241,18 @@ async def _audience(connection: Connection, campaign: Campaign, clock: Clock) ->
         campaign.tracking_policy,
         clock.now(),
         IdentityKind.PHONE if campaign.channel is ChannelKind.SMS else IdentityKind.MAIL,
+        without,
     )
+
+
+async def _unfit_numbers(
+    connection: Connection, campaign: Campaign, clock: Clock, at_most: int | None = None
+) -> list[str]:
+    """Landlines and the like, which a campaign by SMS passes over; nothing for mail."""
+    if campaign.channel is not ChannelKind.SMS:
+        return []
+    condition = await load_condition(connection, campaign.segment_id)
+    return await find_unfit_numbers(connection, condition, campaign.purpose, clock.now(), at_most)
 
 
 def _read_source(campaign: Campaign) -> MailTemplate:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from campaigns.drafts import Campaign, load_campaign
+from campaigns.text_report import TextReport, load_text_report
 from domain.events import ENGAGEMENT, EventType, Verdict
-from domain.messages import DeliveryState
+from domain.messages import ChannelKind, DeliveryState
 from storage.pool import Connection, Pool
 
 #: What waits or is under way lies in the campaign's ranges; whatever else was not simply sent has a reason.
@@ -94,6 +95,7 @@ class Report:
     withdrawn: int
     tasks: dict[str, int]  #: by state
     outcomes: dict[str, int]  #: of tasks that are done
+    texts: TextReport | None = None  #: of a campaign by SMS
 
     @property
     def sent(self) -> int:
@@ -147,9 +149,13 @@ async def load_report(pool: Pool, campaign_id: int) -> Report:
             tasks[state] = tasks.get(state, 0) + count
             if result is not None:
                 outcomes[result] = outcomes.get(result, 0) + count
+        deliveries = await count_deliveries(connection, campaign)
+        texts = None
+        if campaign.channel is ChannelKind.SMS:
+            texts = await load_text_report(connection, campaign_id, deliveries[DeliveryState.SENT])
         return Report(
             campaign,
-            await count_deliveries(connection, campaign),
+            deliveries,
             await _load_reasons(connection, campaign_id),
             hits,
             links,
@@ -158,6 +164,7 @@ async def load_report(pool: Pool, campaign_id: int) -> Report:
             reactions.get(EventType.WITHDRAWN, 0),
             tasks,
             outcomes,
+            texts,
         )
 
 
@@ -220,6 +227,7 @@ def describe(report: Report) -> Mapping[str, Any]:
         "withdrawn": report.withdrawn,
         "tasks": report.tasks,
         "outcomes": report.outcomes,
+        "texts": report.texts and report.texts.describe(),
     }
 
 

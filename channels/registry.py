@@ -23,6 +23,7 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "sandbox": "channels.sandbox.mail:SandboxMail",
     "sms": "channels.sms.twilio:TwilioSms",
     "sms_http": "channels.sms.generic:HttpSms",
+    "voice": "channels.voice.twilio:TwilioVoice",
 }
 
 

@@ -14,7 +14,10 @@ from channels.base import Channel, Received
 from channels.mail.dkim.signing import make_signer
 from channels.mail.door.mail_door import MailDoor
 from channels.mail.smtp import MailChannel
+from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.door import SandboxDoor
+from clytie.calling import open_voice_callbacks, open_voice_loops
+from clytie.carrying import open_carrier, open_test_phone
 from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
@@ -27,6 +30,7 @@ from domain.clock import SystemClock
 from domain.errors import ConfigurationError
 from inbox.arrival.intake import Intake
 from inbox.arrival.own_addresses import OwnAddresses
+from inbox.arrival.pruning import prune as forget_old
 from inbox.desk.files import AnswerFiles, sweep_answer_files
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen, Sign
@@ -38,6 +42,7 @@ from storage.partitions import make_partitions
 from storage.pool import Pool, open_pool
 from tracking.recorder import Recorder
 from web.context import Door, WebContext
+from web.texting import TextAccount
 from worker.context import CONNECTIONS, WorkerContext
 from worker.loops import Loop
 from worker.queue import JobQueue
@@ -46,6 +51,7 @@ from worker.queue import JobQueue
 UPLOADS_EVERY = 15.0
 #: seconds between looks for files of answers that were never sent
 ANSWER_FILES_EVERY = 600.0
+OLD_MAILS_EVERY = 3600.0
 
 
 @dataclass(slots=True)
@@ -84,6 +90,10 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
         sms = await stack.enter_async_context(
             open_sms_callbacks(settings, core.pool, core.announcer, core.clock)
         )
+        test_phone = await stack.enter_async_context(open_test_phone(settings))
+        voice = await stack.enter_async_context(
+            open_voice_callbacks(settings, core.pool, core.announcer, core.clock)
+        )
         yield WebContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -101,9 +111,12 @@ async def open_web(settings: Settings) -> AsyncIterator[WebContext]:
             enqueue=queue,
             front_door=_front_door(settings),
             sms=sms,
+            voice=voice,
             doors=_doors(settings),
             copy_domain=next(filter(None, (settings.outbox.reply_domain, *settings.inbox.domains)), ""),
             reading=settings.inbox.reading,
+            test_phone=test_phone,
+            texts=TextAccount(settings.sms_settings.prices, tuple(settings.sms_settings.rates)),
             demo=settings.demo,
         )
 
@@ -139,6 +152,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         sms_loops = await stack.enter_async_context(
             open_sms_loops(settings, core.pool, core.announcer, core.clock)
         )
+        voice_loops = await stack.enter_async_context(
+            open_voice_loops(settings, core.pool, core.announcer, core.clock)
+        )
         yield WorkerContext(
             pool=core.pool,
             announcer=core.announcer,
@@ -157,7 +173,14 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
             sms=sms,
             extra=[
                 Loop("inbox", reader.read_due, settings.worker.poll),
+                Loop(
+                    "old mails",
+                    partial(forget_old, core.pool, open_blobs(settings), settings.inbox.intake),
+                    OLD_MAILS_EVERY,
+                    rings=False,
+                ),
                 *sms_loops,
+                *voice_loops,
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
                 Loop(
                     "answer files",
@@ -171,10 +194,12 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
 
 @dataclass(slots=True)
 class Doors:
-    """What mail comes in by: the test mailbox, and the doors of the house by name; those that are enabled."""
+    """What mail comes in by: the test mailbox, and the doors of the house by name; those that are enabled. And the
+    test carrier, where there is no account."""
 
     sandbox: SandboxDoor | None
     mail: dict[str, MailDoor]
+    carrier: Carrier | None = None
 
 
 @asynccontextmanager
@@ -184,6 +209,8 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         core = await stack.enter_async_context(open_core(settings, connections=8))
         intake = Intake(core.pool, open_blobs(settings), core.announcer, settings.inbox.intake)
         stack.push_async_callback(intake.close)
+        if settings.demo:
+            await stack.enter_async_context(_beside(follow_clock(core.pool, core.clock)))
         tokens = load_token_keys(settings.token_keys, settings.var)
         ours = OwnAddresses(core.pool, tokens, settings.inbox.domains)
         doors = Doors(None, {})
@@ -206,6 +233,7 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
         for door in doors.mail.values():
             await door.start()
             stack.push_async_callback(door.stop)
+        doors.carrier = await stack.enter_async_context(open_carrier(settings, core.pool, core.clock))
         await stack.enter_async_context(open_imap(settings, core.pool, core.announcer, intake.take))
         yield doors
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 
 from domain.errors import ConfigurationError
@@ -29,6 +30,12 @@ def load_root_keys(configured: Mapping[int, str], var: Path) -> dict[int, bytes]
         raise ConfigurationError(
             "CLYTIE_TOKEN_KEYS: a key is written in hexadecimal, 64 digits or more; `openssl rand -hex 32` makes one."
         ) from error
+
+
+def make_carrier_token(configured: Mapping[int, str], var: Path) -> str:
+    """The secret of the test carrier's account, the same in every process that has the same keys."""
+    keys = load_root_keys(configured, var)
+    return blake2b(keys[max(keys)], digest_size=16, person=b"clytie carrier").hexdigest()
 
 
 def _from_file(path: Path) -> dict[int, str]:

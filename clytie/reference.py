@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any, Final, Union
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -66,7 +66,7 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined:
         return "required"
-    if value is None or value in ("", [], (), {}) or str(value) == "":
+    if value is None or isinstance(value, SecretStr) or value in ("", [], (), {}):
         return ""
     if isinstance(value, (list, tuple)):
         return f"`{json.dumps([str(one) for one in value])}`"

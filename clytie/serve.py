@@ -50,7 +50,13 @@ def plan_processes(
 
 def _has_doors(settings: Settings) -> bool:
     inbox = settings.inbox
-    return settings.sandbox.enabled or inbox.smtp.enabled or inbox.lmtp.enabled or bool(inbox.imap)
+    return (
+        settings.sandbox.enabled
+        or settings.has_carrier
+        or inbox.smtp.enabled
+        or inbox.lmtp.enabled
+        or bool(inbox.imap)
+    )
 
 
 def open_services(settings: Settings) -> Services:
@@ -79,6 +85,9 @@ def settle_ports(settings: Settings, roles: Sequence[str]) -> Settings:
     if "mail" in roles and settings.sandbox.enabled:
         port = claim_port(settings.sandbox.host, settings.sandbox.port, "CLYTIE_SANDBOX__PORT")
         changes["sandbox"] = settings.sandbox.model_copy(update={"port": port})
+    if "mail" in roles and settings.has_carrier:
+        port = claim_port(settings.carrier.host, settings.carrier.port, "CLYTIE_CARRIER__PORT")
+        changes["carrier"] = settings.carrier.model_copy(update={"port": port})
     if "mail" in roles:
         doors: dict[str, DoorSettings] = {"smtp": settings.inbox.smtp, "lmtp": settings.inbox.lmtp}
         settled = {
@@ -117,6 +126,7 @@ async def keep_house(
             "CLYTIE_HOST": settings.host,
             "CLYTIE_PORT": str(settings.port),
             "CLYTIE_SANDBOX__PORT": str(settings.sandbox.port),
+            "CLYTIE_CARRIER__PORT": str(settings.carrier.port),
             "CLYTIE_INBOX__SMTP__PORT": str(settings.inbox.smtp.port),
             "CLYTIE_INBOX__LMTP__PORT": str(settings.inbox.lmtp.port),
             "CLYTIE_DATABASE_URL": urls.database_url,

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,18 +19,23 @@ from pydantic_settings import (
 
 from channels.mail.dkim.keys import DkimKeySettings
 from channels.mail.settings import Encryption, MailSettings
+from channels.sandbox.carrier.settings import CarrierSettings
 from channels.sms.settings import TwilioSettings
+from channels.voice.settings import TwilioVoiceSettings, VoiceSettings, join_settings
+from clytie.keys import make_carrier_token
 from contacts.settings import ContactsSettings
 from domain.errors import ConfigurationError
 from inbox.settings import InboxSettings
 from outbox.settings import OutboxSettings
 from router.settings import RouterSettings
 from tracking.settings import TrackingSettings
-from web.callbacks import SMS_PATH
+from web.callbacks.sms import SMS_PATH
 from web.settings import WebSettings
 from worker.settings import WorkerSettings
 
 CONFIG_VARIABLE = "CLYTIE_CONFIG"
+#: parts of messages a second to the test carrier, which bills nobody
+CARRIER_RATE = 200.0
 
 
 class SandboxSettings(BaseModel):
@@ -76,7 +81,11 @@ class Settings(BaseSettings):
     )
     sms: TwilioSettings = Field(
         default_factory=TwilioSettings,
-        description="The account for short messages; without one none are sent or received.",
+        description="The account for short messages and calls; without one all go to the test phones.",
+    )
+    carrier: CarrierSettings = Field(default_factory=CarrierSettings)
+    voice: VoiceSettings = Field(
+        default_factory=VoiceSettings, description="Calls, through the account of short messages."
     )
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     inbox: InboxSettings = Field(default_factory=InboxSettings)
@@ -102,14 +111,53 @@ class Settings(BaseSettings):
         return self.web.model_copy(update=changes)
 
     @property
-    def sms_settings(self) -> TwilioSettings:
-        """The account for short messages, its callbacks at our public address unless told otherwise.
+    def has_carrier(self) -> bool:
+        """Whether short messages and calls go to the test carrier: it is enabled, and there is no account."""
+        return self.carrier.enabled and not self.sms.account_sid and not self.sms.tokens
 
-        An address that only this machine reaches is not given to a provider, which would refuse the messages.
+    @property
+    def carrier_settings(self) -> CarrierSettings:
+        """The test carrier, its secret made from the token keys, so that every process knows it.
+
+        It reaches our public address on this machine, unless `carrier.routes` says where that lies.
         """
+        changes: dict[str, object] = {}
+        if "auth_token" not in self.carrier.model_fields_set:
+            changes["auth_token"] = SecretStr(make_carrier_token(self.token_keys, self.var))
+        if self.public_url not in self.carrier.routes:
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+            changes["routes"] = {**self.carrier.routes, self.public_url: f"http://{host}:{self.port}"}
+        return self.carrier.model_copy(update=changes)
+
+    @property
+    def sms_settings(self) -> TwilioSettings:
+        """The account for short messages and calls, its callbacks at our public address unless told otherwise.
+
+        An address that only this machine reaches is not given to a provider, which would refuse the messages. Without
+        an account it is that of the test carrier.
+        """
+        if self.has_carrier:
+            carrier = self.carrier_settings
+            changes: dict[str, object] = {
+                "account_sid": carrier.account_sid,
+                "auth_token": carrier.auth_token,
+                "base_url": carrier.reached_at,
+                "callback_url": self.public_url + SMS_PATH,
+            }
+            if "rate" not in self.sms.model_fields_set:
+                changes["rate"] = CARRIER_RATE
+            return self.sms.model_copy(update=changes)
         if "callback_url" in self.sms.model_fields_set or "public_url" not in self.web.model_fields_set:
             return self.sms
         return self.sms.model_copy(update={"callback_url": self.public_url + SMS_PATH})
+
+    @property
+    def voice_settings(self) -> TwilioVoiceSettings:
+        """What is about calls, with the account that they go through. The test carrier understands every language."""
+        voice = self.voice
+        if self.has_carrier and "transcribed_languages" not in voice.model_fields_set:
+            voice = voice.model_copy(update={"transcribed_languages": ("*",)})
+        return join_settings(voice, self.sms_settings)
 
     @property
     def sms_public_url(self) -> str:

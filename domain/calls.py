@@ -32,11 +32,11 @@ class CallResult(StrEnum):
     """How a call ended."""
 
     ANSWERED = "answered"  #: two people spoke
-    NO_ANSWER = "no_answer"  #: ours: the contact did not take it
+    NO_ANSWER = "no_answer"  #: ours: the contact did not take it, or our person hung up while it rang
     BUSY = "busy"  #: ours: the contact was on the phone
     UNREACHABLE = "unreachable"  #: ours: the network could not reach the number
     FAILED = "failed"  #: it could not be placed, or broke on our side or the provider's
-    CANCELLED = "cancelled"  #: ours: our person hung up, or never took their own phone
+    CANCELLED = "cancelled"  #: ours: the contact's phone never rang: our person hung up before, or did not take their own
     VOICEMAIL = "voicemail"  #: theirs: nobody took it, and a message was left
     MISSED = "missed"  #: theirs: nobody took it, and no message was left
     ABANDONED = "abandoned"  #: theirs: the caller hung up before anybody's phone rang

@@ -103,6 +103,12 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.dmarc", _O, "whether the From address is its domain's own: pass, fail, none and others"),
         Field("event.result", _O, "how a call ended: answered, no_answer, missed, voicemail and others"),
         Field("event.attachments", _O, "how many files a mail brought"),
+        Field("event.direction", _O, "in for a call of theirs, out for one of ours"),
+        Field(
+            "event.result", _O, "how a call ended: answered, voicemail, missed, abandoned, no_answer and others"
+        ),
+        Field("event.seconds", _O, "how long a talk, or a message on a line, lasted"),
+        Field("event.line", _O, "the number of ours that a call came to, or that was shown"),
         Field("event.message_id", _N, "the number of the message it belongs to"),
         Field("event.campaign_id", _N, "the number of the campaign it belongs to"),
         Field("event.conversation_id", _N, "the number of the conversation it belongs to"),

@@ -42,6 +42,7 @@ class TokenUse(IntEnum):
     CALLBACK = 3  #: provider callbacks
     COPY = 4  #: personal Bcc addresses; the message id is the user's
     HEADER = 5  #: Message-IDs of campaigns' mails: nobody guesses one that they did not see
+    FILES = 6  #: files of a short message, for its provider; in place of the campaign: until when (seconds since 1970)
 
 
 #: Uses whose tokens stand in the local part of a mail address.

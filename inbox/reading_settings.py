@@ -90,3 +90,37 @@ class AutoAnswerSettings(BaseModel):
     per_hour: int = Field(
         default=500, ge=0, description="Automatic answers to everybody together in an hour."
     )
+
+
+class TextAnswerSettings(BaseModel):
+    """What we answer by ourselves to HELP and START, when the provider does not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider_answers: bool = Field(
+        default=True,
+        description="The provider answers the words of its own table (HELP, INFO, START...) by itself, as it does "
+        "unless it was asked not to. Words of other languages are answered by us in any case.",
+    )
+    organisation: str = Field(
+        default="", max_length=60, description="Who we are, written before these answers; empty for nothing."
+    )
+    language: str = Field(default="en", description="The language for people of whom none is known, e.g. fr.")
+    help: dict[str, str] = Field(
+        default_factory=dict,
+        description='Answers to HELP in place of ours, by language: {"fr": "Helianthe : 01 99 00 12 34. STOP pour '
+        'ne plus recevoir de messages."}; an empty one: no answer.',
+    )
+    start: dict[str, str] = Field(
+        default_factory=dict, description="Answers to START in place of ours, by language."
+    )
+    per_correspondent: int = Field(
+        default=3, ge=0, le=100, description="Such answers to one number within `hours`."
+    )
+    hours: float = Field(default=24, gt=0, le=8760, description="How long such an answer is remembered.")
+    latest: float = Field(
+        default=12, gt=0, description="Hours after a message came during which it may still be answered so."
+    )
+    per_hour: int = Field(
+        default=500, ge=0, description="Automatic answers to everybody together, by mail too, in an hour."
+    )

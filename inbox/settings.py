@@ -9,7 +9,7 @@ from channels.mail.door.settings import LmtpSettings, SmtpSettings
 from channels.mail.imap.settings import ImapAccount
 from channels.mail.junk.settings import JunkSettings
 from inbox.arrival.settings import IntakeSettings
-from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings
+from inbox.reading_settings import AutoAnswerSettings, BounceSettings, ReadingSettings, TextAnswerSettings
 
 
 class InboxSettings(BaseModel):
@@ -39,3 +39,4 @@ class InboxSettings(BaseModel):
     reading: ReadingSettings = Field(default_factory=ReadingSettings)
     bounces: BounceSettings = Field(default_factory=BounceSettings)
     auto_answers: AutoAnswerSettings = Field(default_factory=AutoAnswerSettings)
+    text_answers: TextAnswerSettings = Field(default_factory=TextAnswerSettings)

@@ -30,6 +30,15 @@ class Lot:
     left: int
 
 
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """What a short message takes, as it is kept with it: our number, name or service, its alphabet, its parts."""
+
+    ours: str
+    encoding: str
+    parts: int
+
+
 @dataclass(slots=True, eq=False)
 class Claimed:
     """A row that this worker claimed. `message` is what will go out, or None with a `refusal`."""
@@ -44,6 +53,7 @@ class Claimed:
     message: Outbound | None = None
     refusal: str | None = None
     lot: Lot | None = None
+    text: TextFacts | None = None  #: of a short message
 
 
 class Result(NamedTuple):
@@ -54,6 +64,7 @@ class Result(NamedTuple):
     delay: float | None = None  #: seconds until the next attempt, for a deferred one
     given_up: bool = False
     claim: int | None = None
+    unread: bool = False  #: nobody looked at it: no attempt that counts, and nothing to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ async def settle_and_mark(
     results = sorted(results, key=_result_key)
     wanted = sorted(wanted, key=_row_key)
     outcomes = [result.outcome for result in results]
+    texts = _text_facts(wanted) if kind is ChannelKind.SMS else ()
     rows = await connection.fetch(
         statements.SETTLE_AND_MARK_SMS if kind is ChannelKind.SMS else statements.SETTLE_AND_MARK,
         worker,
@@ -161,6 +173,7 @@ async def settle_and_mark(
         _texts(["" if result.claim is None else str(result.claim) for result in results]),
         _alike([outcome.relay for outcome in outcomes]),
         _texts([outcome.provider_id for outcome in outcomes]),
+        *texts,
     )
     step = Step(settled=int(rows.pop()[1]))
     for message_id, reason in rows:
@@ -169,6 +182,18 @@ async def settle_and_mark(
         else:
             step.refused[message_id] = reason
     return step
+
+
+def _text_facts(rows: Sequence[Claimed]) -> tuple[str, str, str]:
+    facts = [row.text or _NO_FACTS for row in rows]
+    return (
+        _alike([one.ours for one in facts]),
+        _alike([one.encoding for one in facts]),
+        _alike([one.parts for one in facts]),
+    )
+
+
+_NO_FACTS: Final = TextFacts("", "", 0)
 
 
 def _result_key(result: Result) -> int:
@@ -205,6 +230,8 @@ def _reason(outcome: Outcome) -> str:
 
 
 def _event(result: Result) -> str:
+    if result.unread:
+        return "none"
     return EventType.FAILED.value if result.given_up else _EVENTS.get(result.outcome.state, "none")
 
 

@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 
 #: Steps that may be under way at a time: while one waits for its commit, the other settles and marks.
 _STEPPERS: Final = 2
-#: A short message that got no turn comes back after this part of `retry_after`.
-_THROTTLED_PART: Final = 0.2
 #: Seconds of the grace in which the channel goes on with what waits in it.
 _MOMENT: Final = 1.0
 #: Seconds after the grace for settling and releasing.
@@ -72,7 +70,6 @@ class Sender:
         self._pool = pool
         self._channel = channel
         self._kind = kind
-        self._kind = kind
         self._settings = settings
         self._clock = clock
         self._announcer = announcer
@@ -92,7 +89,8 @@ class Sender:
         )
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # of the loop's clock; a handle of uvloop for less than a millisecond does not tell it
         self._stopping = False
 
     @property
@@ -180,9 +178,10 @@ class Sender:
         """Have a step done after `delay` seconds at the latest."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
-            if self._timer.when() <= loop.time() + delay:
+            if self._timer_at <= loop.time() + delay:
                 return
             self._timer.cancel()
+        self._timer_at = loop.time() + delay
         self._timer = loop.call_later(max(0.0, delay), self._ring)
 
     def _ring(self) -> None:
@@ -222,6 +221,7 @@ class Sender:
     async def _step(self, connection: Connection) -> None:
         """Settle what has come in, mark what there is room for, hand it to the channel."""
         window = self._window
+        await self._traffic.share(connection)
         wanted, late = self._choose()
         self._feeder.forget(late)
         if wanted and self._traffic.active:
@@ -257,7 +257,10 @@ class Sender:
         if len(group) < len(portion.wanted):
             self._traffic.domains.drop(row for row in portion.wanted if row.message_id not in step.marked)
         if group:
-            self._hand_over(group, began + lease - self._settings.lease_margin)
+            claims = None
+            if self._kind is ChannelKind.SMS:
+                claims = {row.message_id: row.claim for row in portion.wanted}
+            self._hand_over(group, began + lease - self._settings.lease_margin, claims)
         self._announcer.touch()
         self._feeder.nudge()
         self._schedule()
@@ -322,8 +325,8 @@ class Sender:
             return Result(outcome)
         if outcome.reason == INTERRUPTED:
             return Result(outcome, 1.0)
-        if outcome.reason == THROTTLED and self._kind is ChannelKind.SMS:  # unread, and not to be counted
-            return Result(outcome, retry_delay(1, random.random(), self._settings) * _THROTTLED_PART)
+        if isinstance(outcome, _Unread):
+            return Result(outcome, self._traffic.again(), claim=outcome.claim, unread=True)
         if is_given_up(outcome, self._settings):
             return Result(outcome, given_up=True)
         return Result(outcome, retry_delay(outcome.attempt, random.random(), self._settings))
@@ -339,8 +342,8 @@ class Sender:
 
     # --- the channel ----------------------------------------------------------------------------------
 
-    def _hand_over(self, group: list[Outbound], deadline: float) -> None:
-        task = asyncio.create_task(self._deliver(group, deadline))
+    def _hand_over(self, group: list[Outbound], deadline: float, claims: dict[int, int] | None) -> None:
+        task = asyncio.create_task(self._deliver(group, deadline, claims))
         self._deliveries.add(task)
         task.add_done_callback(self._forget)
 
@@ -349,8 +352,11 @@ class Sender:
         if self._stopping:
             self._step_due.set()
 
-    async def _deliver(self, group: list[Outbound], deadline: float) -> None:
-        """Give messages to the channel; afterwards there is an outcome for each, whatever happened."""
+    async def _deliver(
+        self, group: list[Outbound], deadline: float, claims: dict[int, int] | None = None
+    ) -> None:
+        """Give messages to the channel; afterwards there is an outcome for each, whatever happened. `claims` of short
+        messages, by id."""
         owed = {message.key: message for message in group}
 
         def settle(outcome: Outcome) -> None:
@@ -358,6 +364,8 @@ class Sender:
             if message is not None:
                 if outcome.state is DeliveryState.DEFERRED or self._traffic.watching:
                     self._traffic.domains.note(message, outcome)
+                if claims and outcome.reason == THROTTLED and outcome.state is DeliveryState.DEFERRED:
+                    outcome = _Unread.under(claims[outcome.key], outcome)
                 self._note(outcome)
 
         left = deadline - monotonic()
@@ -386,6 +394,20 @@ class Sender:
         done = len(window.outcomes)
         if done == 1 or done == window.part or not window.on_wire:
             self._consider()
+
+
+class _Unread(Outcome):
+    """A short message that was throttled: nobody looked at it, so its attempt does not count. As the next one has the
+    same number, the claim is what fences this outcome."""
+
+    claim: int = 0
+
+    @classmethod
+    def under(cls, claim: int, outcome: Outcome) -> _Unread:
+        """The same outcome, with the claim that it belongs to."""
+        unread = cls(*outcome)
+        unread.claim = claim
+        return unread
 
 
 def _interrupted(row: Claimed) -> Result:

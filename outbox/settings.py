@@ -115,6 +115,11 @@ class OutboxSettings(BaseModel):
         description="days after which the bytes of a letter that went out are forgotten; what it said stays with its "
         "conversation",
     )
+    attempts_kept: int = Field(
+        default=365,
+        ge=1,
+        description="days after which attempts that did not end a delivery are forgotten; how it ended stays",
+    )
     text_hours: TextHours = Field(
         default_factory=TextHours,
         description="when short messages of campaigns may arrive, in the recipient's time zone",

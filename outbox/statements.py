@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from channels.sms.reasons import VOCABULARY, is_hard
+from channels.sms.reasons import VOCABULARY, WITHDRAWALS, is_hard
 
 #: The statements reach a few hundred rows through primary keys. A generic plan saves planning them anew each
 #: time; nested loops over indexes stay right when the tables grow faster than their statistics.
@@ -101,7 +101,7 @@ FROM noted AS n
 #: $12 contact ids, $13 addresses, $14 kinds of address, $15 reasons why a row could not be composed (null: it
 #: was). $16 lease in seconds, $17 the business time, $18 the numbers of the claims, $19 whether these rows repeat a
 #: statement that got no answer, $20 for results that count under one claim only: its number, $21 relays, $22 the
-#: provider's numbers of short messages.
+#: provider's numbers of short messages. To mark, of short messages only: $23 our numbers, $24 alphabets, $25 parts.
 #:
 #: A list is one text, joined by U+001F; an empty part is null. That is less work for both sides than arrays, most of
 #: all because a list whose parts are all alike is given as one part (attempts, states, campaigns, kinds), and a list
@@ -118,7 +118,7 @@ FROM noted AS n
 #:
 #: Rows come sorted by id and are locked in this order (as SWEEP and WITHDRAW do).
 #:
-#: Of a short message, the provider's number is kept with its state; one in doubt, or refused because its reader left,
+#: Of a short message, the provider's number is kept with its state, and what it takes; one in doubt, or refused because its reader left,
 #: is noted to be looked at (outbox/texts/doubts.py). A refusal that condemns the number suppresses it in the same breath.
 _SETTLE_AND_MARK: Final = """
 WITH results AS MATERIALIZED (
@@ -128,7 +128,7 @@ WITH results AS MATERIALIZED (
       AS r(message_id, attempt, state, reason, reply, delay, event, claim, relay, provider_id)
 ), settled AS (
     UPDATE deliveries AS d
-    SET state = r.state, reason = r.reason, reply = r.reply, relay = r.relay, worker = NULL, lease_until = NULL,
+    SET state = r.state, reason = r.reason, reply = r.reply, relay = r.relay, worker = NULL, lease_until = NULL,{attempt}
         not_before = now() + make_interval(secs => r.delay),
         settled_at = CASE WHEN r.state <> 'deferred' THEN now() END
     FROM results AS r
@@ -140,7 +140,7 @@ WITH results AS MATERIALIZED (
 ), {of_channel}journal AS (
     INSERT INTO delivery_attempts (message_id, attempt, state, reason, reply, relay)
     SELECT message_id, attempt, state, reason, coalesce(reply, ''), coalesce(relay, '') FROM settled
-    WHERE state = 'uncertain' OR state = 'deferred' AND reason <> 'interrupted'
+    WHERE state = 'uncertain' OR state = 'deferred' AND reason <> ALL({silent})
     ON CONFLICT DO NOTHING
 ), wanted AS MATERIALIZED (
     SELECT message_id, coalesce(attempt, ({10}::smallint[])[1]) AS attempt,
@@ -173,7 +173,7 @@ WITH results AS MATERIALIZED (
       AND (d.state = 'claimed' AND d.attempt = j.attempt AND d.lease_until > now()
            OR $19 AND d.state = 'sending' AND d.attempt = j.attempt + 1 AND j.reason IS NULL)
     RETURNING d.message_id, d.contact_id, d.campaign_id, d.reason
-), told AS (
+), {marked_there}told AS (
     INSERT INTO events (occurred_at, type, contact_id, message_id, campaign_id, conversation_id, case_id, data)
     SELECT $17::timestamptz, event, contact_id, message_id, nullif(campaign_id, 0), {about},
            CASE WHEN reason IS NOT NULL THEN jsonb_build_object('reason', reason, 'attempt', attempt) END
@@ -192,30 +192,64 @@ UNION ALL
 SELECT NULL, (SELECT count(*) FROM settled)::text
 """
 
+#: Seconds after which the price of a message is asked for when no report said before that it arrived.
+PRICE_AFTER: Final = 900
 SEPARATOR: Final = "\x1f"
 #: Refusals that condemn the number; a word of mail is none of them.
 HARD_FOR_NUMBERS: Final = frozenset(word for word in VOCABULARY if is_hard(word))
-_LISTS: Final = [f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(23)]
+_LISTS: Final = [f"string_to_array(${number}::text, E'\\x1f', '')" for number in range(26)]
 #: Asked of letters alone: a join would cost every message of a campaign, too.
 _ABOUT: Final = ", ".join(
     f"CASE WHEN s.campaign_id = 0 THEN (SELECT m.{column} FROM messages AS m WHERE m.id = s.message_id) END"
     for column in ("conversation_id", "case_id")
 )
-#: For short messages only: two more writing parts cost each step of the others a microsecond per message.
+#: For short messages only: more writing parts cost each step of the others a microsecond per message. Whoever opted out
+#: at the provider is written to no more at once, by no other number of ours either; the consent follows (doubts.py).
 _OF_SMS: Final = """known_there AS (
-    INSERT INTO sms_facts AS f (message_id, provider_id, theirs, look_at)
-    SELECT message_id, provider_id, address, CASE WHEN provider_id IS NULL THEN now() END
+    INSERT INTO sms_facts AS f (message_id, provider_id, theirs, look_at, price_at)
+    SELECT message_id, provider_id, address, CASE WHEN provider_id IS NULL THEN now() END,
+           CASE WHEN provider_id IS NOT NULL AND state = 'sent' THEN now() + make_interval(secs => {price_after}) END
     FROM settled WHERE channel = 'sms' AND (provider_id IS NOT NULL OR state = 'uncertain' OR reason = 'opted_out')
     ON CONFLICT (message_id) DO UPDATE
-    SET provider_id = coalesce(f.provider_id, excluded.provider_id), theirs = excluded.theirs, look_at = excluded.look_at
+    SET provider_id = coalesce(f.provider_id, excluded.provider_id), theirs = excluded.theirs, look_at = excluded.look_at,
+        price_at = CASE WHEN f.price IS NULL THEN coalesce(f.price_at, excluded.price_at) END
 ), condemned AS (
     INSERT INTO suppressions (kind, address, reason, source, message_id, words)
     SELECT 'phone', address, reason, 'provider', message_id, coalesce(left(reply, {words}), '')
-    FROM settled WHERE channel = 'sms' AND state = 'rejected' AND reason = ANY({hard})
+    FROM settled WHERE channel = 'sms' AND state = 'rejected' AND reason = ANY({hard}) ORDER BY address
     ON CONFLICT DO NOTHING
-), """.format(hard=f"'{{{','.join(sorted(HARD_FOR_NUMBERS))}}}'::text[]", words=500)
-SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(*_LISTS, about=_ABOUT, of_channel="")
-SETTLE_AND_MARK_SMS: Final = _SETTLE_AND_MARK.format(*_LISTS, about=_ABOUT, of_channel=_OF_SMS)
+), """.format(
+    hard=f"'{{{','.join(sorted(HARD_FOR_NUMBERS | WITHDRAWALS))}}}'::text[]",
+    words=500,
+    price_after=PRICE_AFTER,
+)
+#: What a message of a campaign takes is known when it is composed; that of a letter was kept when it was written.
+_MARKED_SMS: Final = """takes AS MATERIALIZED (
+    SELECT message_id, coalesce(ours, ({23})[1]) AS ours, coalesce(encoding, ({24})[1]) AS encoding,
+           coalesce(parts, ({25}::smallint[])[1]) AS parts
+    FROM unnest({9}::bigint[], {23}, {24}, {25}::smallint[]) AS t(message_id, ours, encoding, parts)
+), measured AS (
+    INSERT INTO sms_facts (message_id, ours, theirs, encoding, segments)
+    SELECT m.message_id, t.ours, w.address, t.encoding, t.parts
+    FROM marked AS m JOIN takes AS t USING (message_id) JOIN wanted AS w USING (message_id)
+    WHERE m.reason IS NULL AND m.campaign_id <> 0 AND t.parts > 0 ORDER BY m.message_id
+    ON CONFLICT (message_id) DO UPDATE
+    SET ours = excluded.ours, theirs = excluded.theirs, encoding = excluded.encoding, segments = excluded.segments
+), """
+#: One that was throttled was not read: its number of attempts goes back, its claim fences it.
+_UNREAD: Final = """
+        attempt = CASE WHEN r.state = 'deferred' AND r.reason = 'throttled' THEN d.attempt - 1 ELSE d.attempt END,"""
+SETTLE_AND_MARK: Final = _SETTLE_AND_MARK.format(
+    *_LISTS, about=_ABOUT, of_channel="", attempt="", silent="'{interrupted}'::text[]", marked_there=""
+)
+SETTLE_AND_MARK_SMS: Final = _SETTLE_AND_MARK.format(
+    *_LISTS,
+    about=_ABOUT,
+    of_channel=_OF_SMS,
+    attempt=_UNREAD,
+    silent="'{interrupted,throttled}'::text[]",
+    marked_there=_MARKED_SMS.format(*_LISTS),
+)
 
 #: claimed → queued, for rows of worker $1 that it will not send after all: $2 message ids in order, $3 claims.
 RELEASE: Final = """

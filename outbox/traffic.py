@@ -53,7 +53,7 @@ class Routes(Protocol):
 
 
 @dataclass(slots=True)
-class _Sifting:
+class Sifting:
     """The messages of one step on their way through the questions."""
 
     going: list[Claimed] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Traffic:
         Letters are asked for first. When this raises, `domains.forget` what was asked for.
         """
         self._tidy()
-        step = _Sifting()
+        step = Sifting()
         letters_first = sorted(rows, key=lambda row: row.campaign_id != LETTERS)
         routed = self._ask_relays(self._ask_domains(letters_first, step), step)
         allowed = await self._within_domains(connection, routed, step)
@@ -108,9 +108,16 @@ class Traffic:
         self.domains.drop(one.row for one in step.held)
         return step.going, step.held
 
+    async def share(self, connection: Connection) -> None:
+        """Tell other processes what this one was told."""
+
+    def again(self) -> float:
+        """Seconds after which a message is looked at again that got no turn."""
+        return 1.0
+
     # --- questions ------------------------------------------------------------------------------------
 
-    def _ask_domains(self, rows: Sequence[Claimed], step: _Sifting) -> list[Claimed]:
+    def _ask_domains(self, rows: Sequence[Claimed], step: Sifting) -> list[Claimed]:
         """Rests, and how many are under way."""
         now = monotonic()
         passed: list[Claimed] = []
@@ -130,7 +137,7 @@ class Traffic:
                 self._hold(step, row, key, "domain_limited", 1.0, 0.05)
         return passed
 
-    def _ask_relays(self, rows: Sequence[Claimed], step: _Sifting) -> list[tuple[Claimed, list[str]]]:
+    def _ask_relays(self, rows: Sequence[Claimed], step: Sifting) -> list[tuple[Claimed, list[str]]]:
         """Relays that can be reached, for each message."""
         if self._routes is None or not (self._relays or self._routes.some_are_away):
             return [(row, []) for row in rows]
@@ -148,7 +155,7 @@ class Traffic:
         return routed
 
     async def _within_domains(
-        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: _Sifting
+        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: Sifting
     ) -> list[tuple[Claimed, list[str]]]:
         """The limits of recipients' domains."""
         asked: dict[str, list[tuple[Claimed, list[str]]]] = {}
@@ -179,7 +186,7 @@ class Traffic:
         return allowed
 
     async def _within_relays(
-        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: _Sifting
+        self, connection: Connection, rows: Sequence[tuple[Claimed, list[str]]], step: Sifting
     ) -> None:
         """The limits of relays: a message goes to the first of its relays that has room for it."""
         refused: list[Claimed] = []
@@ -251,7 +258,7 @@ class Traffic:
     def _relay_reason(self, name: str) -> str:
         return "relay_limited" if self._warm_up(self._relays[name]) is None else "warming_up"
 
-    def _hold(self, step: _Sifting, row: Claimed, key: str, reason: str, wait: float, pace: float) -> None:
+    def _hold(self, step: Sifting, row: Claimed, key: str, reason: str, wait: float, pace: float) -> None:
         """Back to the queue; the more wait for the same, the later each is looked at again."""
         now = monotonic()
         line = key, row.campaign_id == LETTERS  # a letter does not wait behind a campaign

@@ -33,6 +33,7 @@ WHERE message_id = $1 AND state = 'uncertain'
 RETURNING contact_id, campaign_id, (SELECT conversation_id FROM messages WHERE id = $1)
 """
 
+_HOLD: Final = "SELECT FROM deliveries WHERE message_id = $1 FOR NO KEY UPDATE"
 _LOCK_CAMPAIGN: Final = "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE"
 _REOPEN: Final = "UPDATE campaigns SET state = $2, finished_at = NULL WHERE id = $1"
 #: Whoever settles the row at this moment holds it, and may wait for the campaign that is locked here.
@@ -85,6 +86,12 @@ async def settle_unconfirmed(
     """
     async with unit_of_work(pool, announcer) as work:
         await settle_reported(work, message_id, state, mover, clock.now(), reason=reason, actor_id=actor_id)
+
+
+async def hold_delivery(connection: Connection, message_id: int) -> None:
+    """Nobody else settles this delivery until the transaction ends. Taken before all that belongs to it, as senders do:
+    two orders of locks would make PostgreSQL end one of both again and again."""
+    await connection.execute(_HOLD, message_id)
 
 
 async def settle_reported(

@@ -14,6 +14,7 @@ from domain.events import EventType, NewEvent
 from domain.tasks import CLOSED_STATES
 from router.decide import JUDGED
 from router.sightings import Sighting
+from router.task_events import tell_of
 from storage.event_store import record
 from storage.pool import Connection
 
@@ -58,19 +59,10 @@ async def tell_tasks(connection: Connection, hits: Sequence[Sighting], now: date
 
 
 def _tell(task: Any, now: datetime) -> NewEvent:
-    return NewEvent(
-        EventType.CHANGED,
-        now,
-        contact_id=task["contact_id"],
-        campaign_id=task["campaign_id"],
-        conversation_id=task["conversation_id"],
-        case_id=task["case_id"],
-        task_id=task["id"],
-        data={
-            "kind": task["kind"],
-            "field": EVIDENCE,
-            "old": task["before"],
-            "new": task["verdict"],
-            "about": task["event_id"],
-        },
-    )
+    told = {
+        "field": EVIDENCE,
+        "old": task["before"],
+        "new": task["verdict"],
+        "about": task["event_id"],
+    }
+    return tell_of(task, EventType.CHANGED, now, told)

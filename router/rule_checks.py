@@ -19,7 +19,7 @@ from domain.fields import Place, check_condition
 from domain.folding import fold
 from domain.messages import ChannelKind, Direction, TrackingLevel
 from domain.tasks import Priority, TaskKind, TaskState
-from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule, read_place
+from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule
 from router.rules import Rule
 from router.templates import check_template
 from router.then import key_of, order_of
@@ -28,6 +28,7 @@ from router.then.notes import NoteAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
 from storage.pool import Pool
+from storage.yaml_text import read_place
 
 #: fields that hold one word of a fixed list
 WORDS: Final[dict[str, tuple[str, ...]]] = {

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from domain.errors import InvalidInput
 from router.rules import Rule
-
-Step = str | int
+from storage.yaml_text import NotReadable, Step, line_of, locate, read_yaml, write_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +66,6 @@ class WrittenRule:
     source: Source = Source()
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of true and false: NO is Norway, and `on` a word."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_BOOLEAN: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
-
-
 def load_rules(path: Path | str) -> list[WrittenRule]:
     """The rules of one YAML file, or of all files `*.yaml` and `*.yml` of a folder, in order.
 
@@ -113,24 +100,11 @@ def load_rules(path: Path | str) -> list[WrittenRule]:
 def read_rules(text: str, *, file: str = "") -> list[WrittenRule]:
     """The rules of a YAML text: a list, or a mapping with the one key `rules`. Raises InvalidRules."""
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        doubled = _doubled_keys(root, file) if root is not None else []
-        if doubled:
-            raise InvalidRules(doubled)
-        data = loader.construct_document(root) if root is not None else None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        says = f"this is not YAML: {error.problem or error.context}."
+        data, root = read_yaml(text)
+    except NotReadable as error:
         raise InvalidRules(
-            [
-                RuleProblem(
-                    file, mark.line + 1 if mark else 0, "", "", says, "Look at the indentation and quotes."
-                )
-            ]
+            [RuleProblem(file, one.line, "", one.field, one.problem, one.remedy) for one in error.mistakes]
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidRules([RuleProblem(file, 0, "", "", f"this is not YAML: {error}.")]) from error
     node = root
     if isinstance(data, dict) and isinstance(root, yaml.MappingNode):
         if set(data) != {"rules"}:
@@ -138,7 +112,7 @@ def read_rules(text: str, *, file: str = "") -> list[WrittenRule]:
             raise InvalidRules(
                 [
                     RuleProblem(
-                        file, _line(root), "", "", f"found {keys}.", "Write one key: rules, with a list."
+                        file, line_of(root), "", "", f"found {keys}.", "Write one key: rules, with a list."
                     )
                 ]
             )
@@ -147,7 +121,7 @@ def read_rules(text: str, *, file: str = "") -> list[WrittenRule]:
         raise InvalidRules(
             [
                 RuleProblem(
-                    file, _line(node), "", "rules", "there is no list of rules.", "Start with - name: ..."
+                    file, line_of(node), "", "rules", "there is no list of rules.", "Start with - name: ..."
                 )
             ]
         )
@@ -211,90 +185,6 @@ def _explain(source: Source, rule: str, error: dict[str, Any]) -> RuleProblem:
             "Write small letters, digits, - and _, such as call-openers.",
         )
     return source.problem(rule, location, f"{message[:1].lower()}{message[1:]}.")
-
-
-def locate(node: yaml.Node | None, location: Sequence[Step]) -> tuple[list[Step], int]:
-    """The steps that lead somewhere in a file, and the line they lead to.
-
-    Steps that are not written there (the tags of a union of models) are left out.
-    """
-    if node is None:
-        return list(location), 0
-    _, steps, line = _follow(node, location)
-    return steps, line
-
-
-def _follow(node: yaml.Node, location: Sequence[Step]) -> tuple[tuple[bool, int], list[Step], int]:
-    if not location:
-        return (True, 0), [], _line(node)
-    step, rest = location[0], location[1:]
-    last: tuple[tuple[bool, int], list[Step], int]
-    # without this step; the last one is kept by name, for it may be what is missing
-    if rest:
-        last = _follow(node, rest)
-    else:
-        last = ((False, 0), [step] if isinstance(node, yaml.MappingNode) else [], _line(node))
-    child = _child(node, step)
-    if child is None:
-        return last
-    (whole, count), steps, line = _follow(child, rest)
-    found = (whole, count + 1), [step, *steps], line
-    return found if found[0] >= last[0] else last
-
-
-def _child(node: yaml.Node, step: Step) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
-        found: yaml.Node = node.value[step]
-        return found
-    return None
-
-
-def write_place(steps: Sequence[Step]) -> str:
-    """`then[0].open_task.title` from its steps."""
-    place = ""
-    for step in steps:
-        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
-    return place
-
-
-def read_place(place: str) -> list[Step]:
-    """The steps of a place that `write_place` wrote."""
-    steps: list[Step] = []
-    for part in place.replace("[", ".[").split("."):
-        if part.startswith("["):
-            steps.append(int(part[1:-1]))
-        elif part:
-            steps.append(part)
-    return steps
-
-
-def _line(node: yaml.Node | None) -> int:
-    return 0 if node is None else int(node.start_mark.line) + 1
-
-
-def _doubled_keys(root: yaml.Node, file: str) -> list[RuleProblem]:
-    problems: list[RuleProblem] = []
-    stack, seen_nodes = [root], set()
-    while stack:
-        node = stack.pop()
-        if id(node) in seen_nodes:
-            continue
-        seen_nodes.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in seen:
-                        problems.append(
-                            RuleProblem(file, _line(key), "", key.value, "stands here twice.", "Remove one.")
-                        )
-                    seen.add(key.value)
-                stack.append(value)
-        elif isinstance(node, yaml.SequenceNode):
-            stack.extend(node.value)
-    return problems
 
 
 def _doubles(rules: Sequence[WrittenRule]) -> list[RuleProblem]:

@@ -53,6 +53,12 @@ class RouterSettings(BaseModel):
         timedelta(minutes=1),
         description="Wait before the second attempt; four times as long before each next one.",
     )
+    episodes_kept: int = Field(
+        730,
+        ge=0,
+        description="Days after which it is forgotten for what a rule acted, unless the rule acts once for ever or its "
+        "`within` lasts longer. 0: never.",
+    )
     hours: Mapping[str, Sequence[Sequence[str]]] = Field(
         default_factory=lambda: dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _DAY),
         description="Working hours of teams that have none of their own.",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from domain.events import EventType, NewEvent
+from domain.events import EventType
 from domain.tasks import TaskMove, TaskState, escalates, next_state
 from router.decide import Question
 from router.loop import Router, answer_carefully
@@ -20,6 +20,7 @@ from router.routing import answer
 from router.rulebook import RULES_VERSION
 from router.sightings import load_campaigns, load_sightings
 from router.staff import find_supervisors
+from router.task_events import tell_of
 from storage.event_store import record
 from storage.pool import Connection
 
@@ -156,16 +157,11 @@ async def _escalate(connection: Connection, late: Sequence[tuple[Any, str]], now
         states.append(state.value)
         assignees.append(assignee)
         events.append(
-            NewEvent(
+            tell_of(
+                task,
                 EventType.TASK_ESCALATED,
                 now,
-                contact_id=task["contact_id"],
-                campaign_id=task["campaign_id"],
-                conversation_id=task["conversation_id"],
-                case_id=task["case_id"],
-                task_id=task["id"],
-                data={
-                    "kind": task["kind"],
+                {
                     "clock": clock,
                     "from": task["assignee_id"],
                     "to": assignee,

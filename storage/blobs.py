@@ -47,6 +47,10 @@ class BlobStore:
             raise NotFound(f"There is no file {digest}.")
         return path
 
+    def remove(self, digest: str) -> None:
+        """Delete the file, if it is there; the caller knows that nothing names it any more."""
+        self._path(digest).unlink(missing_ok=True)
+
     def _path(self, digest: str) -> Path:
         if _DIGEST.fullmatch(digest) is None:
             raise NotFound(f"{digest!r} is not the SHA-256 of a file.")

@@ -1,4 +1,5 @@
-"""The newsletters that come with Clytie: templates/mail/<name>.<language>.mjml, .txt and .toml."""
+"""What comes with Clytie to begin with: newsletters, templates/mail/<name>.<language>.mjml, .txt and .toml, and short
+messages, templates/sms/<name>.<language>.txt."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from templates.source import MailTemplate
 from templates.styling import prepare
 
 _MAIL: Final = Path(__file__).parent / "mail"
+_SMS: Final = Path(__file__).parent / "sms"
 
 
 def listed() -> dict[str, tuple[str, ...]]:
@@ -41,3 +43,12 @@ def load(
         text=stem.with_suffix(f".{language}.txt").read_text("utf-8"),
         language=language,
     )
+
+
+@lru_cache(maxsize=16)
+def load_text(name: str, language: str) -> str:
+    """Read a short message. Raises NotFound when there is none of that name and language."""
+    path = _SMS / f"{name}.{language}.txt"
+    if path.parent != _SMS or not path.is_file():
+        raise NotFound(f"There is no short message {name} in {language}.")
+    return path.read_text("utf-8").rstrip("\n")

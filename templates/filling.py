@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from templates.addresses import Addresses
 from templates.environment import View
-from templates.pieces import Link, Pixel, as_markup
+from templates.measured import Link, Pixel
 
 #: The pixel's tag around its URL.
 PIXEL_BEFORE = '<img src="'
@@ -64,7 +64,7 @@ class Filling:
 
     def context(self) -> dict[str, object]:
         """Everything a fragment of jinja2 may speak of."""
-        slots = {name: as_markup(self._slot(slot)) for name, slot in self.surroundings.slots.items()}
+        slots = {name: Markup(self._slot(slot)) for name, slot in self.surroundings.slots.items()}
         return {
             **self.surroundings.context,
             **slots,

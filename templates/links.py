@@ -9,7 +9,8 @@ from typing import Final
 
 from templates.markup import Token, tokens
 from templates.masking import MARK
-from templates.pieces import Asset, Link, Pixel, Unsubscribe
+from templates.measured import Link, Pixel
+from templates.pieces import Asset, Unsubscribe
 from templates.skeleton import Close, Done, Else, Literal, Skeleton
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)

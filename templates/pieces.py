@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from jinja2 import Template, nodes
-from markupsafe import Markup
 
-if TYPE_CHECKING:
-    from templates.environment import MailEnvironment
-    from templates.filling import Filling
+from templates.environment import MailEnvironment
+from templates.filling import Filling
+from templates.measured import Link, Pixel
 
 #: Computes a value for one recipient.
-Expression = Callable[["Filling"], object]
+Expression = Callable[[Filling], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +47,6 @@ class Asset:
     """The download of a file."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A measured link: its number in the campaign, where it leads, how it was written, what it says."""
-
-    no: int
-    url: str
-    raw: str = field(compare=False, default="")
-    label: str = field(compare=False, default="")
-
-
-@dataclass(frozen=True, slots=True)
-class Pixel:
-    """The image whose fetching is an open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +107,3 @@ def result_of(env: MailEnvironment, definitions: list[nodes.Node], expression: n
     """Make a fragment that computes one expression."""
     assign = nodes.Assign(nodes.Name("result", "store"), expression, lineno=expression.lineno)
     return Fragment(env, definitions, [assign])
-
-
-def as_markup(value: str) -> Markup:
-    """Mark text that stands in the template itself, and is therefore not escaped again."""
-    return Markup(value)

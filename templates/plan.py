@@ -26,7 +26,8 @@ from templates.environment import Endless, MissingField
 from templates.filling import Filling, Surroundings
 from templates.frame import Frame
 from templates.links import Numbering
-from templates.pieces import Computed, Field, Link, Piece
+from templates.measured import Link
+from templates.pieces import Computed, Field, Piece
 from templates.program import Drafter, Fill, Reserved, Slot, Step, field_of, field_text, pair, steps, text_of
 
 _TOKEN: Final = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,66}"

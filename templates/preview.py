@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from domain.errors import InvalidInput
 from templates.context import CampaignContext, FieldUse, Refusal
-from templates.pieces import Link
+from templates.measured import Link
 from templates.source import MailTemplate
 
 SECONDS: Final = 5.0

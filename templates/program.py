@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from templates.encoding import SOFT, body_bytes, value_bytes
 from templates.environment import BROKEN, MissingField, broken, printed
 from templates.filling import PIXEL_AFTER, PIXEL_BEFORE, Filling, Surroundings
+from templates.measured import Link, Pixel
 from templates.pieces import (
     Asset,
     Branch,
@@ -20,9 +21,7 @@ from templates.pieces import (
     Expression,
     Field,
     Fragment,
-    Link,
     Piece,
-    Pixel,
     Region,
     Unsubscribe,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from templates.masking import MARK
+from templates.measured import Link, Pixel
 from templates.pieces import (
     Asset,
     Branch,
@@ -19,9 +20,7 @@ from templates.pieces import (
     Expression,
     Field,
     Fragment,
-    Link,
     Piece,
-    Pixel,
     Region,
     Unsubscribe,
 )

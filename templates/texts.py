@@ -7,13 +7,14 @@ can be killed (templates/preview.py) hold for it. Its links are plain: a measure
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import InvalidInput
 from templates.plan import Plan
 from templates.source import Body, MailTemplate, PlainLine
+from templates.stop_hints import hint_template
 
 #: Stands where a mail would have its author: nothing is sent from it.
 _NOBODY: Final = "texts@texts.invalid"
@@ -23,7 +24,9 @@ class SmsTemplate(BaseModel):
     """What is sent to everybody, before it is made personal.
 
     `text` is jinja2 (see templates/variables.py). `sender`: a number of ours, short code, name or messaging service
-    (MG…). `lookalikes`: put signs of the small alphabet in the place of those that look the same.
+    (MG…). `lookalikes`: put signs of the small alphabet in the place of those that look the same. `stop_hint`: end
+    with the words that tell how to stop, in the reader's language; `stop_number`: where STOP is sent, for senders that
+    nobody can answer (a name). `language`: that of the text, and of readers who told none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,12 +34,22 @@ class SmsTemplate(BaseModel):
     text: Body = Field(min_length=1, max_length=10_000)
     sender: PlainLine = Field(min_length=1, max_length=34)
     lookalikes: bool = False
+    stop_hint: bool = False
+    stop_number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,15})?$")] = ""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
     validity: int | None = Field(default=None, ge=1, le=36_000)
+
+    @property
+    def whole_text(self) -> str:
+        """The text with the words that tell how to stop, as jinja2."""
+        if not self.stop_hint:
+            return self.text
+        return f"{self.text.rstrip()}\n{hint_template(self.language, self.stop_number)}"
 
     def as_mail(self) -> MailTemplate:
         """The mail whose text part it is."""
         return MailTemplate(
-            subject="SMS", from_name=self.sender, from_address=_NOBODY, html="<p></p>", text=self.text
+            subject="SMS", from_name=self.sender, from_address=_NOBODY, html="<p></p>", text=self.whole_text
         )
 
 

@@ -12,12 +12,14 @@ from domain.clock import SystemClock
 from storage.house_clock import follow_clock
 from web.access.throttle import Throttle
 from web.api import install_api
-from web.callbacks import add_sms_callbacks
+from web.callbacks.sms import add_sms_callbacks
+from web.callbacks.voice import add_voice_callbacks
 from web.collector import tune_collector
 from web.console import install_console
 from web.console.door import THROTTLE
 from web.context import CONTEXT, WebContext
 from web.health import show_health, show_metrics, show_readiness
+from web.live.phones import watch_phones
 from web.live.stream import LIVE, LiveHub, stream_changes
 from web.static_files import serve_static
 from web.tracking.doors import TrackingEndpoints, add_tracking_routes
@@ -44,6 +46,8 @@ def build_app(context: WebContext) -> web.Application:
         )
     if context.sms is not None:
         add_sms_callbacks(app, context.sms)
+    if context.voice is not None:
+        add_voice_callbacks(app, context.voice)
     app.router.add_get("/healthz", show_health)
     app.router.add_get("/readyz", show_readiness)
     app.router.add_get("/metrics", show_metrics)
@@ -52,6 +56,8 @@ def build_app(context: WebContext) -> web.Application:
     install_api(app)
     install_console(app)
     app.on_startup.append(_start_live)
+    if context.test_phone is not None:
+        app.cleanup_ctx.append(_watch_phones)
     app.on_shutdown.append(_end_live)
     app.cleanup_ctx.append(_follow_clock)
     return app
@@ -59,6 +65,16 @@ def build_app(context: WebContext) -> web.Application:
 
 async def _start_live(app: web.Application) -> None:
     app[LIVE].start()
+
+
+async def _watch_phones(app: web.Application) -> AsyncIterator[None]:
+    test_phone = app[CONTEXT].test_phone
+    assert test_phone is not None
+    watching = asyncio.create_task(watch_phones(test_phone.phones, app[LIVE]), name="phones")
+    yield
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
 
 
 async def _end_live(app: web.Application) -> None:

@@ -22,7 +22,9 @@ ROOT: Final = Path(__file__).parents[1]
 #: folders and files whose errors reach the console and the API (those of rule files reach the command line only)
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
                 "router/task_lists.py", "inbox/desk/conversations.py", "inbox/desk/placements.py", "inbox/desk/drafts.py",
-                "inbox/desk/preparation.py", "inbox/desk/answers.py", "inbox/arrival/quarantine.py", "inbox/desk/authors.py",
+                "inbox/calls/placing.py", "inbox/desk/preparation.py", "inbox/desk/answers.py", "inbox/arrival/quarantine.py", "inbox/desk/authors.py",
+                "channels/sandbox/carrier/handsets.py", "channels/sandbox/carrier/voice/switch.py",
+                "channels/sandbox/carrier/remote.py", "channels/sandbox/carrier/inbound.py", "inbox/texts/answers.py", "inbox/texts/starting.py", "outbox/texts/letters.py",
                 "outbox/suppression.py", "outbox/letters/writing.py",
                 "outbox/letters/mail.py", "outbox/letters/requests.py", "web")  # fmt: skip
 ERRORS: Final = frozenset(

@@ -8,6 +8,8 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from channels.sandbox.carrier.mischief import Rule
+from channels.sandbox.carrier.phone import Phones
 from contacts.settings import ContactsSettings
 from domain.clock import Clock
 from domain.tokens import TokenKeys
@@ -21,9 +23,11 @@ from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.recorder import Recorder
 from tracking.settings import TrackingSettings
-from web.callbacks import SmsCallbacks
+from web.callbacks.sms import SmsCallbacks
+from web.callbacks.voice_door import VoiceCallbacks
 from web.queries.campaigns import Known
 from web.settings import WebSettings
+from web.texting import TextAccount
 
 
 class Enqueue(Protocol):
@@ -50,6 +54,36 @@ class Door:
     port: int
 
 
+class Mischief(Protocol):
+    """How the test carrier misbehaves (channels.sandbox.carrier.remote.RemoteControl)."""
+
+    async def add_rule(self, rule: Rule) -> int:
+        """Misbehave so from now on; gives the rule's number."""
+        ...
+
+    async def remove_rule(self, number: int) -> None:
+        """Take a rule back."""
+        ...
+
+    async def list_rules(self) -> dict[int, Rule]:
+        """The rules in force."""
+        ...
+
+    async def behave(self) -> None:
+        """Take all rules back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TestPhone:
+    """The phones of the test carrier, and its tricks."""
+
+    __test__ = False  # not a test, whatever its name looks like
+
+    phones: Phones
+    mischief: Mischief
+
+
 @dataclass(slots=True)
 class WebContext:
     """The parts of the house that the web process holds. `demo` opens what only a demo may do."""
@@ -74,6 +108,11 @@ class WebContext:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     sms: SmsCallbacks | None = (
         None  #: what takes reports and messages of the SMS provider; None without an account
+    )
+    test_phone: TestPhone | None = None  #: None where an account is set for short messages and calls
+    texts: TextAccount = field(default_factory=TextAccount)  #: what short messages cost and come from
+    voice: VoiceCallbacks | None = (
+        None  #: what places calls and answers their provider; None without an account
     )
     demo: bool = False
     progress: Known = field(default_factory=dict)  #: of campaigns, so that many who watch share one count

@@ -71,6 +71,13 @@ def write_length(length: timedelta) -> str:
     return ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
 
 
+def write_talk(seconds: int) -> str:
+    """The length of a talk as phones show it: "0:07", "12:40", "1:02:03"."""
+    minutes, rest = divmod(max(seconds, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def write_remaining(moment: datetime, now: datetime) -> str:
     """How long until a deadline, or since it passed: "3 h 20 min left", "25 min late"."""
     length = write_length(moment - now)

@@ -16,6 +16,7 @@ from outbox.ranges import sweep, withdraw_rest
 from outbox.sender import Sender
 from outbox.texts.traffic import SmsTraffic
 from outbox.traffic import Traffic
+from router import pruning as router_pruning
 from router.loop import Router, run_router
 from router.timers import run_timers
 from storage.partitions import make_partitions
@@ -52,6 +53,12 @@ def plan_work(context: WorkerContext) -> list[Loop | Service]:
         Loop("imports", lambda: run_imports(context), poll),
         Loop("partitions", lambda: make_partitions(context.pool), _HOUR, rings=False),
         Loop("pruning", lambda: prune(context.pool, context.blobs, context.outbox), _HOUR, rings=False),
+        Loop(
+            "old episodes",
+            lambda: router_pruning.prune(context.pool, context.clock.now(), context.router),
+            _HOUR,
+            rings=False,
+        ),
         *context.extra,
     ]
 

@@ -58,15 +58,15 @@ _NO_REPLY: Final = re.compile(
 )
 _BULK: Final = frozenset({"bulk", "list", "junk"})
 _LIST_HEADERS: Final = (
-    "List-Id",
-    "List-Unsubscribe",
-    "List-Post",
-    "List-Help",
-    "Mailing-List",
-    "X-Mailing-List",
-    "X-BeenThere",
-    "X-ML-Name",
-    "X-MLServer",
+    "list-id",
+    "list-unsubscribe",
+    "list-post",
+    "list-help",
+    "mailing-list",
+    "x-mailing-list",
+    "x-beenthere",
+    "x-ml-name",
+    "x-mlserver",
 )
 #: Suppress values of Exchange that speak to answers like ours (DR, NDR, RN and NRN speak of receipts).
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
@@ -111,26 +111,26 @@ def why_automatic(
         return "null_sender"
     sender = mail.sender.address if mail.sender else ""
     addresses = [address for address in ((envelope_sender or "").strip("<> "), sender) if address]
-    submitted = mail.header("Auto-Submitted").split(";")[0].split("(")[0].strip().lower()
     headers = {name.lower(): value for name, value in reversed(mail.headers)}
+    submitted = headers.get("auto-submitted", "").split(";")[0].split("(")[0].strip().lower()
     if is_automatic_answer(headers | {"subject": mail.subject}):
         return "out_of_office" if read_absence(mail) else "auto_submitted"
     if submitted not in ("", "no"):
         return "auto_submitted"
-    if any(mail.header(name) for name in _LIST_HEADERS):
+    if any(headers.get(name) for name in _LIST_HEADERS):
         return "list"
-    nameless = not sender and "mailer-daemon" in mail.header("From").lower()
+    nameless = not sender and "mailer-daemon" in headers.get("from", "").lower()
     if nameless or any(_DAEMONS.match(address) for address in addresses):
         return "daemon_address"
     if any(_NO_REPLY.match(address) for address in addresses):
         return "no_reply_address"
     if _is_calendar_response(mail):
         return "calendar_response"
-    suppressed = {word.strip().lower() for word in mail.header("X-Auto-Response-Suppress").split(",")}
+    suppressed = {word.strip().lower() for word in headers.get("x-auto-response-suppress", "").split(",")}
     if suppressed & _SUPPRESSED:
         return "no_responses"
     if submitted != "no" and (
-        mail.header("Precedence").strip().lower() in _BULK or mail.header("Feedback-ID")
+        headers.get("precedence", "").strip().lower() in _BULK or headers.get("feedback-id")
     ):
         return "precedence_bulk"
     return None

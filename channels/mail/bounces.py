@@ -25,11 +25,12 @@ from channels.mail.bounce_forms.failure import Failure, find_address
 from channels.mail.bounce_forms.families import find_form
 from channels.mail.bounce_forms.form import Form
 from channels.mail.bounce_forms.judging import judge
-from channels.mail.bounce_forms.notice import Notice, read_notice
+from channels.mail.bounce_forms.notice import Notice, read_notice, read_parts
 from channels.mail.bounce_forms.plain import is_by_machine, looks_returned, read_plain, read_returned
 from channels.mail.bounce_forms.sendmail import spread_transcript
 from channels.mail.bounce_forms.standard import StatusReport, read_complaint, read_receipt, read_status
 from channels.mail.reading.dates import read_date
+from channels.mail.reading.tree import Part
 from channels.mail.reasons import is_hard
 
 
@@ -108,7 +109,14 @@ def classify(
     `recipients` are those of the envelope it came with; `local` and `domains` are the parts of our return path around
     the token (any domain when none is given). Never raises.
     """
-    notice = read_notice(raw)
+    return classify_parts(read_parts(raw), recipients, local=local, domains=domains)
+
+
+def classify_parts(
+    root: Part, recipients: Sequence[str] = (), *, local: str = _LOCAL, domains: Sequence[str] = ()
+) -> Report:
+    """As `classify`, of a mail whose tree was read already, without the mails in it."""
+    notice = read_notice(root)
     token = _find_token(notice, recipients, local, domains)
     report = _classify(notice, token)
     if report.kind is Kind.NONE and is_by_machine(notice):
@@ -120,7 +128,7 @@ def _unwrap(notice: Notice, token: str) -> Report | None:
     """The report that a gateway wrapped into a notice of its own, or None."""
     if not notice.returned:
         return None
-    inner = _classify(read_notice(notice.returned), token, wrapped=True)
+    inner = _classify(read_notice(read_parts(notice.returned)), token, wrapped=True)
     return inner if inner.kind in (Kind.BOUNCE, Kind.COMPLAINT) and inner.recipients else None
 
 

@@ -6,6 +6,7 @@ Only trace headers and addressees are looked at, in the order of their worth; no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from channels.base import Received
@@ -14,7 +15,7 @@ _HEADER: Final = re.compile(rb"^([!-9;-~]{1,76}):[ \t]*((?:.*(?:\r?\n[ \t].*)*))
 _ADDRESS: Final = re.compile(rb"[^\s<>,;:\"()]{1,64}@[^\s<>,;:\"()]{1,255}")
 _SENDERS: Final = (b"return-path", b"sender", b"from")
 _RECIPIENTS: Final = ((b"delivered-to", b"x-original-to", b"envelope-to"), (b"to", b"cc"))
-_HEAD_LIMIT: Final = 262_144  #: bytes of headers that are looked at
+HEAD_LIMIT: Final = 262_144  #: bytes of headers that are looked at
 _COUNT_LIMIT: Final = 100  #: addressees
 
 
@@ -23,10 +24,7 @@ def read_envelope(raw: bytes) -> Received:
 
     `Return-Path: <>` gives the empty sender of bounces, whatever From says.
     """
-    head = re.split(rb"\r?\n\r?\n", raw[:_HEAD_LIMIT], maxsplit=1)[0]
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in _HEADER.findall(head):
-        values.setdefault(name.lower(), []).append(value)
+    values = _headers(raw)
     sender = ""
     for header in _SENDERS:
         if header in values:
@@ -35,13 +33,32 @@ def read_envelope(raw: bytes) -> Received:
             break
     recipients: tuple[str, ...] = ()
     for group in _RECIPIENTS:
-        addresses = [
-            a for header in group for value in values.get(header, ()) for a in _ADDRESS.findall(value)
-        ]
-        if addresses:
-            recipients = tuple(dict.fromkeys(_text(address) for address in addresses[:_COUNT_LIMIT]))
+        if recipients := _addresses(values, group):
             break
     return Received(raw=raw, sender=sender, recipients=recipients, door="file")
+
+
+def named_addresses(raw: bytes, *, authors: bool = False) -> tuple[str, ...]:
+    """Every address that a mail's headers name as one it went to; with `authors` those that it came from too. Never raises.
+
+    Whoever forwards mail writes an envelope of their own: whom a mail was for, its headers may tell better.
+    """
+    values = _headers(raw)
+    groups = [header for group in _RECIPIENTS for header in group]
+    return _addresses(values, (*groups, *_SENDERS) if authors else groups)
+
+
+def _headers(raw: bytes) -> dict[bytes, list[bytes]]:
+    head = re.split(rb"\r?\n\r?\n", raw[:HEAD_LIMIT], maxsplit=1)[0]
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in _HEADER.findall(head):
+        values.setdefault(name.lower(), []).append(value)
+    return values
+
+
+def _addresses(values: Mapping[bytes, list[bytes]], headers: Iterable[bytes]) -> tuple[str, ...]:
+    found = [one for header in headers for value in values.get(header, ()) for one in _ADDRESS.findall(value)]
+    return tuple(dict.fromkeys(_text(address) for address in found[:_COUNT_LIMIT]))
 
 
 def _text(address: bytes) -> str:

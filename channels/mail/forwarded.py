@@ -9,10 +9,11 @@ from datetime import datetime
 
 from channels.mail.mime import parse
 from channels.mail.parsed import ParsedMail
+from channels.mail.quotes.attributions import ADDRESS
 from channels.mail.quotes.headerblocks import TIME, header_block, label
 from channels.mail.quotes.htmlquotes import Lines
 from channels.mail.quotes.htmltree import Document, TooManyNodes
-from channels.mail.quotes.splitters import ADDRESS, splitters
+from channels.mail.quotes.splitters import says_forwarded, splitters
 from channels.mail.reading.dates import read_date
 from channels.mail.subjects import is_forward
 
@@ -110,7 +111,9 @@ def _lines(mail: ParsedMail) -> list[str]:
 
 def _begin(lines: Sequence[str], by_subject: bool) -> int | None:
     """The line that the forwarded mail is announced on, or its first header."""
-    bare = [_MARK.sub("", line) for line in lines]
+    bare = [line if line[:1].isalnum() else _MARK.sub("", line) for line in lines]
+    if not by_subject and not says_forwarded(bare):
+        return None
     for splitter in splitters(bare, [False] * len(bare)):
         if splitter.kind == "forward":
             return splitter.first + 1

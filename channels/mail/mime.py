@@ -31,7 +31,11 @@ def parse(raw: bytes) -> ParsedMail:
 def read(raw: bytes) -> ParsedMail:
     """As `parse`, without its net: what the fuzzers call."""
     defects: set[str] = set()
-    root = read_tree(raw, defects, within_mails=False)
+    return read_parts(read_tree(raw, defects, within_mails=False), defects)
+
+
+def read_parts(root: Part, defects: set[str]) -> ParsedMail:
+    """The mail whose tree was read already, without the mails in it; `defects` are those that the tree showed."""
     body = read_body(root, defects)
     hint = next((leaf.parameters["charset"] for leaf in root.leaves() if "charset" in leaf.parameters), "")
     values = _Values(root, hint, defects)

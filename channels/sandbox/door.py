@@ -26,7 +26,7 @@ class Store(Protocol):
         ...
 
 
-class SandboxDoor:
+class SandboxDoor(Listener):
     """Receives by SMTP on one address, while started. `tricks` may be changed at any time."""
 
     def __init__(
@@ -38,23 +38,10 @@ class SandboxDoor:
         tricks: Tricks | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__(host, port, "sandbox.port")
         self.tricks = tricks or Tricks()
         self._store = store
         self._tls = tls
-        self._listener = Listener(self._make_connection, host, port, "sandbox.port")
-
-    @property
-    def port(self) -> int:
-        """The port that the door listens on; what was asked for while it is closed."""
-        return self._listener.port
-
-    async def start(self) -> None:
-        """Open the door. Raises ConfigurationError when the address is taken or not ours."""
-        await self._listener.start()
-
-    async def stop(self) -> None:
-        """Close the door and every connection; a mail that is being received is not answered."""
-        await self._listener.stop()
 
     def _make_connection(self) -> SMTP:
         return SMTP(

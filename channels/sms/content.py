@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from channels.http.sending import TURN, Unfit
 from channels.sms.numbers import is_e164, is_sender
 from channels.sms.segments import count
 from domain.messages import Outbound
@@ -15,14 +16,6 @@ from domain.messages import Outbound
 LONGEST: Final = 1600
 _MOST_MEDIA: Final = 10
 OPTIONS: Final = frozenset({"media", "service", "token", "validity"})
-
-
-class Unfit(Exception):
-    """A message that no provider could take. `reason` is a word of ours, `str` the sentence for people."""
-
-    def __init__(self, reason: str, words: str) -> None:
-        self.reason = reason
-        super().__init__(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ def read_text(message: Outbound, allowed: frozenset[str] = OPTIONS) -> Text:
     number of it as sender), `validity` (seconds), `token` (signed, for the reports).
     """
     options = message.options
-    if unknown := sorted(set(options) - allowed):
+    if unknown := sorted(set(options) - allowed - {TURN}):
         raise Unfit("unsupported", f"this channel has no option {unknown[0]}")
     service = options.get("service", "")
     if not is_e164(message.recipient):

@@ -11,16 +11,16 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from channels.base import CallbackRequest, Capability, Received
-from channels.sms.content import Text
-from channels.sms.dispatch import Flight
-from channels.sms.forms import first, read_form
-from channels.sms.outcomes import Judgement, judge_answer
+from channels.http.dispatch import Flight
+from channels.http.forms import first, read_form
+from channels.http.outcomes import Judgement, judge_answer
+from channels.http.sending import Posted, Sending
+from channels.sms.content import Text, read_text
 from channels.sms.reasons import VOCABULARY
-from channels.sms.sending import Posted, Sending
 from channels.sms.settings import SmsSettings
 from domain.errors import UnsupportedFeature
 from domain.events import NewEvent
-from domain.messages import ChannelKind, DeliveryState
+from domain.messages import ChannelKind, DeliveryState, Outbound
 
 _PLACE: Final = re.compile(r"\{(recipient|digits|sender|body|token|validity|secret)\}")
 
@@ -84,7 +84,7 @@ class HttpSmsSettings(SmsSettings):
         return self
 
 
-class HttpSms(Sending):
+class HttpSms(Sending[Text]):
     """SMS through a provider with a plain HTTP interface. No reports: a message in doubt is settled by a person."""
 
     name: ClassVar[str] = "sms_http"
@@ -93,7 +93,7 @@ class HttpSms(Sending):
         {Capability.SEND, Capability.RECEIVE, Capability.BULK}
     )
     settings_model: ClassVar[type[BaseModel]] = HttpSmsSettings
-    options: ClassVar[frozenset[str]] = frozenset({"token", "validity"})
+    vocabulary = VOCABULARY
 
     def __init__(self, settings: HttpSmsSettings) -> None:
         super().__init__(settings)
@@ -101,6 +101,9 @@ class HttpSms(Sending):
 
     def _unready(self) -> str:
         return "" if self.settings.url else "no provider is set: fill in the url of this channel"
+
+    def _read(self, message: Outbound) -> Text:
+        return read_text(message, frozenset({"token", "validity"}))
 
     async def _post(self, text: Text, flight: Flight) -> Posted:
         settings, values = self.settings, self._values(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from channels.base import Received
-from channels.sms.forms import first, read_form
+from channels.http.forms import first, read_form
 from channels.sms.keywords import Command, Keyword, read_keyword
 from domain.errors import InvalidInput
 

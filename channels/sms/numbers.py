@@ -142,6 +142,15 @@ def country_of(e164: str) -> str:
     return region if region and region.isalpha() else ""
 
 
+@lru_cache(maxsize=50_000)
+def takes_texts(e164: str) -> bool:
+    """Whether a short message to this number makes sense (Number.takes_texts); False for what is no number."""
+    try:
+        return read_e164(e164).takes_texts
+    except InvalidInput:
+        return False
+
+
 def _describe(parsed: phonenumbers.PhoneNumber) -> Number:
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     if story := _story_of(e164):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from channels.sms.forms import first, read_form
+from channels.http.forms import first, read_form
 from channels.sms.reasons import is_hard
 from channels.sms.statuses import STATUSES
 from channels.sms.twilio_codes import reason_of

@@ -10,19 +10,20 @@ from pydantic import BaseModel
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
 from channels.base import CallbackRequest, Capability, Received
-from channels.sms.content import Text, Unfit, read_text
-from channels.sms.dispatch import Flight
+from channels.http.dispatch import Flight
+from channels.http.outcomes import Judgement, judge_answer
+from channels.http.sending import Posted, Sending, Unfit
+from channels.http.session import name_failure
+from channels.sms.content import Text, read_text
 from channels.sms.inbound import read_envelope
 from channels.sms.lookup import Listed, LookedUp, find_message
-from channels.sms.media import Media, fetch_media
-from channels.sms.outcomes import Judgement, judge_answer
+from channels.sms.reasons import VOCABULARY
 from channels.sms.reports import Report, callback_address, make_report, read_report, to_event
-from channels.sms.sending import Posted, Sending
 from channels.sms.settings import TwilioSettings
-from channels.sms.signatures import is_signed_request
-from channels.sms.twilio_client import make_client
-from channels.sms.twilio_codes import reason_of
-from channels.sms.web import name_failure
+from channels.sms.twilio_codes import OF_ONE_SENDER, reason_of
+from channels.twilio.client import make_client
+from channels.twilio.media import Media, fetch_media
+from channels.twilio.signatures import is_signed_request
 from domain.errors import InvalidInput, Unavailable
 from domain.events import NewEvent
 from domain.messages import ChannelKind, DeliveryState, Outbound
@@ -32,7 +33,7 @@ _LISTED = 200
 _LARGEST_MEDIA = 20_000_000
 
 
-class TwilioSms(Sending):
+class TwilioSms(Sending[Text]):
     """SMS and MMS through Twilio, with its reports and answers. Belongs to the event loop that first delivers."""
 
     name: ClassVar[str] = "sms"
@@ -41,6 +42,7 @@ class TwilioSms(Sending):
         {Capability.SEND, Capability.RECEIVE, Capability.CALLBACKS, Capability.ATTACHMENTS, Capability.BULK}
     )
     settings_model: ClassVar[type[BaseModel]] = TwilioSettings
+    vocabulary = VOCABULARY
 
     def __init__(
         self, settings: TwilioSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -53,6 +55,9 @@ class TwilioSms(Sending):
 
     def _unready(self) -> str:
         return "" if self._client else "no account is set: fill in account_sid and auth_token of this channel"
+
+    def _read(self, message: Outbound) -> Text:
+        return read_text(message)
 
     async def _post(self, text: Text, flight: Flight) -> Posted:
         assert self._client is not None
@@ -121,7 +126,7 @@ class TwilioSms(Sending):
         return _report(record)
 
     async def fetch_media(self, url: str, limit: int = _LARGEST_MEDIA) -> Media:
-        """A picture or file of a message that arrived; see channels.sms.media.fetch_media."""
+        """A picture or file of a message that arrived; see channels.twilio.media.fetch_media."""
         return await fetch_media(self.web, url, self.settings.login, self.settings.base_url, limit)
 
     def verify(self, request: CallbackRequest) -> None:
@@ -154,7 +159,8 @@ def _refusal(error: TwilioRestException | TwilioServiceException, flight: Flight
     words = str(error.msg if isinstance(error, TwilioRestException) else error.detail or error.title)
     words = words.removeprefix("Unable to create record: ")  # the client's, not the provider's
     judgement = judge_answer(error.status, reason_of(code), has_retry_after=bool(flight.retry_after))
-    return Posted(f"{code}: {words}" if code else words, judgement=judgement)
+    words = f"{code}: {words}" if code else words
+    return Posted(words, judgement=judgement, of_sender=code in OF_ONE_SENDER)
 
 
 def _report(record: Any) -> Report | None:

@@ -38,6 +38,10 @@ _WORDS: Final[dict[str, tuple[int, ...]]] = {
     "unsupported": (21612, 21621, 21622, 30011),
 }  # fmt: skip
 
+#: Too many messages of one sender: its own rate, or its own queue at the provider, which holds so many hours of it.
+#: Others of the account may go on.
+OF_ONE_SENDER: Final = frozenset({14107, 21611, 30001, 30022, 30023, 30027})
+
 REASONS: Final[dict[int, str]] = {code: word for word, codes in _WORDS.items() for code in codes}
 
 

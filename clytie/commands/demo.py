@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from clytie.commands.output import complain, say
-from clytie.demo.check import Findings, check_story
+from clytie.demo.check import check_story
+from clytie.demo.findings import Findings
 from clytie.demo.live import play_live
 from clytie.demo.people import write_contacts
 from clytie.demo.post import TRUSTED
@@ -66,7 +67,7 @@ def _settings(var: Path, port: int) -> Settings:
     os.environ.update(_DEMO)
     os.environ["CLYTIE_VAR"] = str(var)
     if port == 0:
-        return load_settings(port=0, sandbox={"port": 0}, inbox={"smtp": {"port": 0}})
+        return load_settings(port=0, sandbox={"port": 0}, carrier={"port": 0}, inbox={"smtp": {"port": 0}})
     return load_settings(port=port)
 
 

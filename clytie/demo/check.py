@@ -14,16 +14,19 @@ import smtplib
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import aiohttp
 
 from clytie.demo.api import Api, open_client, until
+from clytie.demo.calls import call_back, check_incoming
+from clytie.demo.findings import Findings
 from clytie.demo.people import CLAIRE, DemoFile
 from clytie.demo.recipients import HUMAN, Answers, Crowd, DeliveredMail, Habit, plan_visits
 from clytie.demo.seed import Seeded
 from clytie.demo.story import Letter, arriving_mails, import_contacts, launch_letter, until_sent
+from clytie.demo.texts import check_texts
 from clytie.serve import House
 from clytie.settings import Settings
 
@@ -34,19 +37,6 @@ _HABITS: Final = (Habit.OPENS, Habit.CLICKS, Habit.DOWNLOADS, Habit.GATEWAY, Hab
 _PATIENCE: Final = 10.0  # seconds within which people come to their mail
 _ENGAGED: Final = frozenset({"Opened", "Clicked", "Downloaded"})
 _OUTCOMES: Final = re.compile(r'^clytie_hits_total\{outcome="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
-
-
-@dataclass(slots=True)
-class Findings:
-    """The counts of the JSON line, and every difference from what must be."""
-
-    counts: dict[str, Any] = field(default_factory=dict)
-    differences: list[str] = field(default_factory=list)
-
-    def expect(self, what: str, found: object, wanted: object) -> None:
-        """Note a difference."""
-        if found != wanted:
-            self.differences.append(f"{what}: {found!r} instead of {wanted!r}")
 
 
 async def check_story(house: House, seeded: Seeded, file: DemoFile) -> Findings:
@@ -62,7 +52,9 @@ async def check_story(house: House, seeded: Seeded, file: DemoFile) -> Findings:
         await _check_hits(findings, client, apis, letter, answers, house.settings.public_url)
         await _check_tasks(findings, apis, letter, cast, people)
         await _check_consent(findings, apis["marketer"], people, cast)
-        await _check_callback(findings, apis)
+        await _check_callback(findings, apis, letter)
+        await check_texts(findings, apis, people)
+        await check_incoming(findings, apis)
     findings.counts["seconds"] = round(time.monotonic() - began, 1)
     findings.counts["differences"] = findings.differences
     return findings
@@ -236,19 +228,25 @@ async def _check_consent(
     findings.expect("events without consent", without, 0)
 
 
-async def _check_callback(findings: Findings, apis: Mapping[str, Api]) -> None:
-    """Claire's owner accepts the task, calls, writes the outcome down; it is on her timeline."""
+async def _check_callback(findings: Findings, apis: Mapping[str, Api], letter: Letter) -> None:
+    """Claire's owner accepts the task, calls by a click, writes the outcome down; all of it is on her timeline."""
     rep = apis["rep"]
     claire = next(one for one in (await rep.get("/contacts", search=CLAIRE))["items"])
-    task = next(one for one in (await rep.get("/tasks", contact_id=claire["id"]))["items"])
-    for move in ({"move": "accept"}, {"move": "start"}):
-        task = await rep.post(f"/tasks/{task['id']}/moves", {**move, "version": task["version"]})
+    found = (await rep.get("/tasks", contact_id=claire["id"], campaign_id=letter.campaign_id))["items"]
+    task = await rep.post(
+        f"/tasks/{found[0]['id']}/moves", {"move": "accept", "version": found[0]["version"]}
+    )
+    call = await call_back(rep, apis["administrator"], task["id"])
+    findings.expect("the call's result", call["result"], "answered")
+    findings.expect("the outcome that it suggests", call["suggested_outcome"], "reached")
+    task = await rep.get(f"/tasks/{task['id']}")
     outcome = {"result": "interested", "note": "Wants a visit in January."}
     done = await rep.post(
         f"/tasks/{task['id']}/moves", {"move": "finish", "version": task["version"], "outcome": outcome}
     )
     events = [one async for one in rep.pages(f"/contacts/{claire['id']}/events")]
-    told = [event for event in events if event["type"] == "TaskDone" and event["task_id"] == task["id"]]
-    findings.counts["callback"] = done["state"]
+    told = Counter(event["type"] for event in events if event["task_id"] == task["id"])
+    findings.counts |= {"callback": done["state"], "call": call["result"]}
     findings.expect("the callback's state", done["state"], "done")
-    findings.expect("outcomes on the timeline", len(told), 1)
+    wanted = {"Called": 1, "Answered": 1, "CallEnded": 1, "TaskDone": 1}
+    findings.expect("the call on the timeline", {name: told[name] for name in wanted}, wanted)

@@ -13,6 +13,7 @@ from clytie.demo.post import hand_in, write_letters
 from clytie.demo.recipients import Crowd, DeliveredMail, Habit, Visit, plan_visits
 from clytie.demo.seed import REPS, Seeded
 from clytie.demo.story import arriving_mails, import_contacts, launch_letter
+from clytie.demo.texts import write_texts
 from clytie.serve import House
 
 _HABITS: Final = (
@@ -37,6 +38,7 @@ async def play_live(house: House, seeded: Seeded) -> None:
         )
         await hand_in(house.settings, write_letters())
         say("          Four people wrote to support@ and sales@; be Léo, and answer them.")
+        await write_texts(marketer)
         letter = await launch_letter(marketer)
         administrator = Api(client, base_url, seeded.tokens["administrator"])
         chance = random.Random()

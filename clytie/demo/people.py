@@ -1,7 +1,8 @@
 """The demo's contacts: some hundred persons and organisations of several countries, as a CSV like a real one.
 
 Everybody is invented. Addresses end in .example (RFC 2606); telephone numbers come from the ranges that
-regulators keep free for fiction (France 01 99 00, Germany 030 23125, Sweden 070 1740 6, Great Britain 020 7946 0).
+regulators keep free for fiction (mobiles: France 06 39 98, Great Britain 07700 900, Sweden 070 1740 6; Germany 030
+23125). The test carrier plays tricks on some endings of theirs, from 900 on; nobody in the file has one.
 The file is the same at every start, with a few lines that an import must refuse, because real files have them.
 """
 
@@ -34,6 +35,7 @@ COLUMNS: Final = (
 )
 
 _CALLS: Final = {"fr": " Je veux bien être appelé(e).", "en": " You may call me."}
+_TEXTS: Final = {"fr": " Et recevoir des SMS.", "en": " And text me."}
 WORDING: Final = {
     "fr": "J'accepte de recevoir la lettre d'Hélianthe Énergie et que mes ouvertures et clics soient mesurés.",
     "en": "I agree to receive the Hélianthe Énergie newsletter and to my opens and clicks being measured.",
@@ -93,12 +95,13 @@ _RELATIONS: Final = (
 )
 _COUNTRIES: Final = ("FR",) * 12 + ("BE", "CH", "DE", "ES", "IT", "GB", "SE", "PL")
 _PHONES: Final = {
-    "FR": "+3319900{:04d}",
+    "FR": "+3363998{:04d}",
     "DE": "+493023125{:03d}",
     "SE": "+467017406{:02d}",
-    "GB": "+4420794600{:02d}",
+    "GB": "+447700900{:03d}",
 }
-_PHONE_ROOM: Final = {"FR": 10000, "DE": 1000, "SE": 100, "GB": 100}
+#: the numbers that contacts have; those below 200 in France are ours
+_PHONE_ROOM: Final = {"FR": range(200, 900), "DE": range(2, 900), "SE": range(2, 100), "GB": range(2, 900)}
 
 #: lines that no import should take, and why
 _REFUSED: Final = (
@@ -136,6 +139,7 @@ def write_contacts(count: int = 360, *, owners: tuple[str, ...] = (), seed: int 
 
 
 CLAIRE: Final = "claire.dubreuil@ateliers-dubreuil.example"
+CLAIRES_PHONE: Final = "+33639980001"
 
 
 def _claire(owners: tuple[str, ...]) -> dict[str, str]:
@@ -145,14 +149,14 @@ def _claire(owners: tuple[str, ...]) -> dict[str, str]:
         "family_name": "Dubreuil",
         "organisation": "Ateliers Dubreuil",
         "email": CLAIRE,
-        "phone": "+33199000001",
+        "phone": CLAIRES_PHONE,
         "country": "FR",
         "language": "fr",
         "relation": "prospect",
         "owner": owners[0] if owners else "",
         "fields.sector": "workshop",
-        "consent_purpose": "newsletter;measure;calls",
-        "consent_wording": WORDING["fr"] + _CALLS["fr"],
+        "consent_purpose": "newsletter;measure;calls;texts",
+        "consent_wording": WORDING["fr"] + _CALLS["fr"] + _TEXTS["fr"],
         "consent_date": "2026-05-12",
         "consent_source": "trade fair, Lyon",
     }
@@ -186,24 +190,33 @@ def _contact(chance: random.Random, taken: set[str], owners: tuple[str, ...]) ->
         "fields.sector": sector,
     }
     if country in _PHONES and chance.random() < 0.8:
-        phone = _PHONES[country].format(chance.randrange(2, _PHONE_ROOM[country]))
+        phone = _PHONES[country].format(chance.choice(_PHONE_ROOM[country]) + _thousands(country, chance))
         if phone not in taken:
             taken.add(phone)
             row["phone"] = phone
     return row | _consent(chance, language)
 
 
+def _thousands(country: str, chance: random.Random) -> int:
+    return 1000 * chance.randrange(1, 10) if country == "FR" else 0
+
+
 def _consent(chance: random.Random, language: str) -> dict[str, str]:
-    """Seven in ten allow the letter and its measuring, two the letter alone, one was never asked."""
+    """Seven in ten allow the letter and its measuring, two the letter alone, one was never asked.
+
+    More than half of those who were asked allow calls, and more than half short messages.
+    """
     draw = chance.random()
     if draw >= 0.9:
         return {}
     measured = draw < 0.7
     calls = chance.random() < 0.6
+    texts = chance.random() < 0.6
     return {
-        "consent_purpose": "newsletter" + ";measure" * measured + ";calls" * calls,
+        "consent_purpose": "newsletter" + ";measure" * measured + ";calls" * calls + ";texts" * texts,
         "consent_wording": (WORDING if measured else WORDING_LETTER_ONLY)[language]
-        + _CALLS[language] * calls,
+        + _CALLS[language] * calls
+        + _TEXTS[language] * texts,
         "consent_date": f"2026-{chance.randrange(4, 11):02d}-{chance.randrange(1, 29):02d}",
         "consent_source": chance.choice(("web form", "trade fair, Lyon", "phone call, confirmed by mail")),
     }

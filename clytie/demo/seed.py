@@ -1,4 +1,4 @@
-"""What the demo's house holds before the story begins: people, teams with their queues, a segment, a brochure and the rules."""
+"""What the demo's house holds before the story begins: people, teams with queues and lines, a segment, a brochure, rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from clytie.demo.brochure import NAME, write_brochure
+from clytie.demo.clock import begin_in_working_time
 from clytie.demo.post import SALES, SUPPORT
+from inbox.lines.files import read_lines
+from inbox.lines.store import apply_lines
 from router.rule_files import load_rules
 from router.rule_store import apply_rules
 from storage.blobs import BlobStore
@@ -16,6 +19,7 @@ from storage.pool import Pool, transaction
 from web.access.sessions import make_api_token
 
 RULES: Final = Path(__file__).with_name("rules.yaml")
+LINES: Final = Path(__file__).with_name("lines.yaml")
 SEGMENT: Final = "Prospects in France who may be written to"
 CONDITION: Final[Mapping[str, Any]] = {
     "all": [
@@ -35,28 +39,36 @@ class Persona:
     email: str
     name: str
     role: str
+    phone: str
     language: str = "fr"
 
 
 PERSONAS: Final = (
-    Persona("nadia@helianthe.example", "Nadia Benali", "marketer"),
-    Persona("paul@helianthe.example", "Paul Girard", "rep"),
-    Persona("ines@helianthe.example", "Inès Moreau", "rep"),
-    Persona("leo@helianthe.example", "Léo Caron", "agent"),
-    Persona("sofia@helianthe.example", "Sofia Marchetti", "manager"),
-    Persona("alex@helianthe.example", "Alex Kerr", "administrator", "en"),
+    Persona("nadia@helianthe.example", "Nadia Benali", "marketer", "+33639980101"),
+    Persona("paul@helianthe.example", "Paul Girard", "rep", "+33639980102"),
+    Persona("ines@helianthe.example", "Inès Moreau", "rep", "+33639980103"),
+    Persona("leo@helianthe.example", "Léo Caron", "agent", "+33639980104"),
+    Persona("sofia@helianthe.example", "Sofia Marchetti", "manager", "+33639980105"),
+    Persona("alex@helianthe.example", "Alex Kerr", "administrator", "+33639980106", "en"),
 )
-#: teams, the roles of their members, and the address of the queue that they answer
-TEAMS: Final = (("Sales", ("rep", "manager"), SALES), ("Support", ("agent", "manager"), SUPPORT))
+#: numbers of ours, from the range that is kept for stories
+SALES_PHONE: Final = "+33639980010"
+SUPPORT_PHONE: Final = "+33639980020"
+#: teams, the roles of their members, and the addresses of the queue that they answer: mail and number
+TEAMS: Final = (
+    ("Sales", ("rep", "manager"), SALES, SALES_PHONE),
+    ("Support", ("agent", "manager"), SUPPORT, SUPPORT_PHONE),
+)
 REPS: Final = tuple(persona.email for persona in PERSONAS if persona.role == "rep")
 
 _USER: Final = """
-INSERT INTO users (email, name, role, language) VALUES ($1, $2, $3, $4)
-ON CONFLICT (email) DO UPDATE SET name = EXCLUDED.name RETURNING id
+INSERT INTO users (email, name, role, language, phone) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (email) DO UPDATE SET name = EXCLUDED.name, phone = coalesce(users.phone, EXCLUDED.phone) RETURNING id
 """
 _TEAM: Final = """
-INSERT INTO teams (name, country, timezone, hours) VALUES ($2, 'FR', 'Europe/Paris', $1)
-ON CONFLICT (name) DO UPDATE SET hours = EXCLUDED.hours RETURNING id
+INSERT INTO teams (name, country, timezone, hours, caller_id) VALUES ($2, 'FR', 'Europe/Paris', $1, $3)
+ON CONFLICT (name) DO UPDATE SET hours = EXCLUDED.hours, caller_id = coalesce(teams.caller_id, EXCLUDED.caller_id)
+RETURNING id
 """
 _MEMBER: Final = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _QUEUE: Final = """
@@ -83,23 +95,26 @@ async def seed(pool: Pool, blobs: BlobStore) -> Seeded:
     async with transaction(pool) as connection:
         users = {
             persona.email: await connection.fetchval(
-                _USER, persona.email, persona.name, persona.role, persona.language
+                _USER, persona.email, persona.name, persona.role, persona.language, persona.phone
             )
             for persona in PERSONAS
         }
-        for name, roles, address in TEAMS:
-            team = await connection.fetchval(_TEAM, HOURS, name)
+        for name, roles, address, number in TEAMS:
+            team = await connection.fetchval(_TEAM, HOURS, name, number)
             for persona in PERSONAS:
                 if persona.role in roles:
                     await connection.execute(_MEMBER, team, users[persona.email])
             queue = await connection.fetchval(_QUEUE, name, team, address)
-            await connection.execute(_ADDRESS, address, queue)
+            for one in (address, number):
+                await connection.execute(_ADDRESS, one, queue)
         await connection.execute(
             "INSERT INTO segments (name, condition) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             SEGMENT,
             CONDITION,
         )
         await connection.execute(_ASSET, NAME, blobs.put(brochure), len(brochure))
+    await begin_in_working_time(pool, HOURS, "FR", "Europe/Paris")
+    await apply_lines(pool, read_lines(LINES.read_text("utf-8"), file=LINES.name))
     await apply_rules(pool, load_rules(RULES))
     tokens: dict[str, str] = {}
     for persona in PERSONAS:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from channels.mail.envelope import HEAD_LIMIT, named_addresses
 from domain.errors import Conflict, NotFound
 from storage.announce import Announcer
 from storage.blobs import BlobStore
@@ -41,6 +42,12 @@ SELECT count(*) FROM again
 """
 _DISCARD: Final = """
 UPDATE raw_mails SET state = 'discarded', settled_at = now() WHERE id = $1 AND state = 'quarantined' RETURNING true
+"""
+#: $1 mails, $2 bytes of each that are looked at.
+_HEADS: Final = """
+SELECT r.id, substring(r.content FROM 1 FOR $2) AS head, r.blob,
+       EXISTS (SELECT FROM arrivals a WHERE a.raw_id = r.id AND a.meta ->> 'direction' = 'out') AS sent
+FROM raw_mails r WHERE r.id = ANY ($1::bigint[])
 """
 _STATE: Final = "SELECT state FROM raw_mails WHERE id = $1"
 
@@ -83,14 +90,39 @@ async def find_quarantined(connection: Connection | Pool, raw_id: int) -> Quaran
 
 
 async def load_bytes(connection: Connection | Pool, blobs: BlobStore, raw_id: int) -> bytes:
-    """The bytes of any mail that arrived, as they came. Raises NotFound."""
+    """The bytes of any mail that arrived, as they came. Raises NotFound, also for what was forgotten since."""
     row = await connection.fetchrow(_CONTENT, raw_id)
     if row is None:
         raise NotFound(f"There is no arrived mail {raw_id}.")
+    if row["content"] is not None:
+        return bytes(row["content"])
     if row["blob"] is None:
-        content: bytes = row["content"]
-        return content
+        raise NotFound(
+            f"The bytes of mail {raw_id} were forgotten after their time (inbox.intake.bytes_kept)."
+        )
     return await asyncio.to_thread(blobs.path(row["blob"]).read_bytes)
+
+
+async def find_named(
+    connection: Connection | Pool, blobs: BlobStore, raw_ids: Sequence[int]
+) -> dict[int, frozenset[str]]:
+    """The addresses that the headers of these mails name as theirs, as written: a mailbox knows no envelope, and an
+    alias or a forwarder writes its own. Of mail from a folder of sent mail the authors too."""
+    named: dict[int, frozenset[str]] = {}
+    for row in await connection.fetch(_HEADS, list(raw_ids), HEAD_LIMIT):
+        head = row["head"]
+        if head is None and row["blob"] is not None:
+            head = await asyncio.to_thread(_read_head, blobs, row["blob"])
+        named[row["id"]] = frozenset(named_addresses(bytes(head or b""), authors=row["sent"]))
+    return named
+
+
+def _read_head(blobs: BlobStore, blob: str) -> bytes:
+    try:
+        with blobs.path(blob).open("rb") as file:
+            return file.read(HEAD_LIMIT)
+    except (NotFound, OSError):
+        return b""
 
 
 async def read_again(connection: Connection | Pool, raw_id: int, announcer: Announcer | None = None) -> None:

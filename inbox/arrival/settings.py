@@ -1,4 +1,4 @@
-"""Settings of the intake: when bytes become a file, how many mails one commit takes, how long a sender waits."""
+"""Settings of the intake: when bytes become a file and when they are forgotten, how many mails one commit takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ class IntakeSettings(BaseModel):
         default=131_072,
         ge=0,
         description="A mail of so many bytes or more is kept as a file, a smaller one in its row.",
+    )
+    bytes_kept: int = Field(
+        default=1095,
+        ge=0,
+        description="Days after which the bytes of a message that was read are forgotten; what it said and its files stay "
+        "in its conversation. 0: never.",
     )
     group_limit: int = Field(default=200, ge=1, le=5000, description="The most mails that one commit takes.")
     group_bytes: int = Field(

@@ -90,7 +90,7 @@ async def send_answer(
     to, cc, bcc = (read_mailboxes(getattr(answer, part), part) for part in ("to", "cc", "bcc"))
     if not to:
         raise InvalidInput("to", "nobody is named.", "Give at least one address.")
-    files = await _load_files(uploads or stationery.blobs, answer.files)
+    files = await load_files(uploads or stationery.blobs, answer.files)
     undo_until = datetime.now(UTC) + timedelta(seconds=undo_seconds)
     async with unit_of_work(desk.pool, desk.announcer) as work:
         connection = work.connection
@@ -173,7 +173,8 @@ async def _wait(
     )
 
 
-async def _load_files(store: AnswerFiles | BlobStore, files: Sequence[DraftFile]) -> tuple[LetterFile, ...]:
+async def load_files(store: AnswerFiles | BlobStore, files: Sequence[DraftFile]) -> tuple[LetterFile, ...]:
+    """The files of an answer from where they were uploaded. Raises InvalidInput for one that is gone."""
     found = []
     for file in files:
         try:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.errors import InvalidInput
+from domain.messages import ChannelKind
 from storage.announce import Announcer
 from storage.pool import Connection, Pool
 
@@ -53,6 +54,8 @@ class DraftFile:
 class Draft:
     """What somebody is writing. `seen`: the newest message of the conversation when it was begun.
 
+    `channel`: what it goes by; `sender`: the number of ours that a short message comes from.
+
     Once it was sent it is kept a while for whoever undoes that: `sent` is the message then, `before` what the
     conversation was like.
     """
@@ -67,6 +70,8 @@ class Draft:
     seen: int = 0
     sent: int | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
+    channel: ChannelKind = ChannelKind.MAIL
+    sender: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -103,7 +108,8 @@ async def _load(connection: Connection | Pool, conversation_id: int, user_id: in
         return None
     stored = dict(row["draft"])
     files = tuple(DraftFile(**file) for file in stored.pop("files", ()))
-    return Draft(**stored, files=files)
+    channel = ChannelKind(stored.pop("channel", ChannelKind.MAIL))
+    return Draft(**stored, files=files, channel=channel)
 
 
 async def store_draft(

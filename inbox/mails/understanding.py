@@ -16,11 +16,12 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from channels.mail.automatic import read_absence, why_automatic
-from channels.mail.bounces import Kind, Report, classify
+from channels.mail.bounces import Kind, Report, classify_parts
 from channels.mail.forwarded import Forwarded, original_author
-from channels.mail.mime import read
+from channels.mail.mime import read_parts
 from channels.mail.parsed import Mailbox, ParsedMail
 from channels.mail.reading.markup import html_to_text
+from channels.mail.reading.tree import read_tree
 from channels.mail.replies import new_html, new_text
 from channels.mail.threads import ancestors
 
@@ -74,10 +75,12 @@ def understand(
 
     Raises whatever a part of the reading raises, and OSError from `keep`.
     """
-    mail = read(raw)
+    defects: set[str] = set()
+    tree = read_tree(raw, defects, within_mails=False)
+    mail = read_parts(tree, defects)
     cut = ("cut",) if max(len(mail.text), len(mail.html)) > LONGEST_BODY else ()
     body = clean(mail.text[:LONGEST_BODY])
-    report = classify(raw, recipients)
+    report = classify_parts(tree, recipients)
     automatic = why_automatic(mail, sender, our_domains)
     original = original_author(mail)
     files = tuple(

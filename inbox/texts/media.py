@@ -1,4 +1,7 @@
-"""Pictures and files of short messages: fetched from the provider after the message was stored, however long it takes."""
+"""Pictures and files of short messages: fetched from the provider after the message was stored, however long it takes.
+
+Where a scanner is set, what it finds a virus in is not kept at all, and what it could not look at waits for it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from channels.sms.media import Media
+from channels.mail.junk.scanners import ScannerAway
+from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
 from storage.announce import Announcer
 from storage.blobs import BlobStore
@@ -20,6 +24,12 @@ log = logging.getLogger("clytie.inbox")
 _AT_ONCE: Final = 10
 _ATTEMPTS: Final = 10  #: the last one an hour and a half after the first
 _FIRST_WAIT: Final = 5.0  # seconds, doubled each time
+
+#: Seconds until a file is fetched again that could not be scanned, and how often: for about a day.
+_SCANNER_WAIT: Final = 600.0
+_SCANS: Final = 150
+#: How the trouble of an infected file begins (sms_media.trouble); the name of the virus follows.
+INFECTED: Final = "virus: "
 
 #: The next attempt is noted before this one is made, so that a crash is no end. $1 how many, $2 first wait
 _CLAIM: Final = """
@@ -41,12 +51,14 @@ UPDATE sms_media SET trouble = $3, fetch_at = now() + make_interval(secs => $4::
 
 @dataclass(frozen=True, slots=True)
 class MediaFetcher:
-    """Fetches for one process; twins do no harm. `fetch` brings a file (channels.sms.twilio.TwilioSms.fetch_media)."""
+    """Fetches for one process; twins do no harm. `fetch` brings a file (channels.sms.twilio.TwilioSms.fetch_media);
+    `scan` gives the name of a virus, empty for none, and raises ScannerAway (channels.mail.junk.scanners.ask_clamav)."""
 
     pool: Pool
     blobs: BlobStore
     fetch: Callable[[str], Awaitable[Media]]
     announcer: Announcer | None = None
+    scan: Callable[[bytes], Awaitable[str]] | None = None
 
     async def fetch_due(self) -> int:
         """Fetch what is due, at most some files; gives how many were tried."""
@@ -65,6 +77,15 @@ class MediaFetcher:
         except (NotFound, Unavailable) as error:
             over = row["attempts"] >= _ATTEMPTS
             await self._put_off(row, str(error), None if over else _FIRST_WAIT * 2 ** (row["attempts"] - 1))
+            return
+        try:
+            virus = await self.scan(media.content) if self.scan is not None else ""
+        except ScannerAway as error:
+            over = row["attempts"] >= _SCANS
+            await self._put_off(row, f"not scanned: {error}", None if over else _SCANNER_WAIT)
+            return
+        if virus:
+            await self._put_off(row, f"{INFECTED}{virus}", None)
             return
         blob = await asyncio.to_thread(self.blobs.put, media.content)
         kind = media.content_type or row["content_type"] or "application/octet-stream"

@@ -19,7 +19,8 @@ from domain.messages import ChannelKind
 from inbox import reading_metrics
 from inbox.arrival.claims import Claimed, claim_again, claim_new, give_back, quarantine, try_later
 from inbox.mails.writing import HOLD
-from inbox.reading_settings import ReadingSettings
+from inbox.reading_settings import ReadingSettings, TextAnswerSettings
+from inbox.texts.automatic import answer_command
 from inbox.texts.consent import has_opted_out, opt_in, opt_out
 from inbox.texts.writing import find_place, hold_number, store_message, was_stored
 from storage.announce import Announcer
@@ -30,6 +31,10 @@ from storage.unit_of_work import unit_of_work
 log = logging.getLogger("clytie.inbox")
 
 _SOURCE = "sms"
+#: A later command of the same number was read before this one: its reader died, or it lay in the quarantine.
+_OVERTAKEN = """
+SELECT EXISTS (SELECT FROM sms_facts WHERE theirs = $1 AND raw_id > $2 AND command IN ('stop', 'start'))
+"""
 _SETTLE = """
 UPDATE raw_mails SET state = 'read', message_id = $2, reason = NULL, read_again_at = NULL, settled_at = now()
 WHERE id = $1
@@ -45,6 +50,7 @@ class SmsReader:
     clock: Clock
     announcer: Announcer | None = None
     settings: ReadingSettings = field(default_factory=ReadingSettings)
+    answers: TextAnswerSettings = field(default_factory=TextAnswerSettings)
     _unsettled: list[tuple[int, int]] = field(default_factory=list)
 
     async def read_due(self) -> int:
@@ -99,6 +105,8 @@ class SmsReader:
                 obeyed = command in (Command.STOP, Command.START)
                 place = await find_place(connection, message, at, self.settings.queue, is_quiet=obeyed)
                 number = await store_message(work, claimed.id, message, place, at, command)
+                if obeyed and await connection.fetchval(_OVERTAKEN, message.sender, claimed.id):
+                    command = None  # the last word counts, in whatever order they are read
                 if command is Command.STOP and is_e164(message.sender):
                     await opt_out(
                         work,
@@ -109,7 +117,12 @@ class SmsReader:
                         wording=message.body.strip(),
                     )
                 elif command is Command.START:
-                    await opt_in(work, message.sender, at, source=_SOURCE, wording=message.body.strip())
+                    opened = await opt_in(
+                        work, message.sender, at, source=_SOURCE, wording=message.body.strip()
+                    )
+                    command = Command.START if opened else None
+                if command is not None:
+                    await answer_command(connection, message, command, place, at, self.answers, self.clock)
             await connection.execute(_SETTLE, claimed.id, number)
         reading_metrics.READ.labels("sms").inc()
 

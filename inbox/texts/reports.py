@@ -1,7 +1,8 @@
 """What a provider reports about a message of ours: its state moves forward, an open question is settled, events follow.
 
 Reports come in any order and more than once, also while the delivery is still being sent: what is reported then is kept,
-and settles the delivery as soon as nobody works on it any more.
+and settles the delivery as soon as nobody works on it any more. Locks are taken in the order of senders: the delivery,
+what the provider says of it, people and numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any, Final
 
 from channels.sms.reasons import WITHDRAWALS, is_hard
 from channels.sms.reports import Report, to_event
-from channels.sms.statuses import STATUSES, moves_forward
+from channels.sms.statuses import FINAL_RANK, STATUSES, moves_forward
+from channels.sms.twilio_codes import OF_ONE_SENDER
 from domain.clock import Clock
 from domain.contacts import IdentityKind
 from domain.errors import Conflict, NotFound
@@ -19,7 +21,8 @@ from domain.events import EventType, NewEvent
 from domain.messages import DeliveryState, Mover
 from inbox.texts.consent import opt_out
 from outbox.suppression import suppress
-from outbox.unconfirmed import settle_reported
+from outbox.texts.turns import rest
+from outbox.unconfirmed import hold_delivery, settle_reported
 from storage.announce import Announcer
 from storage.pool import Pool
 from storage.unit_of_work import UnitOfWork, unit_of_work
@@ -29,7 +32,7 @@ INSERT INTO sms_facts (message_id, provider_id, theirs)
 SELECT m.id, $2, coalesce(d.address, '') FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
 WHERE m.id = $1 AND m.channel = 'sms' AND m.direction = 'out' ON CONFLICT DO NOTHING
 """
-_STATUS: Final = "SELECT status FROM sms_facts WHERE message_id = $1 FOR UPDATE"
+_STATUS: Final = "SELECT status, ours FROM sms_facts WHERE message_id = $1 FOR UPDATE"
 _FIND: Final = """
 SELECT m.contact_id, nullif(m.campaign_id, 0) AS campaign_id, m.conversation_id, m.case_id, d.address, d.state
 FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id WHERE m.id = $1
@@ -37,7 +40,9 @@ FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id WHERE m.id = $1
 _MOVE: Final = """
 UPDATE sms_facts SET status = $2, reason = nullif($3, ''), provider_id = coalesce(nullif($4, ''), provider_id),
        price = coalesce(nullif($5, '')::numeric, price), currency = coalesce(nullif($6, ''), currency),
-       unsettled = $7, reported_at = now()
+       unsettled = $7, reported_at = now(),
+       price_at = CASE WHEN price IS NULL AND $5 = '' AND $8 THEN now() + make_interval(secs => $9)
+                       WHEN price IS NULL AND $5 = '' THEN price_at END
 WHERE message_id = $1
 """
 _UNSETTLED: Final = """
@@ -47,6 +52,9 @@ WHERE f.unsettled AND coalesce(d.state, 'sent') <> ALL ($1::text[]) ORDER BY f.m
 _HOLD: Final = (
     "SELECT status, reason FROM sms_facts WHERE message_id = $1 AND unsettled FOR UPDATE SKIP LOCKED"
 )
+_PRICED: Final = """
+UPDATE sms_facts SET price = $2::text::numeric, currency = nullif($3, ''), price_at = NULL WHERE message_id = $1 AND price IS NULL
+"""
 _SETTLED: Final = "UPDATE sms_facts SET unsettled = false WHERE message_id = $1"
 #: states in which somebody is at work on a delivery, or will be
 _UNDER_WAY: Final = [
@@ -59,6 +67,10 @@ _UNDER_WAY: Final = [
     )
 ]
 _BATCH: Final = 100
+#: Seconds from the end of a message until its price is asked for; the provider knows it some time after.
+_PRICE_AFTER: Final = 60.0
+#: Seconds that a sender rests whose queue at the provider was full.
+_REST: Final = 60.0
 
 
 async def take_report(
@@ -69,11 +81,14 @@ async def take_report(
     Raises NotFound when there is no such short message of ours.
     """
     async with unit_of_work(pool, announcer) as work:
+        await hold_delivery(work.connection, message_id)
         await work.connection.execute(_KEEP, message_id, report.provider_id)
-        status = await work.connection.fetchval(_STATUS, message_id)
-        if status is None:
+        facts = await work.connection.fetchrow(_STATUS, message_id)
+        if facts is None:
             raise NotFound(f"There is no short message {message_id}.")
-        if not moves_forward(status, report.status):
+        if not moves_forward(facts["status"], report.status):
+            if report.price:
+                await work.connection.execute(_PRICED, message_id, report.price, report.currency)
             return False
         found = await work.connection.fetchrow(_FIND, message_id)
         assert found is not None  # its facts are there, and messages stay
@@ -86,11 +101,15 @@ async def take_report(
             report.price,
             report.currency,
             found["state"] in _UNDER_WAY,
+            report.rank >= FINAL_RANK,
+            _PRICE_AFTER,
         )
         refused = found["state"] == DeliveryState.UNCERTAIN and await _settle(
             work, message_id, report.status, report.reason, clock.now()
         )
         _tell(work, message_id, found, report, clock.now(), told=bool(refused))
+        if report.code in OF_ONE_SENDER and facts["ours"]:
+            await rest(work.connection, facts["ours"], _REST)
         if found["address"]:
             await _mind_number(work, message_id, found["address"], report, clock.now())
     return True
@@ -101,6 +120,7 @@ async def settle_reported_texts(pool: Pool, clock: Clock, announcer: Announcer |
     rows = await pool.fetch(_UNSETTLED, _UNDER_WAY, _BATCH)
     for row in rows:
         async with unit_of_work(pool, announcer) as work:
+            await hold_delivery(work.connection, row["message_id"])
             held = await work.connection.fetchrow(_HOLD, row["message_id"])
             if held is None:
                 continue  # a twin has it

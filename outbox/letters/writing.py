@@ -141,7 +141,7 @@ async def write_letter(connection: Connection, letter: Letter, stationery: Stati
             "Leave some files out, or send links to them.",
         )
     await _write_content(connection, ids[0], letter, header_id, reply_to, stationery.clock.now())
-    await _write_files(connection, ids[0], letter.attachments, stationery.blobs)
+    await write_files(connection, ids[0], letter.attachments, stationery.blobs)
     in_row = len(mail) <= _IN_ROW
     blob = None if in_row else await asyncio.to_thread(stationery.blobs.put, mail)
     await connection.execute(
@@ -280,9 +280,10 @@ async def _write_content(
     )
 
 
-async def _write_files(
+async def write_files(
     connection: Connection, message_id: int, files: Sequence[LetterFile], blobs: BlobStore
 ) -> None:
+    """Keep the files of a message that goes out, numbered from 1."""
     if files:
         stored = [await asyncio.to_thread(blobs.put, file.content) for file in files]
         await connection.execute(

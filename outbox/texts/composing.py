@@ -10,23 +10,28 @@ from datetime import datetime
 from typing import Any
 
 from channels.sms.lookalikes import replace_lookalikes
+from channels.sms.segments import count
 from domain.contacts import IdentityKind
 from domain.errors import ClytieError
 from domain.messages import Outbound
 from domain.tokens import TokenKeys, TokenUse
 from outbox.addresses import LETTERS
 from outbox.composing import MailKitchen
-from outbox.queue import Claimed
+from outbox.queue import Claimed, TextFacts
+from outbox.texts.files import FILES, FileAddresses
 from templates.texts import SmsTemplate, TextPlan, read_text_source
 
 
 class SmsLetterComposer:
-    """Composes letters of channel `sms` (outbox.composing.Composer). One without text is refused as `content_invalid`."""
+    """Composes letters of channel `sms` (outbox.composing.Composer). One without text is refused as `content_invalid`,
+    one whose files the provider could not fetch as `media_unreadable`."""
 
     wants_fields = False
 
-    def __init__(self, tokens: TokenKeys) -> None:
+    def __init__(self, tokens: TokenKeys, files_below: str = "") -> None:
+        """`files_below`: the address below which the provider fetches files of ours; empty when it cannot reach us."""
         self._tokens = tokens
+        self._files = FileAddresses(tokens, files_below)
 
     def compose(self, rows: Sequence[Any], now: datetime) -> list[Claimed]:
         """See Composer."""
@@ -45,6 +50,10 @@ class SmsLetterComposer:
         if row["content"] is None or row["sender"] is None:
             claimed.refusal = "content_invalid"
             return claimed
+        options: dict[str, str] = row["options"] or {}
+        if FILES in options and not self._files.exist:
+            claimed.refusal = "media_unreadable"
+            return claimed
         token = self._tokens.sign(TokenUse.CALLBACK, LETTERS, claimed.message_id)
         claimed.message = Outbound(
             claimed.message_id,
@@ -53,8 +62,9 @@ class SmsLetterComposer:
             row["email"],
             row["content"],
             True,
-            options={**(row["options"] or {}), "token": token},
+            options={**self._files.with_files(options, claimed.message_id), "token": token},
         )
+        claimed.text = _facts(claimed.message, row["content"].decode("utf-8", "replace"))
         return claimed
 
 
@@ -104,7 +114,13 @@ class SmsComposer:
             True,
             options={**self._options, "token": sign(TokenUse.CALLBACK, self._campaign_id, message_id)},
         )
+        claimed.text = _facts(claimed.message, text)
         return claimed
+
+
+def _facts(message: Outbound, text: str) -> TextFacts:
+    parts = count(text)
+    return TextFacts(message.sender, parts.encoding.value, max(1, parts.segments))
 
 
 class SmsKitchen:

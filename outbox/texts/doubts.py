@@ -11,19 +11,19 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from channels.sms.lookup import LookedUp
 from channels.sms.reasons import WITHDRAWALS
 from channels.sms.reports import Report
 from domain.clock import Clock
-from domain.errors import ClytieError, Conflict, Unavailable
-from domain.messages import DeliveryState, Mover, Outbound
+from domain.contacts import IdentityKind
+from domain.errors import ClytieError, Unavailable
+from domain.messages import DeliveryState, Outbound
 from outbox import statements
 from outbox.addresses import LETTERS
 from outbox.composing import Composer
-from outbox.unconfirmed import settle_reported
+from outbox.suppression import explain
 from storage.announce import Announcer
 from storage.pool import Pool
 from storage.unit_of_work import UnitOfWork, unit_of_work
@@ -48,7 +48,8 @@ FROM sms_facts AS f
   JOIN deliveries AS d ON d.message_id = f.message_id
   JOIN messages AS m ON m.id = f.message_id
   LEFT JOIN letters AS l ON l.message_id = f.message_id
-WHERE f.look_at <= now() - make_interval(secs => $1) ORDER BY f.look_at LIMIT $2
+WHERE f.look_at <= now() - make_interval(secs => CASE WHEN d.state = 'rejected' THEN 0 ELSE $1::float8 END)
+ORDER BY f.look_at LIMIT $2
 """
 #: What a composer of the campaign is given, see outbox.statements.CLAIM_FIRST.
 _ROW: Final = """
@@ -73,11 +74,6 @@ SELECT EXISTS (
     SELECT FROM sms_facts AS f JOIN deliveries AS d USING (message_id)
     WHERE f.theirs = $2 AND f.message_id <> $1 AND d.state = 'sending'
 )
-"""
-_LOCK_FACTS: Final = "SELECT FROM sms_facts WHERE message_id = $1 FOR UPDATE"
-_FOUND: Final = """
-UPDATE sms_facts SET provider_id = $2, status = $3, reason = $4, price = $5, currency = $6, reported_at = now(), look_at = NULL
-WHERE message_id = $1
 """
 _LATER: Final = """
 UPDATE sms_facts SET looks = looks + $2::int, look_at = CASE WHEN $3::float8 IS NOT NULL THEN now() + make_interval(secs => $3) END
@@ -107,7 +103,8 @@ class OptOut(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What settling takes. `after`: seconds that reports have before the first look."""
+    """What settling takes. `report` takes what the provider says of a message of ours (inbox.texts.reports.take_report);
+    `after`: seconds that reports have before the first look."""
 
     pool: Pool
     channel: LooksUp
@@ -116,6 +113,7 @@ class Doubts:
     clock: Clock
     announcer: Announcer
     opt_out: OptOut
+    report: Callable[[int, Report], Awaitable[object]]
     after: float = 30.0
 
     async def settle_due(self) -> bool:
@@ -180,36 +178,18 @@ class Doubts:
         return composer.compose([given], self.clock.now())[0].message
 
     async def _settle(self, row: Mapping[str, Any], found: Report) -> None:
-        state = found.delivery or DeliveryState.SENT
-        async with unit_of_work(self.pool, self.announcer) as work:
-            await work.connection.execute(_LOCK_FACTS, row["message_id"])  # first, as reports do
-            try:
-                await settle_reported(
-                    work,
-                    row["message_id"],
-                    state,
-                    Mover.CALLBACK,
-                    self.clock.now(),
-                    reason=found.reason,
-                )
-            except Conflict:
-                await work.connection.execute(_LATER, row["message_id"], 0, None)  # a report was faster
-                return
-            await work.connection.execute(
-                _FOUND,
-                row["message_id"],
-                found.provider_id,
-                found.status,
-                found.reason or None,
-                Decimal(found.price) if found.price else None,
-                found.currency or None,
-            )
+        """As if the provider had reported it: the delivery is settled, the timeline told, the number minded."""
+        await self.report(row["message_id"], found)
+        await self.pool.execute(_LATER, row["message_id"], 0, None)
 
     async def _close(self, row: Mapping[str, Any]) -> None:
-        """The number belongs to somebody who opted out at the provider."""
+        """The number belongs to somebody who opted out at the provider: it was closed when that was said, the consent
+        of its owners goes now. A START that came since has opened it again."""
         message_id = row["message_id"]
         async with unit_of_work(self.pool, self.announcer) as work:
-            await self.opt_out(
-                work, row["address"], self.clock.now(), source="provider", message_id=message_id
-            )
+            standing = await explain(work.connection, IdentityKind.PHONE, row["address"])
+            if standing is not None:
+                await self.opt_out(
+                    work, row["address"], self.clock.now(), source="provider", message_id=message_id
+                )
             await work.connection.execute(_LATER, message_id, 0, None)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from channels.sms.content import Unfit, read_text
+from channels.http.sending import Unfit
+from channels.sms.content import read_text
 from channels.sms.lookalikes import replace_lookalikes
 from channels.sms.numbers import read_number
 from channels.sms.segments import count
@@ -17,7 +18,10 @@ from domain.clock import Clock
 from domain.errors import InvalidInput
 from domain.messages import Outbound
 from outbox.addresses import LETTERS
-from outbox.letters.letter import LetterKind
+from outbox.letters.letter import LetterFile, LetterKind
+from outbox.letters.writing import write_files
+from outbox.texts.files import FILES
+from storage.blobs import BlobStore
 from storage.pool import Connection
 
 _OWNER: Final = """
@@ -51,6 +55,9 @@ WITH said AS (
 INSERT INTO delivery_ranges (low, high, campaign_id, channel, ready_at)
 VALUES ($1, $1, $14, 'sms', coalesce($10, now()))
 """
+#: Bytes of all files of a message together (www.twilio.com/docs/messaging/guides/accepted-mime-types).
+LARGEST_FILES: Final = 5_000_000
+MOST_FILES: Final = 10
 #: Which part of the form a word of ours is about.
 _FIELDS: Final = {
     "number_invalid": "to",
@@ -66,7 +73,7 @@ class SmsLetter:
 
     `sender`: our number, short code, name, or messaging service (MG…); `service` with a number of it as sender. `to` as
     people write it; `country` (ISO code) is where it is written without the country's code. `media`: addresses of
-    pictures and files that the provider fetches. `lookalikes`: put signs of the small alphabet in the place of those
+    pictures and files that the provider fetches; `files` are ours, which it fetches from us (outbox/texts/files.py). `lookalikes`: put signs of the small alphabet in the place of those
     that look the same. `validity`: seconds that it may wait at the provider. `not_before`, in machine time, leaves time
     to call it back.
     """
@@ -76,6 +83,7 @@ class SmsLetter:
     to: str
     text: str
     media: tuple[str, ...] = ()
+    files: tuple[LetterFile, ...] = ()
     service: str = ""
     validity: int | None = None
     lookalikes: bool = False
@@ -87,9 +95,12 @@ class SmsLetter:
     not_before: datetime | None = None
 
 
-async def write_sms(connection: Connection, letter: SmsLetter, clock: Clock) -> int:
+async def write_sms(
+    connection: Connection, letter: SmsLetter, clock: Clock, blobs: BlobStore | None = None
+) -> int:
     """Write a short message into the outbox; gives its message id. It goes out when the caller's transaction is
-    committed. Raises InvalidInput naming the field (`to`, `text`, `sender`, `media`, `validity`)."""
+    committed. `blobs` is where its files are kept, if it has some. Raises InvalidInput naming the field (`to`, `text`,
+    `sender`, `media`, `files`, `validity`)."""
     letter = _checked(letter)
     options = _options(letter)
     segments = count(letter.text)
@@ -119,6 +130,9 @@ async def write_sms(connection: Connection, letter: SmsLetter, clock: Clock) -> 
         segments.segments,
         LETTERS,
     )
+    if letter.files:
+        assert blobs is not None  # whoever takes files has a place for them
+        await write_files(connection, message_id, letter.files, blobs)
     return message_id
 
 
@@ -131,17 +145,37 @@ def _checked(letter: SmsLetter) -> SmsLetter:
     if not number.takes_texts:
         raise InvalidInput("to", "this number takes no short messages.", "Give a mobile number.")
     checked = replace(letter, to=number.e164, text=text, sender=letter.sender.strip())
+    _check_files(checked)
+    options = _options(checked)
+    options.pop(FILES, None)
+    if checked.files:  # with the addresses that they will have
+        options["media"] = "\n".join((*checked.media, *(["https://hub.example/file"] * len(checked.files))))
     try:
-        read_text(Outbound(0, 0, checked.sender, checked.to, text.encode(), True, options=_options(checked)))
+        read_text(Outbound(0, 0, checked.sender, checked.to, text.encode(), True, options=options))
     except Unfit as unfit:
         raise InvalidInput(_FIELDS.get(unfit.reason, "text"), f"{unfit}.") from unfit
     return checked
+
+
+def _check_files(letter: SmsLetter) -> None:
+    for place, file in enumerate(letter.files):
+        if not file.content:
+            raise InvalidInput(f"files[{place}]", "the file is empty.", "Choose another one.")
+    if letter.files and len(letter.media) + len(letter.files) > MOST_FILES:
+        raise InvalidInput("files", f"a message takes {MOST_FILES} pictures and files.", "Send some apart.")
+    if sum(len(file.content) for file in letter.files) > LARGEST_FILES:
+        raise InvalidInput(
+            "files",
+            f"together they are larger than the {LARGEST_FILES // 1_000_000} MB that a short message takes.",
+            "Send a link, or a smaller picture.",
+        )
 
 
 def _options(letter: SmsLetter) -> dict[str, str]:
     options = {
         "service": letter.service,
         "media": "\n".join(letter.media),
+        FILES: str(len(letter.files) or ""),
         "validity": "" if letter.validity is None else str(letter.validity),
     }
     return {name: value for name, value in options.items() if value}

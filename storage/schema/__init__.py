@@ -53,7 +53,7 @@ from storage.schema.routing import (
     timers,
 )
 from storage.schema.sandbox import sandbox_mails
-from storage.schema.sms import sms_facts, sms_media
+from storage.schema.sms import sms_facts, sms_media, sms_paces
 
 __all__ = [
     "api_requests",
@@ -117,6 +117,7 @@ __all__ = [
     "signin_links",
     "sms_facts",
     "sms_media",
+    "sms_paces",
     "soft_bounces",
     "suppressions",
     "tasks",

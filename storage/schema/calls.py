@@ -32,6 +32,9 @@ calls = Table(  # one per call, which is a message of the channel voice
     Column("currency", Text),
     Column("version", Integer, nullable=False, server_default="1"),
     moment("changed_at", default=True),
+    moment("look_at", nullable=True),  # when to ask the provider how it stands, unless a report comes before
+    Column("looks", Integer, nullable=False, server_default="0"),  # asked in vain so often
+    Index("ix_calls_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),
     Index("ix_calls_provider_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("ix_calls_changed_at", "changed_at"),
     Index("ix_calls_live", "user_id", "message_id", postgresql_where=text("state <> 'ended'")),
@@ -55,7 +58,10 @@ call_legs = Table(
     Column("price", Numeric),
     Column("currency", Text),
     moment("price_at", nullable=True),  # when to ask what it cost; null: known, or given up
+    Column("price_looks", Integer, nullable=False, server_default="0"),
     Index("ix_call_legs_message_id", "message_id"),
+    Index("ix_call_legs_user_id", "user_id", "message_id", postgresql_where=text("user_id IS NOT NULL")),
+    Index("ix_call_legs_rung", "user_id", postgresql_where=text("user_id IS NOT NULL AND ended_at IS NULL")),
     Index("ix_call_legs_price_at", "price_at", postgresql_where=text("price_at IS NOT NULL")),
 )
 

@@ -28,6 +28,11 @@ raw_mails = Table(  # the bytes, kept before anybody understood them (promise 5)
     moment("settled_at", nullable=True),
     Index("ix_raw_mails_stored", "channel", "id", postgresql_where=text("state = 'stored'")),
     Index("ix_raw_mails_quarantined", "id", postgresql_where=text("state = 'quarantined'")),
+    Index(  # whose bytes are kept
+        "ix_raw_mails_read",
+        "settled_at",
+        postgresql_where=text("state = 'read' AND (content IS NOT NULL OR blob IS NOT NULL)"),
+    ),
     postgresql_with={"toast_tuple_target": "4096"},
 )
 

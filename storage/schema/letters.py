@@ -50,6 +50,7 @@ delivery_attempts = (
         Column("reply", Text, nullable=False, server_default=""),  # the server's words
         Column("relay", Text, nullable=False, server_default=""),
         moment("settled_at", default=True),
+        Index("ix_delivery_attempts_settled_at", "settled_at", postgresql_using="brin"),
     )
 )
 

@@ -29,11 +29,26 @@ sms_facts = Table(
     Column(
         "unsettled", Boolean, nullable=False, server_default=text("false")
     ),  # reported before it was settled
+    Column(
+        "price_looks", SmallInteger, nullable=False, server_default="0"
+    ),  # times that its price was asked for
+    moment("price_at", nullable=True),  # when to ask for its price; none: known, or given up
     # Not unique: a wrong guess about a message in doubt must never make settling another one fail.
     Index("ix_sms_facts_provider_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("ix_sms_facts_theirs", "theirs", "ours"),
     Index("ix_sms_facts_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),
     Index("ix_sms_facts_unsettled", "message_id", postgresql_where=text("unsettled")),
+    Index("ix_sms_facts_price_at", "price_at", postgresql_where=text("price_at IS NOT NULL")),
+)
+
+sms_paces = (
+    Table(  # whose turn it is, over all processes: a row per sender, and the account's under the empty key
+        "sms_paces",
+        metadata,
+        Column("key", Text, primary_key=True),
+        moment("next_at", default=True),  # the first place in its rate that is not given away
+        moment("rest_until", nullable=True),  # the provider takes nothing more from it until then
+    )
 )
 
 sms_media = Table(  # pictures and files that still lie at the provider; gone when they are attachments

@@ -11,10 +11,13 @@ import pytest
 
 from campaigns.control import complete_finished
 from campaigns.drafts import CampaignInput, create_campaign
-from campaigns.launch import launch
-from campaigns.texts import weigh_campaign
+from campaigns.launch import check_launch, launch
+from campaigns.reach import Obstacle, count_reach
+from campaigns.texts import tells_how_to_stop, weigh_campaign
 from channels.sms.costs import Prices
+from channels.sms.segments import Encoding, count
 from domain.clock import Clock, FixedClock, SystemClock
+from domain.conditions import read_condition
 from domain.consent import Purpose
 from domain.errors import InvalidInput
 from domain.messages import ChannelKind, Outbound
@@ -27,6 +30,7 @@ from outbox.texts.hours import TextHours
 from outbox.texts.traffic import SmsTraffic
 from storage.announce import Announcer
 from storage.pool import Pool
+from templates.stop_hints import STOP_HINTS, write_hint
 from tests.campaigns.village import CLOCK, EVERYBODY, KITCHEN, add_contact
 from tests.outbox.stock import BRISK, ObedientChannel, accept
 
@@ -53,9 +57,8 @@ async def add_text(pool: Pool, **changes: Any) -> int:
         return await create_campaign(
             connection,
             CampaignInput(
-                name="Friday", segment_id=segment, purpose=Purpose.TEXTS, source={**TEXT, **changes}
+                name="Friday", channel=ChannelKind.SMS, segment_id=segment, source={**TEXT, **changes}
             ),
-            channel=ChannelKind.SMS,
         )
 
 
@@ -150,18 +153,143 @@ async def test_lookalikes_are_replaced_where_the_template_asks(pool: Pool) -> No
     assert taken.content == b"Dear Ana, we're open on Friday."
 
 
-async def test_parts_and_price_are_known_before_it_is_sent(pool: Pool) -> None:
+async def test_everybodys_parts_and_price_are_known_before_it_is_sent(pool: Pool) -> None:
     await add_phone(pool, "Ana", "+33612000001")
     await add_phone(pool, "Bo " + "x" * 60, "+33612000002")
     await add_phone(pool, "Cy", "+12125550123")
     prices = Prices(currency="EUR", countries={"FR": Decimal("0.05")})
     campaign_id = await add_text(pool)
     weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, prices)
-    assert (weight.estimate.segments.segments, weight.estimate.parts) == (2, 6)
-    assert (weight.estimate.amount, weight.estimate.unpriced) == (Decimal("0.20"), 1)
-    assert [one.sign for one in weight.replacements] == ["’"]
+    assert (weight.recipients, weight.parts, weight.is_exact) == (
+        3,
+        4,
+        True,
+    )  # the typographic quote makes them UCS-2
+    assert (weight.amount, weight.currency, weight.unpriced) == (Decimal("0.15"), "EUR", 1)
+    assert [(one.country, one.numbers, one.parts, one.amount) for one in weight.countries] == [
+        ("FR", 2, 3, Decimal("0.15")),
+        ("US", 1, 1, None),
+    ]
+    assert weight.shortest is not None
+    assert weight.typical is not None
+    assert weight.longest is not None
+    assert (weight.shortest.name, weight.typical.name, weight.longest.name[:2]) == ("Cy", "Ana", "Bo")
+    assert (weight.longest.segments.segments, weight.longest.segments.encoding) == (2, Encoding.UCS_2)
+    assert [(one.sign, one.times) for one in weight.saving.replacements] == [("’", 3)]
+    assert (weight.saving.parts, weight.saving.parts_after) == (1, 3)
     await pool.execute("UPDATE campaigns SET source = source || '{\"lookalikes\": true}'")
-    assert (await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, prices)).estimate.parts == 3
+    smaller = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, prices)
+    assert (smaller.parts, smaller.encodings) == (3, {Encoding.GSM_7: 3})
+
+
+async def test_of_a_large_audience_a_share_is_weighed(pool: Pool) -> None:
+    for number in range(60):
+        await add_phone(pool, f"Ana{number}", f"+336120000{number:02}")
+    weight = await weigh_campaign(pool, await add_text(pool), KITCHEN, CLOCK, Prices(), at_most=10)
+    assert not weight.is_exact
+    assert weight.recipients % 6 == 0
+    assert 6 <= weight.recipients <= 120
+    assert weight.parts == weight.recipients
+
+
+async def test_a_landline_is_passed_over_and_a_second_number_is_taken(pool: Pool) -> None:
+    ana = await add_phone(pool, "Ana", "+33142685300")
+    await pool.execute(
+        "INSERT INTO identities (contact_id, kind, address, given) VALUES ($1, 'phone', '+33612000001', '')",
+        ana,
+    )
+    await add_phone(pool, "Ben", "+33142685301")
+    campaign_id = await add_text(pool)
+    assert (await check_launch(pool, campaign_id, KITCHEN, CLOCK)).recipients == 1
+    assert await launch(pool, campaign_id, KITCHEN, CLOCK) == 1
+    assert [one.recipient for one in await send(pool)] == ["+33612000001"]
+
+
+async def test_everybody_counts_once_with_the_first_reason_why_no_text_reaches_them(pool: Pool) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    await add_phone(pool, "Bob", "+12125550123")
+    await add_phone(pool, "Twin", "+33612000001")
+    await add_phone(pool, "Cid", "+33612000003", "-texts")
+    await add_phone(pool, "Dan", "+33612000004", "newsletter")
+    await add_phone(pool, "Eve", "+33142685300")
+    await add_phone(pool, "Fay", "+33612000006")
+    await add_phone(pool, "Gus", "+33612000007")
+    await add_contact(pool, "Hal", consents=("texts",))
+    for number, reason in (("+33612000006", "opted_out"), ("+33612000007", "number_unknown")):
+        await pool.execute(
+            "INSERT INTO suppressions (kind, address, reason, source) VALUES ('phone', $1, $2, 'test')",
+            number,
+            reason,
+        )
+    monday = datetime(2026, 11, 23, 22, tzinfo=UTC)  # 23:00 in Paris, 17:00 in New York
+    async with pool.acquire() as connection:
+        reach = await count_reach(connection, read_condition(EVERYBODY), Purpose.TEXTS, monday, TextHours())
+    assert (reach.in_segment, reach.recipients, reach.is_exact) == (9, 2, True)
+    assert reach.obstacles == dict.fromkeys(Obstacle, 1)
+    assert (reach.waiting, reach.last_at) == (1, datetime(2026, 11, 24, 7, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("language", [None, "en", "fr", "de", "ru", "zz"])
+async def test_every_reader_is_told_in_their_language_how_to_stop(pool: Pool, language: str | None) -> None:
+    await add_phone(pool, "Ana", "+33612000001", language=language)
+    campaign_id = await add_text(pool, stop_hint=True, language="fr")
+    await launch(pool, campaign_id, KITCHEN, CLOCK)
+    (taken,) = await send(pool)
+    text = taken.content.decode()
+    assert text.endswith("\n" + write_hint(language if language in STOP_HINTS else "fr"))
+    assert tells_how_to_stop(text)
+
+
+async def test_languages_whose_readers_are_not_told_how_to_stop_are_named(pool: Pool) -> None:
+    await add_phone(pool, "Ana", "+33612000001", language="fr")
+    await add_phone(pool, "Bea", "+33612000002", language="de")
+    text = "{% if contact.language == 'fr' %}STOP au 36111{% else %}Wir haben offen, ohne Unterbrechung.{% endif %}"
+    campaign_id = await add_text(pool, text=text)
+    weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, Prices())
+    assert weight.without_stop == ("de",)
+
+
+@pytest.mark.parametrize(
+    ("sender", "number", "mute"),
+    [
+        ("+33700000001", "", False),
+        ("36111", "", False),
+        ("MG" + "0a" * 16, "", False),
+        ("SHOP", "", True),
+        ("SHOP", "36111", False),
+    ],
+)
+async def test_a_name_that_asks_to_be_answered_is_pointed_out(
+    pool: Pool, sender: str, number: str, mute: bool
+) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    campaign_id = await add_text(pool, sender=sender, stop_number=number, stop_hint=True)
+    weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, Prices())
+    assert (weight.is_mute, weight.without_stop) == (mute, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["STOP au 36111", "to end it: STOP.", "Ответьте СТОП", "https://a.example/u/" + "x" * 30]
+)
+def test_a_word_in_capitals_or_the_readers_own_page_tells_how_to_stop(text: str) -> None:
+    assert tells_how_to_stop(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "We stop by on Friday", "nonstop", "NONSTOP MUSIC", "https://a.example/u/"]
+)
+def test_other_words_do_not_tell_how_to_stop(text: str) -> None:
+    assert not tells_how_to_stop(text)
+
+
+@pytest.mark.parametrize("language", sorted(STOP_HINTS))
+@pytest.mark.parametrize("number", ["", "36111"])
+def test_every_hint_is_understood_by_our_own_reader(language: str, number: str) -> None:
+    hint = write_hint(language, number)
+    assert tells_how_to_stop(hint)
+    assert number in hint
+    assert (count(hint).encoding is Encoding.GSM_7) == (language not in ("ar", "el", "ru", "uk"))
+    assert len(hint) <= 40
 
 
 @pytest.mark.parametrize(
@@ -172,6 +300,7 @@ async def test_parts_and_price_are_known_before_it_is_sent(pool: Pool) -> None:
                   "{% endfor %}{% endfor %}{% endfor %}"}, None),
         ({"sender": ""}, "sender"),
         ({"subject": "Hello"}, "subject"),
+        ({"stop_number": "reply"}, "stop_number"),
     ],
 )  # fmt: skip
 async def test_a_template_that_cannot_be_used_is_refused_at_the_launch(

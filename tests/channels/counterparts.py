@@ -19,6 +19,8 @@ from tests.channels.mails import make_message
 from tests.channels.scripted import SILENCE, Answer, Cut, Pause, ScriptedServer
 from tests.channels.sms import provider as sms
 from tests.channels.sms.texts import key_of, make_text
+from tests.channels.voice.calls import make_call
+from tests.channels.voice.provider import CallProvider
 
 
 @dataclass
@@ -125,10 +127,12 @@ def _provider_settings(running: sms.Provider, *, plain: bool) -> dict[str, Any]:
     return {"url": f"{running.url}/plain", "error_path": "code", "reasons": {"21610": "opted_out"}, **kept}
 
 
-def _run_provider(*scripts: sms.Script, always: sms.Script = sms.TAKE, plain: bool) -> Callable[[], Any]:
+def _run_provider(
+    *scripts: sms.Script, always: sms.Script = sms.TAKE, make: type[sms.Provider], plain: bool = False
+) -> Callable[[], Any]:
     @contextlib.asynccontextmanager
     async def run() -> AsyncIterator[Counterpart]:
-        async with sms.Provider(always=always).running() as running:
+        async with make(always=always).running() as running:
             running.script.extend(scripts)
             settings = _provider_settings(running, plain=plain)
             yield Counterpart(settings, lambda: [key_of(message["to"]) for message in running.messages])
@@ -136,7 +140,7 @@ def _run_provider(*scripts: sms.Script, always: sms.Script = sms.TAKE, plain: bo
     return run
 
 
-def _sms_mischiefs(*, plain: bool) -> tuple[Mischief, ...]:
+def _provider_mischiefs(make: type[sms.Provider], *, plain: bool = False) -> tuple[Mischief, ...]:
     sent, deferred = DeliveryState.SENT, DeliveryState.DEFERRED
     rejected, uncertain = DeliveryState.REJECTED, DeliveryState.UNCERTAIN
     answers = {
@@ -156,16 +160,16 @@ def _sms_mischiefs(*, plain: bool) -> tuple[Mischief, ...]:
     mischiefs = []
     for name, (script, state) in answers.items():
         states = frozenset({sent, state})
-        once = _run_provider(script, plain=plain)
+        once = _run_provider(script, make=make, plain=plain)
         mischiefs.append(Mischief(f"{name} once", once, states))
-        always = _run_provider(always=script, plain=plain)
+        always = _run_provider(always=script, make=make, plain=plain)
         mischiefs.append(Mischief(f"{name} always", always, frozenset({state})))
     return tuple(mischiefs)
 
 
 def _sms_kind(*, plain: bool) -> Kind:
     return Kind(
-        running=_run_provider(plain=plain),
+        running=_run_provider(make=sms.Provider, plain=plain),
         make_message=make_text,
         injections=(
             *(make_text(1, recipient=number) for number in ("", "+33", "+33612345678\r\nX: y", "0612345678")),
@@ -175,7 +179,26 @@ def _sms_kind(*, plain: bool) -> Kind:
             make_text(1, content=b" \n"),
             make_text(1, content=b"x" * 1601),
         ),
-        mischiefs=_sms_mischiefs(plain=plain),
+        mischiefs=_provider_mischiefs(sms.Provider, plain=plain),
+    )
+
+
+def _voice_kind() -> Kind:
+    return Kind(
+        running=_run_provider(make=CallProvider),
+        make_message=make_call,
+        injections=(
+            *(make_call(1, recipient=number) for number in ("", "+33", "+33612345678\r\nX: y", "0612345678")),
+            *(make_call(1, recipient=name) for name in ("client:", "client:a\nb", "sip:a@b", "clients")),
+            *(make_call(1, sender=number) for number in ("", "Clytie", "+33&To=+336", "anonymous")),
+            *(make_call(1, options={name: "file:///etc/passwd"}) for name in ("url", "status", "fallback")),
+            make_call(1, options={"url": "https://hub.example/\nx"}),
+            make_call(1, content=b"\xff\xfe"),
+            make_call(1, content=b"a\0b"),
+            make_call(1, content=b" \n\x01"),
+            make_call(1, content=b"x" * 4001),
+        ),
+        mischiefs=_provider_mischiefs(CallProvider),
     )
 
 
@@ -199,6 +222,7 @@ COUNTERPARTS: dict[ChannelKind, Kind] = {
         mischiefs=_mail_mischiefs(),
     ),
     ChannelKind.SMS: _sms_kind(plain=False),
+    ChannelKind.VOICE: _voice_kind(),
 }
 
 BY_NAME: dict[str, Kind] = {"sms_http": _sms_kind(plain=True)}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from channels.mail.bounce_forms.families import FORMS
-from channels.mail.bounces import Kind, classify
+from channels.mail.bounces import Kind, classify, classify_parts
+from channels.mail.mime import parse, read_parts
+from channels.mail.reading.tree import read_tree
 from tests.channels.bounce_mails import CASES, Case, status_report
 
 #: Forms that only add their sense to a standard report; test_bounces_reports.py reads one of each.
@@ -38,6 +40,14 @@ def test_a_report_of_each_form_is_read(case: Case) -> None:
 def test_it_is_read_alike_with_the_line_ends_of_the_wire(case: Case) -> None:
     on_disk, on_wire = classify(case.mail.encode()), classify(case.mail.replace("\n", "\r\n").encode())
     assert on_wire == on_disk
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.form}-{case.reason}" for case in CASES])
+def test_it_is_read_alike_from_the_tree_that_the_mail_was_read_from(case: Case) -> None:
+    raw, defects = case.mail.encode(), set[str]()
+    tree = read_tree(raw, defects, within_mails=False)
+    assert read_parts(tree, defects) == parse(raw)
+    assert classify_parts(tree) == classify(raw)
 
 
 def test_no_form_goes_untested() -> None:

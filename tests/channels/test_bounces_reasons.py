@@ -12,8 +12,10 @@ from channels.mail.bounce_forms.families import FORMS
 from channels.mail.bounce_forms.judging import judge, status_reason
 from channels.mail.bounce_forms.phrases import PHRASES
 from channels.mail.bounce_reference import write_reference
+from channels.mail.bounces import classify
 from channels.mail.reasons import VOCABULARY, is_hard
 from channels.mail.sending.outcomes import REASONS
+from tests.channels.bounce_mails import status_report
 
 PAGE = Path(__file__).parents[2] / "docs" / "bounces.md"
 
@@ -233,3 +235,37 @@ def test_of_two_statuses_the_more_telling_is_believed(
     given: str, found: str, reply: str, better: str
 ) -> None:
     assert prefer_status(given, found, reply) == better
+
+
+@pytest.mark.parametrize("status", ["5.1.7", "5.1.8", "4.1.7", "4.1.8"])
+@pytest.mark.parametrize("host", ["", "mx1.mail.icloud.com", "x.mimecast.com", "x.outlook.com", "mx.cox.net"])
+@pytest.mark.parametrize(
+    "words",
+    sorted(phrase for reason, phrases in PHRASES.items() if VOCABULARY[reason].hard for phrase in phrases),
+)
+def test_a_status_about_the_senders_address_condemns_no_recipient(words: str, host: str, status: str) -> None:
+    for command in ("", "MAIL", "RCPT", "DATA"):
+        failure = Failure(
+            "who@there.example", words=f"550 {status} {words}", status=status, command=command, host=host
+        )
+        reason, judged, _ = judge(failure)
+        assert judged == status
+        assert not is_hard(reason, judged)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "553 5.1.7 <us@hub.example>: Sender address rejected: bad address syntax",
+        "550 5.1.8 <us@hub.example>: Sender address rejected: Domain not found",
+        "553 5.1.8 Domain of sender address us@hub.example does not exist",
+        "550 5.1.8 Sender address rejected: User unknown in virtual mailbox table",
+    ],
+)
+def test_a_bounce_about_our_own_address_is_soft_and_named_so(words: str) -> None:
+    raw = status_report(
+        f"Final-Recipient: rfc822; who@there.example\nAction: failed\nStatus: {words[4:9]}\nDiagnostic-Code: smtp; {words}"
+    )
+    (recipient,) = classify(raw).recipients
+    assert recipient.reason == "sender_refused"
+    assert not recipient.hard

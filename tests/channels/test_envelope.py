@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail.envelope import read_envelope
+from channels.mail.envelope import named_addresses, read_envelope
 
 
 def test_trace_headers_come_before_what_the_author_wrote() -> None:
@@ -29,9 +29,17 @@ def test_the_empty_return_path_of_a_bounce_stays_empty() -> None:
     assert read_envelope(b"Return-Path: <>\r\nFrom: mailer-daemon@example.com\r\n\r\n").sender == ""
 
 
+def test_all_whom_headers_name_are_told_together_and_authors_when_asked() -> None:
+    raw = b"Delivered-To: desk@x.example\nFrom: Anna <anna@x.example>\nTo: hr@x.example\nCc: b@x.example\n\nTo: d@x.example"
+    assert named_addresses(raw) == ("desk@x.example", "hr@x.example", "b@x.example")
+    assert named_addresses(raw, authors=True) == (*named_addresses(raw), "anna@x.example")
+    assert named_addresses(b"") == ()
+
+
 @given(raw=st.binary(max_size=400))
 def test_no_bytes_raise(raw: bytes) -> None:
     assert read_envelope(raw).raw == raw
+    assert isinstance(named_addresses(raw, authors=True), tuple)
 
 
 @given(raw=st.text("FTorm: @<>\r\n\tax.,", max_size=300))

@@ -323,3 +323,19 @@ def test_a_name_below_a_drawn_line_is_a_signature() -> None:
 
 def test_an_excuse_for_a_device_without_its_name_breaks_nothing() -> None:
     assert new_text("Yes.\n\nSent from   - sorry for typos").startswith("Yes.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "İPHONE’UMDAN GÖNDERİLDİ",
+        "GESENDET VON MEINEM IPHONE",
+        "ENVOYÉ DEPUIS MON IPHONE",
+        "ОТПРАВЛЕНО С IPHONE",
+        "ſent from my iPhone",
+        "http://phone.example Sent from my iPhone",
+        "<mailto:ann@example.com> Get Outlook for iOS",
+    ],
+)
+def test_a_programs_line_goes_in_any_letters_and_behind_a_link(line: str) -> None:
+    assert new_text(f"Yes, on Monday.\n\n{line}\n") == "Yes, on Monday."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from channels.mail.reasons import VOCABULARY
 from channels.mail.sending.outcomes import REASONS, Phase, judge_refusal, judge_silence
 from channels.mail.settings import Timeouts
 from channels.mail.smtp import MailChannel
@@ -346,3 +347,17 @@ def test_every_code_has_a_reason_that_people_can_read(phase: Phase) -> None:
 def test_silence_is_harmless_before_the_dot_and_uncertain_after_it() -> None:
     assert judge_silence(dot_left=False) is DEFERRED
     assert judge_silence(dot_left=True) is UNCERTAIN
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("status", ["5.1.7", "5.1.8"])
+def test_a_refusal_of_the_senders_address_is_named_so(phase: Phase, status: str) -> None:
+    text = f"{status} <us@hub.example>: Sender address rejected".encode()
+    assert judge_refusal(phase, 553, text) == (REJECTED, "sender_refused")
+
+
+@pytest.mark.parametrize("code", range(500, 557))
+@pytest.mark.parametrize("status", ["", "5.1.1 ", "5.1.2 ", "5.1.3 ", "5.1.6 ", "5.1.10 ", "5.4.4 "])
+def test_an_answer_to_mail_from_condemns_no_recipient(code: int, status: str) -> None:
+    reason = judge_refusal(Phase.MAIL, code, f"{status}no".encode())[1]
+    assert not VOCABULARY[reason].hard or code == 521  # which is about the server itself

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import SecretStr
 
+from channels.sandbox.carrier.settings import CarrierSettings
 from channels.sms.settings import TwilioSettings
 from clytie.bootstrap import open_web, open_worker
 from clytie.settings import Settings, load_settings
@@ -53,9 +54,15 @@ async def test_a_worker_removes_uploads_from_the_folder_that_the_web_processes_w
 async def test_callbacks_for_short_messages_are_taken_once_an_account_is_set(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    settings = Settings(var=tmp_path, database_url=database_url, redis_url=redis_url)
+    settings = Settings(
+        var=tmp_path,
+        database_url=database_url,
+        redis_url=redis_url,
+        carrier=CarrierSettings(enabled=False),
+    )
     async with open_web(settings) as context:
         assert context.sms is None
+        assert context.test_phone is None
     account = TwilioSettings(account_sid="AC" + "0" * 32, auth_token=SecretStr("token"))
     place = WebSettings(public_url="https://firm.example/hub/")
     with_account = settings.model_copy(update={"sms": account, "web": place})

@@ -15,10 +15,16 @@ from clytie.settings import Settings, load_settings
 from domain.errors import ConfigurationError
 from storage.pool import Pool
 
+ACCOUNT = {"account_sid": "AC" + "0" * 32, "auth_token": "token"}
+
 
 def make_settings(tmp_path: Path, database_url: str | None = None, **inbox: object) -> Settings:
     return load_settings(
-        var=tmp_path, database_url=database_url, sandbox={"port": 0}, inbox={"smtp": {"port": 0}} | inbox
+        var=tmp_path,
+        database_url=database_url,
+        sandbox={"port": 0},
+        carrier={"port": 0},
+        inbox={"smtp": {"port": 0}} | inbox,
     )
 
 
@@ -58,14 +64,21 @@ def test_the_mail_process_runs_while_any_door_is_enabled(tmp_path: Path) -> None
     assert roles() == ["mail-1"]
     assert roles(sandbox={"enabled": False}) == ["mail-1"]
     off = {"enabled": False}
-    assert roles(sandbox=off, inbox={"smtp": off}) == []
-    assert roles(sandbox=off, inbox={"smtp": off, "lmtp": {"enabled": True}}) == ["mail-1"]
+    assert roles(sandbox=off, inbox={"smtp": off}) == ["mail-1"]  # the test carrier
+    assert roles(sandbox=off, carrier=off, inbox={"smtp": off}) == []
+    assert roles(sandbox=off, sms=ACCOUNT, inbox={"smtp": off}) == []
+    assert roles(sandbox=off, carrier=off, inbox={"smtp": off, "lmtp": {"enabled": True}}) == ["mail-1"]
 
 
 def test_every_door_has_its_port_before_the_processes_start(tmp_path: Path) -> None:
     settings = settle_ports(make_settings(tmp_path, lmtp={"enabled": True, "port": 0}), ["mail"])
-    ports = {settings.sandbox.port, settings.inbox.smtp.port, settings.inbox.lmtp.port}
-    assert len(ports) == 3
+    ports = {
+        settings.sandbox.port,
+        settings.carrier.port,
+        settings.inbox.smtp.port,
+        settings.inbox.lmtp.port,
+    }
+    assert len(ports) == 4
     assert 0 not in ports
 
 

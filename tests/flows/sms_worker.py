@@ -7,6 +7,7 @@ import json
 import logging
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -18,6 +19,7 @@ from channels.sms.twilio import TwilioSms
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys
 from inbox.texts.consent import opt_out
+from inbox.texts.reports import take_report
 from outbox.composing import MailKitchen
 from outbox.settings import OutboxSettings
 from outbox.texts.composing import SmsKitchen, SmsLetterComposer
@@ -41,7 +43,8 @@ async def work(order: dict[str, Any]) -> None:
     announcer, clock, letters = Announcer(pool), SystemClock(), SmsLetterComposer(KEYS)
     sms = TwilioSms(TwilioSettings.model_validate(order["sms"]))
     mail = MailChannel(MailSettings(port=9, encryption=Encryption.NEVER))
-    doubts = Doubts(pool, sms, letters, kitchen.composer, clock, announcer, opt_out, after=0.5)
+    report = partial(take_report, pool, clock, announcer=announcer)
+    doubts = Doubts(pool, sms, letters, kitchen.composer, clock, announcer, opt_out, report, after=0.5)
 
     async def refuse_import(import_id: int) -> None:
         raise RuntimeError(f"nobody asked for import {import_id}")

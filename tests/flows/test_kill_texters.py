@@ -25,7 +25,6 @@ from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.carrier.mischief import Rule, Trick
 from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings
 from domain.clock import SystemClock
-from domain.consent import Purpose
 from domain.messages import ChannelKind
 from outbox.composing import MailKitchen
 from outbox.letters.letter import LetterKind
@@ -128,8 +127,8 @@ async def write_texts(pool: Pool) -> None:
     )
     source = {"sender": OURS, "text": "Dear {{ contact.given_name }}, we are open on Friday."}
     async with pool.acquire() as connection:
-        given = CampaignInput(name="Friday", segment_id=segment, purpose=Purpose.TEXTS, source=source)
-        campaign_id = await create_campaign(connection, given, channel=ChannelKind.SMS)
+        given = CampaignInput(name="Friday", channel=ChannelKind.SMS, segment_id=segment, source=source)
+        campaign_id = await create_campaign(connection, given)
     kitchen = MailKitchen(KEYS, "https://hub.example", SETTINGS)
     assert await launch(pool, campaign_id, kitchen, SystemClock()) == TEXTS // 2
     async with transaction(pool) as connection:

@@ -77,6 +77,7 @@ async def firm(pool: Pool, database_url: str, tmp_path: Path) -> AsyncIterator[F
             var=tmp_path / "var",
             port=0,
             sandbox={"port": 0},
+            carrier={"enabled": False},
             inbox={"smtp": {"port": 0}, "authentication": {"check": False}},
             outbox={"reply_domain": "house.example"},
             web={"undo_seconds": 5},

@@ -34,6 +34,7 @@ async def open_house(database_url: str, pool: Pool, var: Path, **inbox: Any) -> 
         var=var,
         database_url=database_url,
         sandbox={"enabled": False},
+        carrier={"enabled": False},
         inbox={
             "smtp": {"port": 0},
             "lmtp": {"enabled": True, "port": 0},

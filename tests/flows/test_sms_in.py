@@ -28,7 +28,7 @@ from storage.pool import Pool
 from tests.channels.mails import outcomes_of
 from tests.channels.sms.texts import make_text
 from tests.web.sms_provider import KEYS
-from web.callbacks import SmsCallbacks, add_sms_callbacks
+from web.callbacks.sms import SmsCallbacks, add_sms_callbacks
 
 TOKEN = "0123456789abcdef" * 2
 PUBLIC = "https://hub.example"

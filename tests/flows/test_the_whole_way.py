@@ -37,7 +37,11 @@ def test_a_newsletter_goes_out_an_open_comes_back_and_a_rep_gets_a_callback_task
     assert min(counts["personal"], counts["anonymous"], counts["refused"], counts["tasks"]) > 0
     assert counts["tasks"] == counts["expected_tasks"]
     assert counts["tasks_from_machines"] == counts["events_without_consent"] == 0
-    assert counts["callback"] == "done"
+    assert (counts["callback"], counts["call"]) == ("done", "answered")
+    assert counts["texts"] == counts["texts_expected"] == counts["texts_delivered"] > 20
+    assert counts["texts_stopped"] == counts["text_tasks"] == 1
+    assert (counts["calls_in"], counts["voicemail"], counts["voicemail_tasks"]) == (2, "Sales", 1)
+    assert " ERROR " not in done.stderr
     ours = [
         process.cmdline()
         for process in psutil.process_iter(["cmdline"])

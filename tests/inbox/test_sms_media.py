@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from channels.sms.media import Media
+from channels.mail.junk.scanners import ask_clamav
+from channels.twilio.media import Media
 from domain.errors import InvalidInput, NotFound, Unavailable
 from inbox.texts.media import MediaFetcher
 from storage.pool import Pool
@@ -22,7 +26,9 @@ async def phones(pool: Pool, tmp_path: Path) -> AsyncIterator[Phones]:
         yield opened
 
 
-def _fetcher(phones: Phones, *answers: Media | Exception) -> MediaFetcher:
+def _fetcher(
+    phones: Phones, *answers: Media | Exception, scan: Callable[[bytes], Awaitable[str]] | None = None
+) -> MediaFetcher:
     script = list(answers)
 
     async def fetch(url: str) -> Media:
@@ -32,7 +38,25 @@ def _fetcher(phones: Phones, *answers: Media | Exception) -> MediaFetcher:
             raise answer
         return answer
 
-    return MediaFetcher(phones.pool, phones.blobs, fetch)
+    return MediaFetcher(phones.pool, phones.blobs, fetch, scan=scan)
+
+
+@asynccontextmanager
+async def clamd(virus: bytes) -> AsyncIterator[Callable[[bytes], Awaitable[str]]]:
+    """Something that speaks clamd's protocol and finds one virus; gives what asks it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"zINSTREAM\0")
+        seen = b""
+        while size := int.from_bytes(await reader.readexactly(4), "big"):
+            seen += await reader.readexactly(size)
+        writer.write(b"stream: Clytie.Test FOUND\0" if virus in seen else b"stream: OK\0")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield partial(ask_clamav, f"127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=5)
 
 
 async def _due_now(phones: Phones) -> None:
@@ -85,3 +109,41 @@ async def test_a_file_elsewhere_is_not_fetched_again(phones: Phones) -> None:
     assert await fetcher.fetch_due() == 1
     await _due_now(phones)
     assert await fetcher.fetch_due() == 0
+
+
+async def test_a_file_with_a_virus_is_kept_nowhere_and_handed_out_to_nobody(
+    phones: Phones, tmp_path: Path
+) -> None:
+    await phones.write("Look", **PICTURE)
+    async with clamd(b"EVIL") as scan:
+        assert await _fetcher(phones, Media("image/png", b"PNG EVIL"), scan=scan).fetch_due() == 1
+    assert await phones.pool.fetchval("SELECT count(*) FROM attachments") == 0
+    kept = [path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    assert not any(b"EVIL" in content for content in kept)
+    row = await phones.pool.fetchrow("SELECT fetch_at, trouble FROM sms_media")
+    assert row is not None
+    assert tuple(row) == (None, "virus: Clytie.Test")
+
+
+async def test_a_file_without_one_is_handed_out_after_it_was_looked_at(phones: Phones) -> None:
+    await phones.write("Look", **PICTURE)
+    async with clamd(b"EVIL") as scan:
+        await _fetcher(phones, Media("image/png", b"PNG"), scan=scan).fetch_due()
+    assert await phones.pool.fetchval("SELECT name FROM attachments") == "MMS-1.png"
+
+
+async def test_while_the_scanner_is_away_a_file_waits_for_it(phones: Phones) -> None:
+    await phones.write("Look", **PICTURE)
+    async with clamd(b"EVIL") as scan:
+        pass  # it went away
+    fetcher = _fetcher(phones, Media("image/png", b"PNG"), scan=scan)
+    assert await fetcher.fetch_due() == 1
+    assert await phones.pool.fetchval("SELECT count(*) FROM attachments") == 0
+    row = await phones.pool.fetchrow("SELECT fetch_at > now() AS waits, trouble FROM sms_media")
+    assert row is not None
+    assert row["waits"]
+    assert row["trouble"].startswith("not scanned: ")
+    async with clamd(b"EVIL") as scan:
+        await _due_now(phones)
+        await _fetcher(phones, Media("image/png", b"PNG"), scan=scan).fetch_due()
+    assert await phones.pool.fetchval("SELECT count(*) FROM attachments") == 1

@@ -277,3 +277,19 @@ async def test_readers_side_by_side_make_one_contact_and_one_conversation(phones
     )
     assert counts is not None
     assert tuple(counts) == (20, 1, 1, 20)
+
+
+@pytest.mark.parametrize(("words", "closed"), [(("START", "STOP"), 1), (("STOP", "START"), 0)])
+async def test_of_stop_and_start_the_one_that_came_last_counts_also_when_it_is_read_first(
+    phones: Phones, words: tuple[str, str], closed: int
+) -> None:
+    await phones.person("Ana")
+    if closed:
+        await phones.write("STOP")
+    first = await phones.drop(Body=words[0])
+    await phones.pool.execute("UPDATE raw_mails SET state = 'quarantined' WHERE id = $1", first)
+    await phones.write(words[1])
+    await phones.pool.execute("UPDATE raw_mails SET state = 'stored', attempts = 0 WHERE id = $1", first)
+    await phones.reader.read_due()
+    assert await phones.pool.fetchval("SELECT state FROM raw_mails WHERE id = $1", first) == "read"
+    assert await phones.pool.fetchval("SELECT count(*) FROM suppressions") == closed

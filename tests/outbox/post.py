@@ -13,6 +13,7 @@ from outbox.letters.composing import LetterComposer
 from outbox.letters.writing import Letter, LetterKind, Stationery, write_letter
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
+from outbox.traffic import Traffic
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool, transaction
@@ -41,7 +42,11 @@ async def post(pool: Pool, stationery: Stationery, **changes: Any) -> int:
 
 
 def make_postman(
-    pool: Pool, channel: ObedientChannel, stationery: Stationery, settings: OutboxSettings = BRISK
+    pool: Pool,
+    channel: ObedientChannel,
+    stationery: Stationery,
+    settings: OutboxSettings = BRISK,
+    traffic: Traffic | None = None,
 ) -> Sender:
     """A sender for letters and campaigns."""
 
@@ -56,4 +61,5 @@ def make_postman(
         SystemClock(),
         Announcer(pool),
         letters=LetterComposer(stationery.blobs),
+        traffic=traffic,
     )

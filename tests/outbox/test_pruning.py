@@ -1,4 +1,4 @@
-"""What is forgotten: bytes of letters that went out long ago, never of one that may be sent again."""
+"""What is forgotten: bytes of letters that went out long ago, never of one that may be sent again, and old attempts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from channels.mail.parsed import Mailbox
+from outbox.journal import journal
 from outbox.letters.letter import LetterFile
-from outbox.pruning import forget_letters, prune
+from outbox.pruning import forget_attempts, forget_letters, prune
 from storage.pool import Pool
 from tests.outbox.post import make_stationery, post
 from tests.outbox.stock import BRISK
@@ -81,3 +82,39 @@ async def test_a_file_that_something_else_has_stays(pool: Pool, tmp_path: Path) 
     await settle(pool, message_id, "sent", 100)
     assert await forget_letters(pool, stationery.blobs, 90) == 1
     assert stationery.blobs.path(blob).is_file()
+
+
+async def attempts(pool: Pool, message_id: int, days: int) -> None:
+    """Two attempts of so many days ago that were put off."""
+    await pool.execute(
+        "INSERT INTO delivery_attempts (message_id, attempt, state, settled_at)"
+        " SELECT $1, n, 'deferred', now() - make_interval(days => $2) FROM generate_series(1, 2) AS n",
+        message_id,
+        days,
+    )
+
+
+async def test_attempts_of_long_ago_are_forgotten_and_how_it_ended_stays(pool: Pool, tmp_path: Path) -> None:
+    message_id = await post(pool, make_stationery(tmp_path))
+    await attempts(pool, message_id, 366)
+    await pool.execute("UPDATE deliveries SET attempt = 3")
+    await settle(pool, message_id, "sent", 366)
+    assert not await prune(pool, None, BRISK)
+    assert [(one.number, one.state.value) for one in await journal(pool, message_id)] == [(3, "sent")]
+
+
+@pytest.mark.parametrize(
+    ("state", "days"), [("sent", 364), ("deferred", 400), ("uncertain", 400), ("sending", 400)]
+)
+async def test_late_attempts_and_those_of_what_is_under_way_are_kept(
+    pool: Pool, tmp_path: Path, state: str, days: int
+) -> None:
+    message_id = await post(pool, make_stationery(tmp_path))
+    await attempts(pool, message_id, days)
+    await settle(pool, message_id, state, days)
+    assert await forget_attempts(pool, 365) == 0
+
+
+async def test_attempts_of_a_message_that_is_gone_are_forgotten(pool: Pool) -> None:
+    await attempts(pool, 4711, 400)
+    assert await forget_attempts(pool, 365) == 2

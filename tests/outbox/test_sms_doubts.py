@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from channels.sms.lookup import LookedUp
@@ -11,6 +12,7 @@ from channels.sms.reports import make_report
 from domain.clock import SystemClock
 from domain.errors import Unavailable
 from domain.messages import DeliveryState, Outbound, Outcome
+from inbox.texts.reports import take_report
 from outbox.ranges import sweep
 from outbox.texts.composing import SmsLetterComposer
 from outbox.texts.doubts import Doubts
@@ -61,6 +63,7 @@ def look(pool: Pool, listed: List, after: float = 0.0) -> Doubts:
         SystemClock(),
         Announcer(pool),
         listed.opt_out,
+        partial(take_report, pool, SystemClock()),
         after,
     )
 
@@ -186,3 +189,14 @@ async def test_two_processes_do_not_look_at_a_time(pool: Pool) -> None:
         await other.execute("SELECT pg_advisory_unlock($1)", 0x736D73)
     await look(pool, listed).settle_due()
     assert await states(pool) == {"sent": 1}
+
+
+async def test_what_became_of_one_that_is_found_is_told_and_a_dead_number_is_closed(pool: Pool) -> None:
+    message_id = await text_to(pool)
+    await send_all(pool, lose)
+    await look(pool, List(found("undelivered", "SM" + "0" * 32, 30005))).settle_due()
+    assert await states(pool) == {"sent": 1}
+    assert await events(pool) == {"Sent": 1, "Bounced": 1}
+    row = await pool.fetchrow("SELECT address, reason, message_id FROM suppressions")
+    assert row is not None
+    assert tuple(row) == (ANNA, "number_unknown", message_id)

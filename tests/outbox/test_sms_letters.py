@@ -21,6 +21,7 @@ from outbox.settings import OutboxSettings
 from outbox.suppression import suppress
 from outbox.texts.composing import SmsLetterComposer
 from outbox.texts.letters import SmsLetter, write_sms
+from outbox.traffic import Traffic
 from outbox.unconfirmed import queue_again
 from storage.announce import Announcer
 from storage.pool import Pool, transaction
@@ -43,7 +44,9 @@ async def text_to(pool: Pool, **changes: Any) -> int:
         return await write_sms(connection, replace(TEXT, **changes), SystemClock())
 
 
-def make_texter(pool: Pool, channel: ObedientChannel, settings: OutboxSettings = BRISK) -> Sender:
+def make_texter(
+    pool: Pool, channel: ObedientChannel, settings: OutboxSettings = BRISK, traffic: Traffic | None = None
+) -> Sender:
     async def make_composer(campaign: Any) -> PlainComposer:
         return PlainComposer(campaign["id"])
 
@@ -56,13 +59,16 @@ def make_texter(pool: Pool, channel: ObedientChannel, settings: OutboxSettings =
         Announcer(pool),
         kind=ChannelKind.SMS,
         letters=SmsLetterComposer(KEYS),
+        traffic=traffic,
     )
 
 
-async def send_all(pool: Pool, decide: Decide = accept, settings: OutboxSettings = BRISK) -> list[Outbound]:
+async def send_all(
+    pool: Pool, decide: Decide = accept, settings: OutboxSettings = BRISK, traffic: Traffic | None = None
+) -> list[Outbound]:
     """Send what is there; gives what the channel took."""
     channel, stop = ObedientChannel(decide), asyncio.Event()
-    running = asyncio.create_task(make_texter(pool, channel, settings).run(stop))
+    running = asyncio.create_task(make_texter(pool, channel, settings, traffic).run(stop))
     async with asyncio.timeout(10):
         while True:
             if not await pool.fetchval(_LEFT):

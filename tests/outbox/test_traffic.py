@@ -13,23 +13,19 @@ import pytest
 
 from channels.mail.parsed import Mailbox
 from channels.mail.settings import RelaySettings, WarmUp
-from domain.clock import SystemClock
 from domain.messages import DeliveryState, Outbound, Outcome
 from outbox.domains import puts_off
-from outbox.letters.composing import LetterComposer
 from outbox.limits import DomainLimits
 from outbox.ranges import sweep
 from outbox.sender import Sender
 from outbox.settings import OutboxSettings
 from outbox.traffic import Traffic
 from outbox.windows import Ask, forget_windows, reserve_places
-from storage.announce import Announcer
 from storage.pool import Pool
-from tests.outbox.post import make_stationery, post
+from tests.outbox.post import make_postman, make_stationery, post
 from tests.outbox.stock import (
     BRISK,
     ObedientChannel,
-    PlainComposer,
     accept,
     run_until,
     states,
@@ -64,19 +60,7 @@ def make_sender(
     limits: OutboxSettings,
     traffic: Traffic | None = None,
 ) -> Sender:
-    async def make_composer(campaign: Any) -> PlainComposer:
-        return PlainComposer(campaign["id"])
-
-    return Sender(
-        pool,
-        channel,
-        make_composer,
-        limits,
-        SystemClock(),
-        Announcer(pool),
-        letters=LetterComposer(make_stationery(folder).blobs),
-        traffic=traffic or Traffic(limits),
-    )
+    return make_postman(pool, channel, make_stationery(folder), limits, traffic or Traffic(limits))
 
 
 async def send_to(pool: Pool, domain: str, count: int, **changes: Any) -> int:

@@ -16,7 +16,7 @@ from templates.compilation import compile_plan
 from templates.context import CampaignContext, Recipient
 from templates.links import Numbering, measure_html
 from templates.markup import tokens
-from templates.pieces import Link
+from templates.measured import Link
 from templates.plan import Plan
 from templates.skeleton import Skeleton
 from templates.source import MailTemplate

@@ -26,7 +26,8 @@ from storage.blobs import BlobStore
 from storage.pool import Pool
 from tracking.recorder import Recorder
 from web.app import build_app
-from web.context import WebContext
+from web.callbacks.voice_door import VoiceCallbacks
+from web.context import TestPhone, WebContext
 from web.settings import WebSettings
 
 PASSWORD = "sunflowers turn around"
@@ -184,7 +185,13 @@ class Visitor:
 
 @asynccontextmanager
 async def open_house(
-    pool: Pool, database_url: str, *, demo: bool = False, settings: WebSettings | None = None
+    pool: Pool,
+    database_url: str,
+    *,
+    demo: bool = False,
+    settings: WebSettings | None = None,
+    test_phone: TestPhone | None = None,
+    voice: VoiceCallbacks | None = None,
 ) -> AsyncIterator[House]:
     """Start the web process on a free port."""
     with tempfile.TemporaryDirectory() as folder:
@@ -210,6 +217,8 @@ async def open_house(
             settings=settings or WebSettings(upload_folder=Path(folder) / "imports", upload_limit=100_000),
             enqueue=enqueue,
             demo=demo,
+            test_phone=test_phone,
+            voice=voice,
         )
         runner = web.AppRunner(build_app(context), shutdown_timeout=1)
         await runner.setup()

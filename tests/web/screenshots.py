@@ -19,6 +19,8 @@ from storage.pool import open_pool
 from tests.servers import Databases, start_servers
 from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import PASSWORD, open_house
+from tests.web.telephony import Telephony, build_telephony, make_voice, ring_and_talk
+from tests.web.texting import ACCOUNT, Texting, build_texting
 from tests.web.world import World, build_world
 
 CHROMIUM = "/usr/bin/chromium"
@@ -36,7 +38,9 @@ FOLDER = Path("build/screenshots")
 WIDTHS = (1280, 390)
 
 
-def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
+def pages(
+    world: World, post: Correspondence, texting: Texting, phones: Telephony
+) -> dict[str, tuple[str, str]]:
     """Name → who looks at it, and its path."""
     return {
         "sign-in": ("", "/sign-in"),
@@ -58,6 +62,20 @@ def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
         "campaign-draft": ("marketer", f"/campaigns/{world.draft}"),
         "campaign-new": ("marketer", "/campaigns/new"),
         "campaign-form": ("marketer", f"/campaigns/{world.draft}/edit"),
+        "sms-new": ("marketer", "/campaigns/new?channel=sms"),
+        "sms-form": ("marketer", f"/campaigns/{texting.draft}/edit"),
+        "sms-draft": ("marketer", f"/campaigns/{texting.draft}?contact={texting.contacts['Claire']}"),
+        "sms-report": ("marketer", f"/campaigns/{texting.campaign}"),
+        "sms-talk": ("agent", f"/conversations/{texting.conversations['parcel']}"),
+        "sms-stopped": ("agent", f"/conversations/{texting.conversations['stopped']}"),
+        "sms-beside": ("agent", f"/conversations/{texting.conversations['beside']}"),
+        "sms-by-mail": ("agent", f"/conversations/{texting.conversations['mail']}?by=sms"),
+        "sms-first": ("agent", f"/contacts/{texting.contacts['Niamh']}/text"),
+        "sms-contact": ("agent", f"/contacts/{texting.contacts['Claire']}"),
+        "sms-message": (
+            "agent",
+            f"/conversations/{texting.conversations['parcel']}/messages/{texting.undelivered}",
+        ),
         "imports": ("marketer", "/imports"),
         "import": ("marketer", f"/imports/{world.job}"),
         "mailbox": ("marketer", "/mailbox"),
@@ -94,7 +112,22 @@ def pages(world: World, post: Correspondence) -> dict[str, tuple[str, str]]:
         "rule": ("manager", f"/rules/{world.rule}"),
         "people": ("administrator", "/people"),
         "person": ("administrator", f"/people/{world.users['rep']}"),
+        "team": ("administrator", f"/people/teams/{world.team}"),
         "account": ("rep", "/account"),
+        "calls": ("rep", "/calls"),
+        "calls-missed": ("agent", "/calls?scope=missed"),
+        "calls-empty": ("marketer", "/calls"),
+        "call": ("rep", f"/calls/{phones.calls['talk']}"),
+        "call-voicemail": ("agent", f"/calls/{phones.calls['voicemail']}"),
+        "call-thread": ("agent", f"/conversations/{phones.conversation}"),
+        "call-timeline": ("rep", f"/contacts/{world.contacts[4]}"),
+        "call-task": ("rep", f"/tasks/{world.tasks[4]}"),
+        "lines": ("manager", "/lines"),
+        "line": ("manager", f"/lines/{phones.line}"),
+        "line-new": ("manager", "/lines/new"),
+        "live-talk": ("rep", "/tasks"),
+        "live-incoming": ("agent", "/conversations"),
+        "live-own-phone": ("manager", f"/contacts/{world.contacts[1]}"),
         "forbidden": ("rep", "/campaigns"),
         "nothing": ("rep", "/nothing/here"),
     }
@@ -115,6 +148,14 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
         async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
             world = await build_world(pool)
             post = await build_correspondence(pool, house.context.blobs, world.users, world.contacts)
+            house.context.texts = ACCOUNT
+            house.context.voice = make_voice(pool)
+            texting = await build_texting(pool)
+            phones = await build_telephony(
+                pool, house.context.blobs, world.users, world.contacts, post.queues["support"]
+            )
+            if any(name.startswith("live-") for name in wanted):  # it would stand on every page
+                await ring_and_talk(pool, house.context.blobs, world.users, world.contacts, phones.line)
             house.context.settings.upload_limit = 2 * 1024**3
             await pool.execute(
                 "INSERT INTO users (email, name, role) VALUES ('lea@helianthe.example', 'Léa Faure', 'marketer')"
@@ -123,7 +164,15 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
             for language in ("en", "fr"):
                 await pool.execute("UPDATE users SET language = $1", language)
                 for width in WIDTHS:
-                    await _photograph(browser, house.url, pages(world, post), language, width, wanted, scheme)
+                    await _photograph(
+                        browser,
+                        house.url,
+                        pages(world, post, texting, phones),
+                        language,
+                        width,
+                        wanted,
+                        scheme,
+                    )
             await browser.close()
         pool.terminate()
     finally:
@@ -170,7 +219,7 @@ async def _photograph(
             await page.wait_for_url(f"{url}/")
         for name, path in chosen.items():
             await page.goto(url + path)
-            await page.wait_for_timeout(200)
+            await page.wait_for_timeout(1500 if path.startswith("/campaigns") else 500)
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 print(f"{name} {language} {width}: wider than the screen ({wide})")

@@ -14,8 +14,8 @@ from aiohttp import web
 from yarl import URL
 
 from channels.sms.settings import TwilioSettings
-from channels.sms.signatures import sign
 from channels.sms.twilio import TwilioSms
+from channels.twilio.signatures import sign
 from domain.clock import SystemClock
 from domain.tokens import TokenKeys, TokenUse
 from inbox.arrival.intake import Intake
@@ -24,7 +24,7 @@ from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
 from tests.channels.sms.provider import ACCOUNT, TOKEN
-from web.callbacks import SmsCallbacks, add_sms_callbacks
+from web.callbacks.sms import SmsCallbacks, add_sms_callbacks
 
 PUBLIC = "https://hub.example"
 KEYS = TokenKeys({1: b"k" * 32})
@@ -96,7 +96,10 @@ async def open_caller(pool: Pool, folder: Path, public: str = PUBLIC) -> AsyncIt
     intake = Intake(pool, BlobStore(folder / "blobs"), announcer, IntakeSettings(patience=1))
     provider = TwilioSms(TwilioSettings(account_sid=ACCOUNT, auth_token=TOKEN, signing_tokens=("older",)))
     app = web.Application()
-    add_sms_callbacks(app, SmsCallbacks(provider, public, intake.take, pool, SystemClock(), KEYS, announcer))
+    blobs = BlobStore(folder / "blobs")
+    add_sms_callbacks(
+        app, SmsCallbacks(provider, public, intake.take, pool, SystemClock(), KEYS, announcer, blobs)
+    )
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

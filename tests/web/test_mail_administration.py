@@ -222,6 +222,51 @@ async def test_unreadable_mail_to_a_confidential_queue_shows_only_that_it_is_the
     assert "for a confidential queue" in (await manager.get("/unreadable")).words
 
 
+@pytest.mark.parametrize(
+    ("door", "head", "meta"),
+    [
+        ("imap:all", "To: Personnel <HR@helianthe.example>", {"direction": "in"}),
+        ("imap:all", "Cc: ann@x.example,\r\n hr@helianthe.example", {"direction": "in"}),
+        ("imap:hanna", "From: Hanna <hr@helianthe.example>\r\nTo: ann@x.example", {"direction": "out"}),
+        ("smtp", "To: hr@helianthe.example", {}),
+    ],
+)
+@pytest.mark.parametrize("large", [False, True])
+async def test_headers_close_an_unreadable_mail_whose_envelope_does_not_tell(
+    house: House, pool: Pool, post: Correspondence, door: str, head: str, meta: dict[str, str], large: bool
+) -> None:
+    await _make_confidential(house, pool)
+    raw = f"{head}\r\nSubject: I resign\r\n\r\nAs we said.".encode()
+    blob = house.context.blobs.put(raw) if large else None
+    await pool.execute("UPDATE raw_mails SET content = $1, blob = $2", None if large else raw, blob)
+    await pool.execute(
+        "UPDATE arrivals SET door = $1, recipients = '{all@helianthe.example}', meta = $2", door, meta
+    )
+    manager = await enter(house, "manager")
+    assert "for a confidential queue" in (await manager.get("/unreadable")).words
+    assert (await manager.get(f"/unreadable/{post.raw}/original")).status == 403
+    listed = (await manager.call("GET", "/quarantine"))[1]["items"][0]
+    assert (listed["sender"], listed["recipients"], listed["closed"]) == ("", [], True)
+
+
+async def test_an_unreadable_answer_in_a_confidential_conversation_is_closed_in_a_mailbox_too(
+    house: House, pool: Pool, post: Correspondence
+) -> None:
+    queue = await _make_confidential(house, pool)
+    number = await pool.fetchval(
+        "INSERT INTO conversations (subject, queue_id) VALUES ('I resign', $1) RETURNING id", queue
+    )
+    message = await pool.fetchval(
+        "INSERT INTO messages (direction, channel, conversation_id) VALUES ('out', 'mail', $1) RETURNING id",
+        number,
+    )
+    address = reply_address(KEY, OutboxSettings(reply_domain="helianthe.example"), message)
+    await pool.execute("UPDATE raw_mails SET content = $1", f"To: Hub <{address}>\n\nNo.".encode())
+    await pool.execute("UPDATE arrivals SET door = 'imap:all', recipients = '{}'")
+    manager = await enter(house, "manager")
+    assert "for a confidential queue" in (await manager.get("/unreadable")).words
+
+
 async def test_mailboxes_say_how_they_are_and_what_to_do(house: House, pool: Pool) -> None:
     ledger = ImapLedger(pool, house.context.announcer)
     now = datetime.now(UTC)

@@ -10,10 +10,14 @@ import pytest
 from storage.pool import Pool
 from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import House, Visitor
+from tests.web.telephony import Telephony, build_telephony
 from tests.web.world import World, build_world
 from web.access.permissions import OPEN_IN_DEMOS, Role, may
 from web.console.pages import PAGES
 from web.headers import POLICY
+
+#: need a test carrier; tried with one in test_phone.py
+_BESIDE = ("/phone/{number}", "/phone/{number}/files/{sid}")
 
 
 @pytest.fixture
@@ -28,7 +32,14 @@ async def post(demo: House, pool: Pool, world: World) -> Correspondence:
     return await build_correspondence(pool, demo.context.blobs, world.users, world.contacts)
 
 
-def addresses(world: World, post: Correspondence) -> list[str]:
+@pytest.fixture
+async def phones(demo: House, pool: Pool, world: World, post: Correspondence) -> Telephony:
+    """Its calls."""
+    queue = post.queues["support"]
+    return await build_telephony(pool, demo.context.blobs, world.users, world.contacts, queue)
+
+
+def addresses(world: World, post: Correspondence, phones: Telephony) -> list[str]:
     """Every page that is read, with ids that exist."""
     ids = {
         "/tasks/{id}": world.tasks[0],
@@ -41,12 +52,21 @@ def addresses(world: World, post: Correspondence) -> list[str]:
         "/mailbox/{id}/body": world.mail,
         "/rules/{id}": world.rule,
         "/people/{id}": world.users["rep"],
+        "/people/teams/{id}": world.team,
+        "/calls/{id}": phones.calls["voicemail"],
+        "/calls/{id}/recordings/{recording}": phones.calls["voicemail"],
+        "/lines/{id}": phones.line,
         "/conversations/{id}": post.conversations["order"],
         "/queues/{id}": post.queues["support"],
         "/unreadable/{id}": post.raw,
         "/unreadable/{id}/original": post.raw,
     }
-    of_message = {"{message}": str(post.messages["thanks"]), "{no}": "1", "{name}": "gate.png"}
+    of_message = {
+        "{message}": str(post.messages["thanks"]),
+        "{no}": "1",
+        "{name}": "gate.png",
+        "{recording}": str(phones.recording),
+    }
 
     def fill(path: str) -> str:
         number = post.conversations["order"] if "{message}" in path else ids.get(path, world.contacts[0])
@@ -57,7 +77,7 @@ def addresses(world: World, post: Correspondence) -> list[str]:
     return [
         fill(declared.path)
         for declared in PAGES
-        if declared.method == "GET" and declared.permission is not None
+        if declared.method == "GET" and declared.permission is not None and declared.path not in _BESIDE
     ]
 
 
@@ -70,11 +90,11 @@ async def enter(demo: House, role: str, language: str = "en") -> Visitor:
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 async def test_every_page_opens_for_an_administrator(
-    demo: House, world: World, post: Correspondence, language: str
+    demo: House, world: World, post: Correspondence, phones: Telephony, language: str
 ) -> None:
     await demo.pool.execute("UPDATE mail_facts SET raw_id = $1", post.raw)  # so that there is an original
     visitor = await enter(demo, "administrator", language)
-    for path in addresses(world, post):
+    for path in addresses(world, post, phones):
         answer = await visitor.get(path)
         assert answer.status == 200, (path, answer.words[:300])
         if "text/html" in answer.headers["Content-Type"] and not re.search(r"/(body|preview)$", path):
@@ -97,9 +117,9 @@ async def test_a_page_opens_only_for_roles_that_have_its_permission(
 
 
 async def test_whoever_is_not_signed_in_is_led_to_the_door(
-    demo: House, world: World, post: Correspondence
+    demo: House, world: World, post: Correspondence, phones: Telephony
 ) -> None:
-    for path in addresses(world, post):
+    for path in addresses(world, post, phones):
         answer = await demo.visitor().get(path, allow_redirects=False)
         assert answer.status == 303, path
         door = "/personas" if path == "/" else "/sign-in"  # a demo begins with the choice of a persona

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import web.callbacks
 from contacts.consent import grant
 from domain.clock import SystemClock
 from domain.consent import ConsentEntry, ConsentState, Purpose
@@ -17,6 +16,7 @@ from inbox.texts.reports import settle_reported_texts
 from storage.pool import Pool
 from tests.channels.sms.provider import inbound_form
 from tests.web.sms_provider import KEYS, PUBLIC, Caller, open_caller
+from web.callbacks import requests
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ async def test_behind_a_proxy_with_a_folder_of_its_own_the_public_address_counts
 async def test_without_the_database_the_provider_is_asked_to_come_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.callbacks, "_PATIENCE", 0.6)
+    monkeypatch.setattr(requests, "PATIENCE", 0.6)
     message = await caller.message("uncertain")
     caller.pool.terminate()
     assert await caller.report(message, "delivered") == 503

@@ -31,7 +31,7 @@ class Permission(StrEnum):
     CAMPAIGNS_LAUNCH = "campaigns.launch"  #: launch, pause, resume, cancel
     MESSAGES_SEND = "messages.send"  #: single mails through the API, by other programs
     RULES_SEE = "rules.see"
-    MAILBOX_SEE = "mailbox.see"  #: the test mailbox
+    MAILBOX_SEE = "mailbox.see"  #: the test mailbox and the test phones
     CONVERSATIONS_WORK = "conversations.work"  #: see, answer and move those of one's teams and open queues
     CONVERSATIONS_SUPERVISE = "conversations.supervise"  #: those of every queue that is not confidential
     QUEUES_EDIT = "queues.edit"
@@ -69,7 +69,7 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
 }
 
 
-#: in a demo everybody may be Claire, and read her mail
+#: in a demo everybody may be Claire, read her mail and take her phone
 OPEN_IN_DEMOS: Final = frozenset({Permission.MAILBOX_SEE})
 
 

@@ -11,6 +11,7 @@ from web.api.dispatch import install_routes
 
 #: the modules that declare routes
 _MODULES: Final = (
+    "calls",
     "campaigns",
     "contacts",
     "conversations",
@@ -18,6 +19,7 @@ _MODULES: Final = (
     "imports",
     "me",
     "messages",
+    "phones",
     "quarantine",
     "queues",
     "rules",
@@ -25,6 +27,7 @@ _MODULES: Final = (
     "segments",
     "suppressions",
     "tasks",
+    "texts",
     "unconfirmed",
 )
 

@@ -18,14 +18,21 @@ from campaigns.drafts import (
 )
 from campaigns.launch import request_launch
 from campaigns.report import describe, load_report
+from campaigns.texts import weigh_campaign
 from domain.campaigns import CampaignState
 from domain.consent import Purpose, TrackingPolicy
+from domain.errors import InvalidInput
+from domain.messages import ChannelKind
 from storage.pool import transaction
 from web.access.permissions import Permission
 from web.api.paging import PageQuery, after_id, next_id
 from web.api.registry import Call, route
+from web.api.text_models import ReachModel, SegmentsModel, WeightModel, describe_reach, describe_weight
+from web.i18n import N_
 from web.work.campaign_preview import preview_campaign
-from web.work.campaign_start import first_source
+from web.work.campaign_start import first_source, first_text
+from web.work.senders import list_senders
+from web.work.text_campaigns import read_reach, send_to_oneself, show_text
 
 
 class CampaignModel(BaseModel):
@@ -35,6 +42,7 @@ class CampaignModel(BaseModel):
 
     id: int
     name: str
+    channel: ChannelKind
     state: CampaignState
     segment_id: int | None
     purpose: Purpose
@@ -66,14 +74,15 @@ class PreviewQuery(BaseModel):
 
 
 class PreviewModel(BaseModel):
-    """One mail as its reader would see it."""
+    """One message as its reader would see it; of a short message, only `text` and `segments` say something."""
 
     subject: str
     html: str
     text: str
-    size: int
+    size: int = Field(description="Octets on the wire; of a short message, of its text.")
     warnings: list[str]
     contact_id: int | None
+    segments: SegmentsModel | None = Field(None, description="Of a short message.")
 
 
 class LaunchModel(BaseModel):
@@ -104,6 +113,26 @@ class ReportModel(BaseModel):
     withdrawn: int
     tasks: dict[str, int]
     outcomes: dict[str, int]
+    texts: dict[str, Any] | None = Field(
+        description="Of a campaign by SMS: delivered, undelivered by reason, awaited, parts, paid by currency, answers, stops."
+    )
+
+
+class TrialInput(BaseModel):
+    """A test of a short message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str = Field("", max_length=40, description="A number; left out: the phone of your account.")
+    contact_id: int | None = Field(
+        None, description="As this contact would get it; else the first of the audience."
+    )
+
+
+class TrialModel(BaseModel):
+    """A test on its way."""
+
+    message_id: int
 
 
 def _model(campaign: Campaign) -> CampaignModel:
@@ -146,10 +175,15 @@ async def get_campaigns(call: Call) -> CampaignPage:
     status=201,
 )
 async def post_campaign(call: Call) -> CampaignModel:
-    """Without `source` it begins with the newsletter that comes with Clytie."""
+    """Without `source` it begins with the newsletter, or the short message, that comes with Clytie."""
     given: CampaignInput = call.body
     if not given.source:
-        given = given.model_copy(update={"source": first_source(call.person, call.person.language)})
+        if given.channel is ChannelKind.SMS:
+            senders = await list_senders(call.context)
+            source = first_text(senders[0].value if senders else "", call.person.language)
+        else:
+            source = first_source(call.person, call.person.language)
+        given = given.model_copy(update={"source": source})
     async with transaction(call.context.pool) as connection:
         number = await create_campaign(connection, given, call.person.id)
         return _model(await load_campaign(connection, number))
@@ -191,7 +225,19 @@ async def patch_campaign(call: Call) -> CampaignModel:
 )
 async def get_preview(call: Call) -> PreviewModel:
     """422 when the template cannot be used, naming part and line."""
-    preview = await preview_campaign(call.context, await _load(call), call.query.contact)
+    campaign = await _load(call)
+    if campaign.channel is ChannelKind.SMS:
+        text = await show_text(call.context, campaign, call.query.contact)
+        return PreviewModel(
+            subject="",
+            html="",
+            text=text.shown.text,
+            size=len(text.shown.text.encode()),
+            warnings=[],
+            contact_id=text.contact["id"] if text.contact else None,
+            segments=SegmentsModel.of(text.shown.segments),
+        )
+    preview = await preview_campaign(call.context, campaign, call.query.contact)
     return PreviewModel(
         subject=preview.subject,
         html=preview.html,
@@ -199,6 +245,55 @@ async def get_preview(call: Call) -> PreviewModel:
         size=preview.size,
         warnings=list(preview.warnings),
         contact_id=preview.contact["id"] if preview.contact else None,
+    )
+
+
+@route(
+    "GET",
+    "/campaigns/{id}/weight",
+    summary="Parts and cost of a campaign by SMS",
+    permission=Permission.CAMPAIGNS_SEE,
+    answer=WeightModel,
+)
+async def get_weight(call: Call) -> WeightModel:
+    """For the audience as it is now; 422 for mail, and when the template cannot be used."""
+    context = call.context
+    weight = await weigh_campaign(
+        context.pool, call.number(), context.kitchen, context.clock, context.texts.prices
+    )
+    return describe_weight(weight)
+
+
+@route(
+    "GET",
+    "/campaigns/{id}/reach",
+    summary="Whom a campaign by SMS reaches",
+    permission=Permission.CAMPAIGNS_SEE,
+    answer=ReachModel,
+)
+async def get_reach(call: Call) -> ReachModel:
+    """How many of the segment, why not the others, and for how many it is no hour for it now; 422 for mail."""
+    campaign = await _load(call)
+    if campaign.channel is not ChannelKind.SMS:
+        raise InvalidInput("channel", N_("This campaign does not go by short messages."))
+    return describe_reach(await read_reach(call.context, campaign.segment_id, campaign.purpose))
+
+
+@route(
+    "POST",
+    "/campaigns/{id}/trial",
+    summary="Send a short message to your own phone",
+    permission=Permission.CAMPAIGNS_EDIT,
+    body=TrialInput,
+    answer=TrialModel,
+    status=202,
+)
+async def post_trial(call: Call) -> TrialModel:
+    """It is no part of the campaign."""
+    given: TrialInput = call.body
+    campaign = await _load(call)
+    return TrialModel(
+        message_id=await send_to_oneself(call.context, call.person, campaign, given.contact_id, given.to)
     )
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.conversations import ConversationState
 from domain.errors import InvalidInput
-from domain.messages import Direction
+from domain.messages import ChannelKind, Direction
 from inbox.desk import conversations
 from inbox.desk.answers import Answer
 from inbox.desk.drafts import DraftFile, newest_message
+from inbox.texts.answers import SmsAnswer
 from web.access.permissions import Permission
 from web.api.files import LIMIT, FileInput, read_file
 from web.api.paging import PageQuery
@@ -33,6 +34,7 @@ from web.work.conversations import (
     see_conversation,
     take_back,
 )
+from web.work.texts import answer_by_text, reply_channel
 
 _WORK = Permission.CONVERSATIONS_WORK
 
@@ -43,6 +45,7 @@ class ConversationModel(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: int
+    channel: ChannelKind = Field(description="Of its first message.")
     subject: str
     state: ConversationState
     junk: bool
@@ -108,10 +111,24 @@ class DeliveryModel(BaseModel):
     reply: str | None
 
 
+class TextModel(BaseModel):
+    """What the provider says of a short message."""
+
+    status: str = Field(description="received, or delivered, undelivered…; empty when nothing was reported.")
+    reason: str | None = Field(description="Our word for why it did not arrive (docs/sms.md).")
+    ours: str
+    theirs: str
+    encoding: str | None
+    segments: int | None = Field(description="Parts, as they are billed.")
+    price: str | None = Field(description="A decimal number, positive; null while it is not known.")
+    currency: str | None
+
+
 class MessageModel(BaseModel):
     """One message."""
 
     id: int
+    channel: ChannelKind
     direction: Direction
     created_at: datetime
     written_at: datetime | None
@@ -127,6 +144,7 @@ class MessageModel(BaseModel):
     parties: list[PartyModel]
     files: list[FileModel]
     deliveries: list[DeliveryModel]
+    sms: TextModel | None = Field(description="Of a short message.")
 
 
 class NoteModel(BaseModel):
@@ -200,7 +218,13 @@ class AnswerInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field(max_length=200_000)
-    to: str | None = Field(None, max_length=20_000, description="Addresses with commas between.")
+    channel: Literal[ChannelKind.MAIL, ChannelKind.SMS] | None = Field(
+        None, description="Left out: what the other side used last."
+    )
+    sender: str = Field("", max_length=40, description="Of a short message: one of GET /texts/senders.")
+    to: str | None = Field(
+        None, max_length=20_000, description="Addresses with commas between; of a short message, one number."
+    )
     cc: str | None = Field(None, max_length=20_000)
     bcc: str = Field("", max_length=20_000)
     subject: str | None = Field(None, max_length=900)
@@ -243,15 +267,38 @@ def _message(view: MessageView) -> MessageModel:
         {
             **{
                 name: row[name]
-                for name in ("id", "direction", "created_at", "written_at", "subject", "new_text", "body")
+                for name in (
+                    "id",
+                    "channel",
+                    "direction",
+                    "created_at",
+                    "written_at",
+                    "subject",
+                    "new_text",
+                    "body",
+                )
             },
             **{name: row[name] for name in ("author_id", "author_name", "automatic", "junk", "virus")},
             "authentication": row["authentication"] or {},
             "parties": [dict(one) for part in view.parties.values() for one in part],
             "files": [dict(one) for one in view.files],
             "deliveries": [dict(one) for one in view.deliveries],
+            "sms": _text(row) if view.is_text else None,
         }
     )
+
+
+def _text(row: Any) -> dict[str, Any]:
+    return {
+        "status": row["sms_status"] or "",
+        "reason": row["sms_reason"],
+        "ours": row["ours"] or "",
+        "theirs": row["theirs"] or "",
+        "encoding": row["encoding"],
+        "segments": row["segments"],
+        "price": None if row["price"] is None else str(abs(row["price"])),
+        "currency": row["currency"],
+    }
 
 
 @route(
@@ -287,7 +334,7 @@ async def get_conversation(call: Call) -> ThreadModel:
     """With its messages, notes and participants."""
     number, pool = call.number(), call.context.pool
     found = await see_conversation(call.context, call.person, number)
-    notes = [entry.event for entry in await read_thread(pool, number) if entry.event is not None]
+    notes = [entry.event for entry in await read_thread(pool, call.person, number) if entry.event is not None]
     return ThreadModel.model_validate(
         {
             **dict(found),
@@ -386,12 +433,17 @@ async def post_conversation_note(call: Call) -> NoteModel:
     limit=LIMIT,
 )
 async def post_answer(call: Call) -> SentModel:
-    """In the same thread, from the queue's address, with its signature; it leaves after some seconds."""
+    """In the same thread, from the queue's address (with its signature) or number; it leaves after some seconds."""
     given: AnswerInput = call.body
     number = call.number()
     await see_conversation(call.context, call.person, number)
-    prepared = await prepare(call.context, call.person, number)
     seen = given.seen if given.seen is not None else await newest_message(call.context.pool, number)
+    if (given.channel or await reply_channel(call.context, number)) is ChannelKind.SMS:
+        files = await _keep_files(call, given.attachments)
+        text = SmsAnswer(given.text, given.to or "", given.sender, files, seen=seen, close=given.close)
+        sent = await answer_by_text(call.context, call.person, number, text)
+        return SentModel(message_id=sent.message_id, undo_until=sent.undo_until)
+    prepared = await prepare(call.context, call.person, number)
     sent = await answer(
         call.context,
         call.person,

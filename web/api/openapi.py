@@ -13,6 +13,12 @@ from pydantic.json_schema import models_json_schema
 from web.api.problems import Problem
 from web.api.registry import PREFIX, ROUTES, Route
 
+#: what stands in a path: ids, and in these places words
+_PATH_NUMBER: Final = {"type": "integer", "minimum": 1}
+_PATH_WORDS: Final = {
+    "phone": {"type": "string", "pattern": r"^(\+[1-9][0-9]{6,14}|client:[A-Za-z0-9_.@-]{1,64})$"},
+    "sid": {"type": "string", "pattern": "^[A-Z]{2}[0-9a-f]{32}$"},
+}
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/components/schemas/{model}"
 
@@ -115,7 +121,7 @@ def _success(declared: Route, names: dict[tuple[type[BaseModel], str], str]) -> 
 
 def _parameters(declared: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+        {"name": name, "in": "path", "required": True, "schema": _PATH_WORDS.get(name, _PATH_NUMBER)}
         for name in _PARAMETER.findall(declared.path)
     ]
     if declared.keyed:

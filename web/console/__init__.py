@@ -11,24 +11,31 @@ def install_console(app: web.Application) -> None:
     """Add all pages; importing their modules declares them."""
     from web.console import (  # noqa: F401 - declared by being imported
         account,
+        calls,
         campaigns,
         contacts,
         conversation_answers,
         conversation_moves,
         conversations,
+        dialling,
         door,
         drafts,
         home,
         imports,
+        lines,
         mail_files,
         mailbox,
         mailboxes,
         people,
+        phone,
         quarantine,
         queues,
         rules,
         suppressions,
         tasks,
+        teams,
+        text_drafts,
+        texts,
     )
 
     install_pages(app)

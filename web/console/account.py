@@ -1,4 +1,4 @@
-"""One's own account: language, time zone, API tokens."""
+"""One's own account: language, time zone, phone, API tokens."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.i18n import LANGUAGES, N_
 from web.queries.people import list_api_tokens
 from web.sentences import translate_error
+from web.work.phones import read_own_phone, read_phone_settings, save_phone
 from web.zones import read_zone
 
 _SAVE: Final = "UPDATE users SET language = $2, timezone = $3 WHERE id = $1"
@@ -32,9 +33,14 @@ async def show_account(visit: Visit) -> web.StreamResponse:
 
 
 async def _account_page(visit: Visit, *, token: str = "", error: InvalidInput | None = None) -> web.Response:
+    phone, takes_calls = await read_phone_settings(visit.context.pool, visit.person.id)
+    if error is not None and "phone" in visit.fields:
+        phone, takes_calls = visit.fields["phone"], visit.fields.get("takes_calls") == "1"
     return visit.page(
         "account.html",
         status=422 if error else 200,
+        own_phone=phone or "",
+        takes_calls=takes_calls,
         token=token,
         tokens=await list_api_tokens(visit.context.pool, visit.person.id),
         copies=await _copy_address(visit) if visit.person.may(Permission.CONVERSATIONS_WORK) else "",
@@ -65,6 +71,17 @@ async def save_account(visit: Visit) -> web.StreamResponse:
     response = visit.redirect("/account", "settings_saved")
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=365 * 86400, samesite="Lax", path="/")
     return response
+
+
+@page("POST", "/account/phone", permission=Permission.TASKS_WORK)
+async def save_own_phone(visit: Visit) -> web.StreamResponse:
+    """Keep which phone rings, and whether it does so for calls that come in."""
+    try:
+        phone = read_own_phone(visit.text("phone", longest=100))
+    except InvalidInput as error:
+        return await _account_page(visit, error=error)
+    await save_phone(visit.context.pool, visit.person.id, phone, visit.fields.get("takes_calls") == "1")
+    return visit.redirect("/account", "settings_saved")
 
 
 @page("POST", "/account/tokens", permission=Permission.TASKS_WORK)

@@ -15,20 +15,22 @@ from campaigns.drafts import (
 )
 from campaigns.launch import check_launch, request_launch
 from campaigns.report import load_report
+from campaigns.texts import weigh_campaign
 from domain.campaigns import CampaignMove, CampaignState
 from domain.errors import ClytieError, InvalidInput
 from domain.events import EventType
-from domain.messages import DeliveryState
+from domain.messages import ChannelKind, DeliveryState
 from outbox.journal import list_waiting
 from outbox.unconfirmed import list_unconfirmed
 from web.access.permissions import Permission
 from web.console.pages import page
-from web.console.visit import Visit, read_number
+from web.console.visit import Visit, find_number, read_number
 from web.headers import framed_mail_policy
 from web.queries.campaigns import list_segments, read_progress
 from web.sentences import translate_error
 from web.work.campaign_preview import preview_campaign
 from web.work.deliveries import read_fate, settle_delivery
+from web.work.text_campaigns import own_phone, read_reach, send_to_oneself, show_text
 
 _PAGE: Final = 30
 UNCONFIRMED: Final = 50  #: unconfirmed deliveries that are shown at a time
@@ -90,7 +92,63 @@ async def show_campaign(visit: Visit) -> web.StreamResponse:
     return visit.page("campaign.html", **await _progress(visit, campaign), **await _report(visit, campaign))
 
 
+async def _text_draft_page(
+    visit: Visit, campaign: Campaign, *, status: int = 200, errors: dict[str, str] | None = None
+) -> web.Response:
+    """The draft of a campaign by SMS: whom it reaches, what it takes, and how a phone shows it."""
+    context = visit.context
+    problem, text, check, weight, reach = "", None, None, None, None
+    contact = visit.query_number("contact") or find_number(visit.fields.get("contact", ""))
+    try:
+        if campaign.segment_id is not None:
+            reach = await read_reach(context, campaign.segment_id, campaign.purpose)
+        text = await show_text(context, campaign, contact)
+        weight = await weigh_campaign(
+            context.pool, campaign.id, context.kitchen, context.clock, context.texts.prices
+        )
+        check = await check_launch(context.pool, campaign.id, context.kitchen, context.clock)
+    except ClytieError as error:
+        field = f"{error.field}: " if isinstance(error, InvalidInput) and error.field else ""
+        problem = field + translate_error(error)
+    return visit.page(
+        "campaign_text_draft.html",
+        status=status,
+        campaign=campaign,
+        problem=problem,
+        text=text,
+        weight=weight,
+        reach=reach,
+        check=check,
+        errors=errors or {},
+        own_phone=visit.fields.get("to") or await own_phone(context, visit.person),
+        moves=_moves(visit, campaign),
+        segment=await _segment_name(visit, campaign),
+    )
+
+
+@page("POST", "/campaigns/{id}/trial", permission=Permission.CAMPAIGNS_EDIT)
+async def send_trial(visit: Visit) -> web.StreamResponse:
+    """Send the short message of a draft to one's own phone."""
+    campaign = await _load(visit)
+    contact = find_number(visit.fields.get("contact", ""))
+    try:
+        await send_to_oneself(visit.context, visit.person, campaign, contact, visit.fields.get("to", ""))
+    except InvalidInput as error:
+        return await _text_draft_page(
+            visit, campaign, status=422, errors={error.field: translate_error(error)}
+        )
+    back = f"/campaigns/{campaign.id}" + (f"?contact={contact}" if contact else "")
+    return visit.redirect(back, "trial_sent")
+
+
+async def _segment_name(visit: Visit, campaign: Campaign) -> str | None:
+    names = {row["id"]: row["name"] for row in await list_segments(visit.context.pool)}
+    return names.get(campaign.segment_id)
+
+
 async def _draft_page(visit: Visit, campaign: Campaign) -> web.Response:
+    if campaign.channel is ChannelKind.SMS:
+        return await _text_draft_page(visit, campaign)
     problem, preview, check = "", None, None
     try:
         preview = await preview_campaign(visit.context, campaign, visit.query_number("contact"))
@@ -107,9 +165,7 @@ async def _draft_page(visit: Visit, campaign: Campaign) -> web.Response:
         preview=preview,
         check=check,
         moves=_moves(visit, campaign),
-        segment={row["id"]: row["name"] for row in await list_segments(visit.context.pool)}.get(
-            campaign.segment_id
-        ),
+        segment=await _segment_name(visit, campaign),
     )
 
 

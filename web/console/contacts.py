@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from channels.sms.numbers import takes_texts
 from contacts.directory import load_contacts
 from contacts.timeline import PAGE as TIMELINE_PAGE
 from contacts.timeline import read_timeline
@@ -15,6 +16,8 @@ from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
 from web.access.permissions import Permission
+from web.console.call_lines import fold_calls, read_spoken
+from web.console.dialling import offer_call
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit, find_number
@@ -102,7 +105,8 @@ async def load_one(visit: Visit) -> Mapping[str, Any]:
 @page("GET", "/contacts/new", permission=Permission.CONTACTS_EDIT)
 async def show_new_contact(visit: Visit) -> web.StreamResponse:
     """An empty form."""
-    return await _form(visit, None, {"kind": "person", "relation": "prospect"})
+    number = visit.request.query.get("phone", "")[:30]
+    return await _form(visit, None, {"kind": "person", "relation": "prospect", "phone": number})
 
 
 @page("POST", "/contacts/new", permission=Permission.CONTACTS_EDIT)
@@ -128,8 +132,10 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
         rows = await read_timeline(
             pool, number, viewer=as_viewer(visit.person), before=before, limit=TIMELINE_PAGE + 1
         )
+        shown = await fold_calls(pool, rows[:TIMELINE_PAGE])
         values |= {
-            "events": [(row, describe_event(row)) for row in rows[:TIMELINE_PAGE]],
+            "events": [(row, describe_event(row)) for row in shown],
+            "spoken": await read_spoken(pool, visit.person, [row["message_id"] for row in shown]),
             "earlier": rows[TIMELINE_PAGE - 1]["id"] if len(rows) > TIMELINE_PAGE else None,
             "before": before,
         }
@@ -146,14 +152,18 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
     if part == "tasks":
         return visit.page("contact_tasks.html", **values)
     owners = {row["id"]: row["name"] for row in await list_users(pool)}
+    identities = await read_identities(pool, number)
     return visit.page(
         "contact.html",
-        identities=await read_identities(pool, number),
+        identities=identities,
+        can_text=visit.person.may(Permission.CONVERSATIONS_WORK)
+        and any(one["kind"] == "phone" and takes_texts(one["address"]) for one in identities),
         consents=await read_consents(pool, number),
         ledger=await read_ledger(pool, number),
         purposes=[purpose.value for purpose in Purpose],
         note_kinds=NOTE_KINDS,
         owner=owners.get(contact["owner_id"]),
+        choice=await offer_call(visit, contact=number),
         **values,
     )
 

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import BodyPartReader, web
 
 from domain.errors import Conflict, InvalidInput
+from domain.messages import ChannelKind
 from inbox.desk.answers import Answer, NewsCameIn
 from inbox.desk.drafts import (
     Draft,
@@ -20,6 +21,7 @@ from inbox.desk.drafts import (
     save_draft,
     store_draft,
 )
+from inbox.texts.answers import SmsAnswer
 from web.access.permissions import Permission
 from web.console.conversations import conversation_page
 from web.console.pages import page
@@ -27,6 +29,7 @@ from web.console.visit import Visit, find_number, read_number
 from web.i18n import N_
 from web.sentences import translate_error
 from web.work.conversations import answer, bare_name, refuse_too_large, see_conversation, take_back
+from web.work.texts import answer_by_text
 
 _PERMISSION: Final = Permission.CONVERSATIONS_WORK
 _LONGEST_FIELD: Final = 20_000
@@ -45,6 +48,8 @@ async def _written(visit: Visit, conversation_id: int) -> Draft:
         quote=fields.get("quote") == "yes",
         files=kept.files if kept else (),
         seen=find_number(fields.get("seen", "")) or 0,
+        channel=ChannelKind.SMS if fields.get("by") == ChannelKind.SMS else ChannelKind.MAIL,
+        sender=fields.get("sender", "")[:40],
     )
 
 
@@ -77,18 +82,7 @@ async def send(visit: Visit) -> web.StreamResponse:
     found = await see_conversation(visit.context, visit.person, number)
     draft = await _written(visit, number)
     try:
-        given = Answer(
-            draft.text,
-            draft.to,
-            draft.cc,
-            draft.bcc,
-            draft.subject,
-            draft.quote,
-            draft.files,
-            draft.seen,
-            visit.fields.get("then") == "close",
-        )
-        await answer(visit.context, visit.person, number, given)
+        await _send(visit, number, draft, close=visit.fields.get("then") == "close")
     except NewsCameIn as error:
         pool = visit.context.pool
         draft = replace(draft, seen=await newest_message(pool, number))
@@ -100,6 +94,25 @@ async def send(visit: Visit) -> web.StreamResponse:
             visit, found, status=422, draft=draft, errors={error.field: translate_error(error)}
         )
     return visit.redirect(f"/conversations/{number}#undo")
+
+
+async def _send(visit: Visit, number: int, draft: Draft, *, close: bool) -> None:
+    if draft.channel is ChannelKind.SMS:
+        text = SmsAnswer(draft.text, draft.to, draft.sender, files=draft.files, seen=draft.seen, close=close)
+        await answer_by_text(visit.context, visit.person, number, text)
+        return
+    given = Answer(
+        draft.text,
+        draft.to,
+        draft.cc,
+        draft.bcc,
+        draft.subject,
+        draft.quote,
+        draft.files,
+        draft.seen,
+        close,
+    )
+    await answer(visit.context, visit.person, number, given)
 
 
 @page("POST", "/conversations/{id}/undo", permission=_PERMISSION)

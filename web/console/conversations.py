@@ -13,13 +13,16 @@ from channels.mail.parsed import Mailbox
 from contacts.directory import load_contacts
 from domain.conversations import ConversationState, conversation_moves_from
 from domain.errors import InvalidInput
+from domain.messages import ChannelKind
 from inbox.desk.drafts import Draft, list_writers, load_draft, newest_message
 from web.access.permissions import Permission
-from web.console.event_words import describe_event
+from web.console.dialling import offer_call
+from web.console.event_words import describe_call, describe_event
 from web.console.notices import notice_text
 from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_
+from web.queries.calls import read_recordings
 from web.queries.contacts import read_identities
 from web.queries.conversations import (
     PAGE,
@@ -35,6 +38,7 @@ from web.queries.messages import read_parties, read_placements, read_thread
 from web.queries.people import list_users
 from web.queries.tasks import list_tasks_of_contact
 from web.work.conversations import prepare, see_conversation
+from web.work.texts import count_text, prepare_text, reply_channel
 
 _BOXES: Final = frozenset(Box)
 _PARTS: Final = {
@@ -129,18 +133,33 @@ async def conversation_page(
     pool = visit.context.pool
     kept = draft or await load_draft(pool, found["id"], visit.person.id)
     prepared = await prepare(visit.context, visit.person, found["id"])
-    begun = kept or Draft(
-        to=write_mailboxes(prepared.to),
-        cc=write_mailboxes(prepared.cc),
-        subject=prepared.subject,
-        quote=bool(prepared.quotation),
-        seen=await newest_message(pool, found["id"]),
-    )
+    text = await prepare_text(visit.context, found["id"], found["queue_id"])
+    side = await side_values(visit, found)
+    mails = [one["given"] for one in side["identities"] if one["kind"] == "mail" and not one["suppressed"]]
+    to = write_mailboxes(prepared.to) or next(iter(mails), "")
+    by = await _chosen_channel(visit, found["id"], draft, kept)
+    begun = kept if kept is not None and kept.channel is by else None
+    if begun is None:
+        begun = Draft(
+            text=kept.text if kept else "",
+            files=kept.files if kept else (),
+            to=text.prepared.to if by is ChannelKind.SMS else to,
+            cc=write_mailboxes(prepared.cc),
+            subject=prepared.subject,
+            quote=bool(prepared.quotation),
+            seen=kept.seen if kept else await newest_message(pool, found["id"]),
+            channel=by,
+            sender=text.sender,
+        )
     return visit.page(
         "conversation.html",
         status=status,
         draft=begun,
         has_draft=kept is not None,
+        by=by.value,
+        can_mail=bool(to),
+        desk=text,
+        counted=count_text(visit.context, begun.text, begun.to) if by is ChannelKind.SMS else None,
         prepared=prepared,
         errors=errors or {},
         conflict=conflict,
@@ -149,13 +168,23 @@ async def conversation_page(
         writers=await list_writers(pool, found["id"], visit.person.id),
         placements=await read_placements(pool, visit.person, found["id"]),
         file_limit=visit.context.settings.attachment_limit,
-        **{**await thread_values(visit, found), **await side_values(visit, found)},
+        **{**await thread_values(visit, found), **side},
     )
+
+
+async def _chosen_channel(
+    visit: Visit, conversation_id: int, draft: Draft | None, kept: Draft | None
+) -> ChannelKind:
+    """What an answer goes by: what the person chose, began to write, or what the other side used last."""
+    chosen = visit.request.query.get("by", "")
+    if draft is None and chosen in (ChannelKind.MAIL, ChannelKind.SMS):
+        return ChannelKind(chosen)
+    return kept.channel if kept else await reply_channel(visit.context, conversation_id)
 
 
 async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
     """What the thread shows; the newest message that can be taken back, with the seconds left."""
-    entries = await read_thread(visit.context.pool, found["id"])
+    entries = await read_thread(visit.context.pool, visit.person, found["id"])
     undo = None
     machine_now = datetime.now().astimezone()
     for entry in entries:
@@ -165,12 +194,15 @@ async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
             if leaves is not None and leaves > machine_now:
                 undo = {"id": message.id, "seconds": int((leaves - machine_now).total_seconds()) + 1}
     lines = [(entry, describe_line(visit, entry)) for entry in entries]
-    newest = max((entry.message.id for entry in entries if entry.message is not None), default=0)
+    shown = [entry.message or entry.call for entry in entries]
+    newest = max((one.id for one in shown if one is not None), default=0)
+    heard = [entry.call.id for entry in entries if entry.call is not None and entry.call.heard]
     pool = visit.context.pool
     return {
         "entries": lines,
         "undo": undo,
         "newest": newest,
+        "recordings": await read_recordings(pool, heard),
         "names": {row["id"]: row["name"] for row in await list_users(pool, gone_too=True)},
         "queue_names": {row["id"]: row["name"] for row in await list_visible_queues(pool, visit.person)},
         "parties": await read_parties(pool, found["id"]),
@@ -178,7 +210,9 @@ async def thread_values(visit: Visit, found: Any) -> dict[str, Any]:
 
 
 def describe_line(visit: Visit, entry: Any) -> str:
-    """What an event says in a line of the thread; nothing for messages."""
+    """What an event or a call says in a line of the thread; nothing for messages."""
+    if entry.call is not None and not entry.call.is_live:
+        return describe_call(entry.call.direction, entry.call.result, entry.call.user_name)
     if entry.event is None:
         return ""
     row = {
@@ -203,6 +237,7 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
         "moves": [move.value for move in conversation_moves_from(ConversationState(found["state"]))],
         "parties": await read_parties(pool, found["id"]),
         "contact": contact,
+        "choice": await offer_call(visit, conversation=found["id"]),
         "identities": await read_identities(pool, contact["id"]) if contact else [],
         "tasks": [task for task in tasks if task.is_open][:5],
         "others": [row for row in others if row["id"] != found["id"]][:5],

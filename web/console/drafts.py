@@ -11,9 +11,11 @@ from campaigns.drafts import Campaign, CampaignInput, create_campaign, load_camp
 from domain.campaigns import CampaignState
 from domain.consent import Purpose, TrackingPolicy
 from domain.errors import ClytieError, Conflict, InvalidInput
+from domain.messages import ChannelKind
 from storage.pool import transaction
 from web.access.permissions import Permission
 from web.console.pages import page
+from web.console.text_drafts import EXAMPLE, begin_text, text_form, typed_text
 from web.console.visit import Visit, find_number
 from web.forms import read_model
 from web.queries.campaigns import list_segments
@@ -24,7 +26,9 @@ from web.work.segments import read_condition_text, save_named_segment
 
 @page("GET", "/campaigns/new", permission=Permission.CAMPAIGNS_EDIT)
 async def show_new_campaign(visit: Visit) -> web.StreamResponse:
-    """The form, filled with a newsletter of ours in the person's language."""
+    """The form, filled with a newsletter (or, for `?channel=sms`, a short message) of ours in the person's language."""
+    if visit.request.query.get("channel") == ChannelKind.SMS:
+        return await text_form(visit, None, await begin_text(visit))
     return await _form(
         visit,
         None,
@@ -35,12 +39,14 @@ async def show_new_campaign(visit: Visit) -> web.StreamResponse:
 @page("POST", "/campaigns/new", permission=Permission.CAMPAIGNS_EDIT)
 async def make_campaign(visit: Visit) -> web.StreamResponse:
     """Begin a draft."""
+    by_text = visit.fields.get("channel") == ChannelKind.SMS
+    typed = typed_text(visit) if by_text else _typed(visit)
     try:
-        given = await _given(visit)
+        given = await _given(visit, typed)
         async with transaction(visit.context.pool) as connection:
             number = await create_campaign(connection, given, visit.person.id)
     except ClytieError as error:
-        return await _form(visit, None, _typed(visit), error)
+        return await (text_form if by_text else _form)(visit, None, typed, error)
     return visit.redirect(f"/campaigns/{number}", "campaign_saved")
 
 
@@ -50,21 +56,22 @@ async def show_draft(visit: Visit) -> web.StreamResponse:
     campaign = await _load(visit)
     if campaign.state is not CampaignState.DRAFT:
         raise Conflict(f"The campaign “{campaign.name}” was launched; only its rate can be changed now.")
-    return await _form(
-        visit, campaign, {name: getattr(campaign, name) for name in CampaignInput.model_fields}
-    )
+    form = text_form if campaign.channel is ChannelKind.SMS else _form
+    return await form(visit, campaign, {name: getattr(campaign, name) for name in CampaignInput.model_fields})
 
 
 @page("POST", "/campaigns/{id}/edit", permission=Permission.CAMPAIGNS_EDIT)
 async def save_draft(visit: Visit) -> web.StreamResponse:
     """Keep a draft."""
     campaign = await _load(visit)
+    by_text = campaign.channel is ChannelKind.SMS
+    typed = typed_text(visit, campaign.source) if by_text else _typed(visit, campaign.source)
     try:
-        given = await _given(visit, campaign.source)
+        given = await _given(visit, typed)
         async with transaction(visit.context.pool) as connection:
             await update_campaign(connection, campaign.id, given)
     except ClytieError as error:
-        return await _form(visit, campaign, _typed(visit, campaign.source), error)
+        return await (text_form if by_text else _form)(visit, campaign, typed, error)
     return visit.redirect(f"/campaigns/{campaign.id}", "campaign_saved")
 
 
@@ -83,6 +90,7 @@ def _typed(visit: Visit, known: Any = None) -> dict[str, Any]:
     source["reply_to"] = source.get("reply_to") or None
     source["language"] = visit.fields.get("source.language") or source.get("language") or "en"
     return {
+        "channel": ChannelKind.MAIL,
         "name": visit.fields.get("name", ""),
         "segment_id": visit.fields.get("segment_id", ""),
         "purpose": visit.fields.get("purpose", Purpose.NEWSLETTER.value),
@@ -94,8 +102,7 @@ def _typed(visit: Visit, known: Any = None) -> dict[str, Any]:
     }
 
 
-async def _given(visit: Visit, known: Any = None) -> CampaignInput:
-    typed = _typed(visit, known)
+async def _given(visit: Visit, typed: dict[str, Any]) -> CampaignInput:
     segment_id: Any = typed["segment_id"] or None
     if segment_id == "new":
         segment_id = await save_named_segment(
@@ -105,6 +112,7 @@ async def _given(visit: Visit, known: Any = None) -> CampaignInput:
         CampaignInput,
         {
             "name": typed["name"],
+            "channel": typed["channel"],
             "segment_id": segment_id,
             "purpose": typed["purpose"],
             "tracking_policy": typed["tracking_policy"],
@@ -129,7 +137,7 @@ async def _form(
         segments=await list_segments(visit.context.pool),
         purposes=[purpose.value for purpose in Purpose],
         policies=[policy.value for policy in TrackingPolicy],
-        example=_EXAMPLE,
+        example=EXAMPLE,
     )
 
 
@@ -142,10 +150,6 @@ _BLANK: Final = {
     "segment_name": "",
     "condition": "",
 }
-_EXAMPLE: Final = """all:
-  - {field: contact.relation, is: prospect}
-  - {field: contact.country, is: FR}
-"""
 
 
 @page("POST", "/segments/count", permission=Permission.CAMPAIGNS_EDIT)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from domain.events import EventType
 from web.i18n import N_, _
+from web.times import write_talk
 from web.words import label
 
 _T: Final = EventType
@@ -27,6 +28,8 @@ _LINES: Final[Mapping[EventType, tuple[str, str, str]]] = {
     _T.DOWNLOADED: ("download", "sun", N_("Downloaded %(thing)s from “%(campaign)s”")),
     _T.VISITED: ("open", "sun", N_("Visited %(thing)s")),
     _T.ANSWERED: ("phone", "good", N_("Answered")),
+    _T.CALLED: ("phone", "", N_("%(actor)s called")),
+    _T.CALL_ENDED: ("phone", "", N_("A call ended")),
     _T.RECEIVED: ("mailbox", "info", N_("Wrote to us")),
     _T.AUTO_REPLIED: ("mailbox", "", N_("An automatic answer arrived")),
     _T.FILTERED: ("ban", "", N_("A message was taken for junk")),
@@ -55,6 +58,28 @@ _SUBJECTS: Final[Mapping[EventType, str]] = {
     _T.RECEIVED: N_("Wrote to us: “%(subject)s”"),
     _T.AUTO_REPLIED: N_("An automatic answer arrived: “%(subject)s”"),
     _T.FILTERED: N_("A message was taken for junk: “%(subject)s”"),
+}
+
+#: what a short message commanded → sentence
+_TEXTED: Final[Mapping[str, str]] = {
+    "stop": N_("Answered STOP: no more short messages"),
+    "start": N_("Answered START: short messages may go again"),
+    "help": N_("Asked for help by SMS"),
+}
+
+#: (direction, result) of a call that ended → tone, sentence
+_CALLS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("out", "answered"): ("good", N_("%(actor)s talked with them on the phone")),
+    ("out", "no_answer"): ("", N_("%(actor)s called: nobody answered")),
+    ("out", "busy"): ("", N_("%(actor)s called: the line was busy")),
+    ("out", "unreachable"): ("bad", N_("%(actor)s called: the number could not be reached")),
+    ("out", "failed"): ("bad", N_("A call of %(actor)s failed")),
+    ("out", "cancelled"): ("", N_("%(actor)s gave up a call before it was connected")),
+    ("in", "answered"): ("good", N_("Called us and talked with %(actor)s")),
+    ("in", "voicemail"): ("sun", N_("Called us and left a voice message")),
+    ("in", "missed"): ("bad", N_("Called us: nobody answered")),
+    ("in", "abandoned"): ("", N_("Called us and hung up before anybody's phone rang")),
+    ("in", "failed"): ("bad", N_("Called us: the call broke off")),
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
@@ -125,6 +150,17 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = _SUBJECTS[kind]
     if kind is EventType.SENT and data.get("via") == "outside":
         sentence = N_("%(actor)s sent “%(campaign)s” from elsewhere")
+    if kind is EventType.CALL_ENDED:
+        way = (str(data.get("direction", "out")), str(data.get("result", "")))
+        tone, sentence = _CALLS.get(way, ("", sentence))
+    elif kind is EventType.CALLED and data.get("direction") == "in":
+        sentence = N_("Called us")
+    elif kind is EventType.ANSWERED and data.get("direction"):
+        sentence = N_("Took the call") if data["direction"] == "out" else N_("%(actor)s took their call")
+    elif kind is EventType.RECEIVED and (row.get("spoken") or data.get("channel") == "voice"):
+        icon, tone, sentence = "voicemail", "sun", N_("Left a voice message")
+    elif kind is EventType.RECEIVED and data.get("channel") == "sms":
+        icon, sentence = "mobile", _TEXTED.get(str(data.get("command")), N_("Wrote us an SMS"))
     words = {
         "campaign": row["campaign_name"] or subject or _("a message"),
         "subject": subject or "",
@@ -145,6 +181,12 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
     return EventLine(icon, tone, _(sentence) % words, detail)
 
 
+def describe_call(direction: str, result: str | None, actor: str | None) -> str:
+    """How a call that ended is told: "Rosa Martin called: nobody answered"."""
+    _tone, sentence = _CALLS.get((direction, result or ""), ("", N_("A call ended")))
+    return _(sentence) % {"actor": actor or _("Somebody")}
+
+
 def _shown(value: Any) -> str:
     return "–" if value is None or value == "" else str(value)
 
@@ -154,6 +196,8 @@ def _detail(kind: EventType, data: Mapping[str, Any]) -> str:
         return label("outcome", data["outcome"])
     if kind in (EventType.REJECTED, EventType.BOUNCED, EventType.FAILED, EventType.DEFERRED):
         return str(data.get("reply") or data.get("reason") or "")
+    if kind is EventType.CALL_ENDED and data.get("seconds"):
+        return write_talk(int(data["seconds"]))
     if kind is EventType.TASK_DECLINED and data.get("reason"):
         return label("decline_reason", data["reason"])
     return ""

@@ -19,11 +19,14 @@ from web.console.visit import Visit, find_number
 from web.i18n import N_
 from web.queries.people import list_teams, list_users
 from web.sentences import translate_error
+from web.work.phones import list_own_numbers, read_own_phone
 from web.zones import read_country, read_zone
 
 _NEW_USER: Final = "INSERT INTO users (name, email, role, language) VALUES ($1, $2, $3, $4) RETURNING id"
 _NEW_TEAM: Final = "INSERT INTO teams (name, country, timezone) VALUES ($1, $2, $3)"
-_EDIT: Final = "UPDATE users SET name = $2, role = $3, active = $4 WHERE id = $1"
+_EDIT: Final = """
+UPDATE users SET name = $2, role = $3, active = $4, phone = $5, takes_calls = $6 WHERE id = $1
+"""
 _LEAVE: Final = "DELETE FROM team_members WHERE user_id = $1"
 _JOIN: Final = (
     "INSERT INTO team_members (user_id, team_id) SELECT $1, id FROM teams WHERE id = ANY ($2::bigint[])"
@@ -51,6 +54,7 @@ async def _people_page(
         status=422 if error else 200,
         users=await list_users(visit.context.pool, gone_too=True),
         teams=await list_teams(visit.context.pool),
+        own_numbers={row["number"] for row in await list_own_numbers(visit.context.pool)},
         roles=ROLES,
         errors=errors,
         values={**_BLANK, **(visit.fields if error else {})},
@@ -131,6 +135,7 @@ async def _person_page(visit: Visit, user: Any, error: InvalidInput | None = Non
         "person.html",
         status=422 if error else 200,
         user=user,
+        given={**user, **visit.fields} if error else user,
         teams=await list_teams(visit.context.pool),
         roles=ROLES,
         errors={error.field: translate_error(error)} if error else {},
@@ -139,11 +144,12 @@ async def _person_page(visit: Visit, user: Any, error: InvalidInput | None = Non
 
 @page("POST", "/people/{id}", permission=Permission.PEOPLE_ADMINISTER)
 async def save_person(visit: Visit) -> web.StreamResponse:
-    """Keep a user's name, role and teams; whoever may no longer sign in is signed out."""
+    """Keep a user's name, role, phone and teams; whoever may no longer sign in is signed out."""
     user = await _find(visit)
     active = visit.fields.get("active") == "1"
     try:
         name, role = _name(visit), _role(visit)
+        phone = read_own_phone(visit.text("phone", longest=100))
         async with transaction(visit.context.pool) as connection:
             still = active and role == Role.ADMINISTRATOR
             if (
@@ -156,7 +162,8 @@ async def save_person(visit: Visit) -> web.StreamResponse:
                     N_("This is the last administrator."),
                     N_("Make somebody else administrator first."),
                 )
-            await connection.execute(_EDIT, user["id"], name, role, active)
+            takes_calls = visit.fields.get("takes_calls") == "1"
+            await connection.execute(_EDIT, user["id"], name, role, active, phone, takes_calls)
             await connection.execute(_LEAVE, user["id"])
             teams = [find_number(field[5:]) for field in visit.fields if field.startswith("team-")]
             await connection.execute(_JOIN, user["id"], [number for number in teams if number is not None])

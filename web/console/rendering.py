@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import phonenumbers
 from babel import Locale
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from channels.mail.subjects import bare_subject
@@ -30,6 +31,7 @@ from web.times import (
     write_full_moment,
     write_moment,
     write_remaining,
+    write_talk,
     write_time,
 )
 from web.words import WORDS, label
@@ -74,6 +76,30 @@ def write_size(size: int) -> str:
     return _("%(n)s MB") % {"n": format_decimal(round(size / 1_000_000, 1), locale=current_language())}
 
 
+def write_cost(price: Decimal | None, currency: str | None) -> str:
+    """What something cost us; providers write what we pay as a negative amount. Empty while it is not known."""
+    if price is None:
+        return ""
+    paid = -price if price < 0 else price
+    if not currency:
+        return format_decimal(paid, format="#,##0.00##", locale=current_language())
+    pattern = str(current_locale().currency_formats["standard"].pattern)
+    if paid < 1:  # a part costs some hundredths of a cent more or less
+        pattern = pattern.replace("0.00", "0.00##")
+    return format_currency(paid, currency, format=pattern, locale=current_language(), currency_digits=False)
+
+
+def write_title(conversation: Mapping[str, Any]) -> str:
+    """What a conversation is called: its subject, or with whom it is, where it began by phone."""
+    if conversation["subject"]:
+        return str(conversation["subject"])
+    name = conversation["contact_name"] or write_phone(conversation["from_address"])
+    words = {"sms": N_("SMS with %(name)s"), "voice": N_("Call with %(name)s")}.get(conversation["channel"])
+    if words is None:
+        return _("(no subject)")
+    return _(words) % {"name": name} if name else _("SMS") if conversation["channel"] == "sms" else _("Call")
+
+
 def current_locale() -> Locale:
     """What Babel knows about the reader's language."""
     return Locale.parse(current_language())
@@ -112,6 +138,9 @@ def environment() -> Environment:
         ),
         origin=write_origin,
         size=write_size,
+        talk=write_talk,
+        cost=write_cost,
+        title_of=write_title,
         bare=lambda subject: bare_subject(subject or "").lower(),
         count=lambda number: format_decimal(number, locale=current_language()),
         percent=lambda part, whole: (

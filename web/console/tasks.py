@@ -12,6 +12,8 @@ from contacts.timeline import read_timeline
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
 from web.access.permissions import Permission
+from web.console.call_lines import fold_calls
+from web.console.dialling import offer_call
 from web.console.door import safe_path
 from web.console.event_words import describe_event
 from web.console.pages import page
@@ -22,6 +24,7 @@ from web.queries.reasons import read_runs, read_verdict
 from web.queries.tasks import Scope, TaskView, as_viewer, find_task, group_tasks, list_tasks
 from web.sentences import translate_error
 from web.times import local
+from web.work.calls import suggest_for_task
 from web.work.tasks import make_move, moves_for
 
 _SCOPES: Final = frozenset(Scope)
@@ -80,7 +83,8 @@ async def _task_page(
     pool = visit.context.pool
     events: list[Any] = []
     if task.contact_id is not None:
-        events = list(await read_timeline(pool, task.contact_id, viewer=as_viewer(visit.person), limit=6))
+        rows = await read_timeline(pool, task.contact_id, viewer=as_viewer(visit.person), limit=10)
+        events = (await fold_calls(pool, rows))[:6]
     here = local(visit.now, visit.person.timezone)
     return visit.page(
         "task.html",
@@ -96,6 +100,8 @@ async def _task_page(
         runs=await read_runs(pool, task.id),
         verdict=await read_verdict(pool, task.event_id),
         timeline=[(event, describe_event(event)) for event in events],
+        choice=await offer_call(visit, task=task.id),
+        suggested=await suggest_for_task(visit.context, visit.person, task.id) if task.is_open else None,
         earliest=f"{here:%Y-%m-%dT%H:%M}",
         soonest=f"{_next_morning(here):%Y-%m-%dT%H:%M}",
     )

@@ -92,6 +92,7 @@ class Visit:
             demo=self.context.demo,
             values={
                 "csrf": self.csrf,
+                "can_call": self.context.voice is not None and self.context.voice.switchboard.reachable,
                 "notice": notice_text(self.request.query.get("notice", "")),
                 **values,
             },

@@ -48,13 +48,29 @@ SELECT v.id, v.version, v.state, v.assignee_id,
        (SELECT count(*) FROM conversation_parties p WHERE p.conversation_id = v.id) AS parties,
        array(SELECT d.user_id FROM conversation_drafts d WHERE d.conversation_id = v.id AND NOT d.draft ? 'sent'
              AND d.touched_at > now() - interval '60 seconds' ORDER BY 1) AS writers,
-       array(SELECT m.id || coalesce(d.state, '') FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id
+       array(SELECT m.id || coalesce(d.state, '') || coalesce('v' || c.version, '')
+             FROM messages m LEFT JOIN deliveries d ON d.message_id = m.id LEFT JOIN calls c ON c.message_id = m.id
              WHERE m.conversation_id = v.id ORDER BY m.id DESC LIMIT 20) AS messages
 FROM conversations v WHERE v.id = ANY ($1::bigint[])
 """
 _UNREADABLE: Final = """
 SELECT (SELECT count(*) FROM raw_mails WHERE state = 'quarantined'),
        (SELECT max(id) FROM raw_mails WHERE state = 'quarantined')
+"""
+_CALLS: Final = "SELECT message_id AS id, version FROM calls WHERE message_id = ANY ($1::bigint[])"
+#: the calls that ring somebody or that they are in, and those of the last minutes, by person
+_LIVE_CALLS: Final = """
+WITH recent AS MATERIALIZED (
+    SELECT message_id, version, user_id FROM calls WHERE changed_at > now() - interval '5 minutes'
+    UNION
+    SELECT message_id, version, user_id FROM calls WHERE state <> 'ended' AND changed_at > now() - interval '1 day'
+)
+SELECT u.id, array(
+    SELECT c.message_id || ':' || c.version FROM recent c
+    WHERE c.user_id = u.id
+       OR EXISTS (SELECT FROM call_legs g WHERE g.message_id = c.message_id AND g.user_id = u.id)
+    ORDER BY 1) AS calls
+FROM unnest($1::bigint[]) AS u(id)
 """
 _MAILS: Final = "SELECT coalesce(max(id), 0) FROM sandbox_mails"
 
@@ -166,6 +182,12 @@ class ChangeReader:
         if conversations := ids_of("conversation", watched):
             for row in await self.pool.fetch(_CONVERSATIONS, conversations):
                 changed |= looks.at(f"conversation:{row['id']}", repr(tuple(row)))
+        if calls := ids_of("call", watched):
+            for row in await self.pool.fetch(_CALLS, calls):
+                changed |= looks.at(f"call:{row['id']}", row["version"])
+        if people := ids_of("ringing", watched):
+            for row in await self.pool.fetch(_LIVE_CALLS, people):
+                changed |= looks.at(f"ringing:{row['id']}", tuple(row["calls"]))
         if "quarantine" in watched:
             changed |= looks.at("quarantine", repr(await self.pool.fetchrow(_UNREADABLE)))
         if "mailbox" in watched:

@@ -5,7 +5,8 @@ and tells the clients concerned; nothing polls per client. A message holds topic
 client may not see stays behind the permission check of the part it fetches.
 
 Topics: `tasks` (the tasks of this person and their teams changed), `task:ID`, `contact:ID`, `campaign:ID`,
-`import:ID`, `mailbox`, `conversations` (one of them changed), `conversation:ID`, `quarantine`.
+`import:ID`, `mailbox`, `phones` (the test phones), `conversations` (one of them changed), `conversation:ID`, `quarantine`,
+`call:ID`, `ringing:ID` (calls that ring this person or that they are in; each hears of their own only).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from web.access.sessions import SESSION_COOKIE, find_session
 from web.context import CONTEXT, WebContext
 from web.live.clients import Client, topics_of
 from web.live.reader import Change, ChangeReader
+from web.queries.calls import find_call
 from web.queries.conversations import find_conversation
 from web.queries.tasks import find_task
 from web.settings import WebSettings
@@ -38,7 +40,7 @@ from web.settings import WebSettings
 _log = structlog.get_logger("web.live.stream")
 #: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
 _TOPIC: Final = re.compile(
-    r"tasks|mailbox|conversations|quarantine|(task|contact|import|conversation):[0-9]{1,18}|campaign:[0-9]{1,9}"
+    r"tasks|mailbox|phones|conversations|quarantine|(task|contact|import|conversation|call|ringing):[0-9]{1,18}|campaign:[0-9]{1,9}"
 )
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -131,6 +133,15 @@ class LiveHub:
             for client in list(self._clients):
                 client.tell(topics_of(client, changes))
 
+    def tell(self, topic: str) -> None:
+        """Tell everybody who watches a topic that does not come from the database."""
+        for client in list(self._clients):
+            client.tell({topic} & client.topics)
+
+    def watches(self, topic: str) -> bool:
+        """Whether anybody watches this topic."""
+        return any(topic in client.topics for client in self._clients)
+
     def _watched(self) -> frozenset[str]:
         return frozenset(topic for client in self._clients for topic in client.topics)
 
@@ -148,6 +159,7 @@ _ASKED: Final = {
     "campaign": Permission.CAMPAIGNS_SEE,
     "import": Permission.IMPORTS_RUN,
     "mailbox": Permission.MAILBOX_SEE,
+    "phones": Permission.MAILBOX_SEE,
     "conversations": Permission.CONVERSATIONS_WORK,
     "conversation": Permission.CONVERSATIONS_WORK,
     "quarantine": Permission.QUARANTINE_WORK,
@@ -164,6 +176,10 @@ async def open_topics(context: WebContext, person: Person, asked: frozenset[str]
         if permission is not None and not person.may(permission) and not opened:
             continue
         if kind == "conversation" and await find_conversation(context.pool, person, int(number)) is None:
+            continue
+        if kind == "ringing" and int(number) != person.id:
+            continue
+        if kind == "call" and await find_call(context.pool, person, int(number)) is None:
             continue
         if kind == "task" and await find_task(context.pool, person, int(number), context.clock.now()) is None:
             continue

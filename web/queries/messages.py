@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from storage.pool import Pool
 from web.access.people import Person
+from web.queries.calls import CallView, calls_of_conversation
 from web.queries.conversations import VISIBLE, who
 
 _MESSAGES: Final = """
 SELECT m.id, m.direction, m.channel, m.contact_id, m.conversation_id, m.created_at, x.subject, x.body, x.new_text,
        x.html IS NOT NULL AND x.html <> '' AS has_html, x.written_at, x.author_id, u.name AS author_name,
        f.header_id, f.mailbox, f.automatic, f.back_on, f.junk, f.virus, f.authentication, f.forwarded, f.defects,
-       f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.segments, g.price, g.currency
+       f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.encoding, g.segments,
+       g.price, g.currency, g.ours, g.theirs, g.command
 FROM messages m
 JOIN message_contents x ON x.message_id = m.id  -- copies of a letter for its other recipients have none
 LEFT JOIN users u ON u.id = x.author_id
@@ -53,12 +55,13 @@ WHERE p.conversation_id = $1 ORDER BY p.since, p.address
 #: what a person has to decide: about messages of this conversation, and about messages that may belong to it
 _PLACEMENTS: Final = f"""
 SELECT s.message_id, s.conversation_id AS suggested_id, s.reason, m.conversation_id AS own_id, x.subject,
-       left(x.new_text, 300) AS preview, p.name AS from_name, p.address AS from_address,
+       left(x.new_text, 300) AS preview, p.name AS from_name, p.address AS from_address, c.name AS contact_name,
        (SELECT v.subject FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
         WHERE v.id = s.conversation_id AND {VISIBLE}) AS suggested_subject
 FROM placements s JOIN messages m ON m.id = s.message_id
 LEFT JOIN message_contents x ON x.message_id = s.message_id
 LEFT JOIN message_parties p ON p.message_id = s.message_id AND p.part = 'from' AND p.no = 0
+LEFT JOIN contacts c ON c.id = m.contact_id
 WHERE s.decided_at IS NULL AND (m.conversation_id = $4 OR (s.conversation_id = $4 AND (
     m.conversation_id IS NULL OR EXISTS (SELECT FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
                                          WHERE v.id = m.conversation_id AND {VISIBLE}))))
@@ -93,6 +96,19 @@ class MessageView:
     def is_ours(self) -> bool:
         """Whether we wrote it."""
         return bool(self.row["direction"] == "out")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a short message, which has no subject and no HTML."""
+        return bool(self.row["channel"] == "sms")
+
+    @property
+    def text_state(self) -> str:
+        """What became of a short message of ours, in one word: the carrier's, else that of its delivery."""
+        if self.row["sms_status"] in ("delivered", "read", "undelivered", "failed", "canceled"):
+            return "delivered" if self.row["sms_status"] == "read" else str(self.row["sms_status"])
+        worst = self.worst_delivery
+        return str(worst["state"]) if worst is not None else ""
 
     @property
     def sender(self) -> Any | None:
@@ -139,11 +155,12 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step of a thread: a message, a note, or something that was done."""
+    """One step of a thread: a message, a note, something that was done, or a call."""
 
     at: datetime
     message: MessageView | None = None
     event: Any | None = None
+    call: CallView | None = None
 
 
 async def read_messages(pool: Pool, conversation_id: int, message_id: int | None = None) -> list[MessageView]:
@@ -162,15 +179,19 @@ async def read_messages(pool: Pool, conversation_id: int, message_id: int | None
     return [MessageView(row, parties[row["id"]], files[row["id"]], deliveries[row["id"]]) for row in rows]
 
 
-async def read_thread(pool: Pool, conversation_id: int) -> list[Entry]:
-    """Messages, notes and moves in the order they came; what was withdrawn before it was sent is left out."""
+async def read_thread(pool: Pool, person: Person, conversation_id: int) -> list[Entry]:
+    """Messages, notes, calls and moves in the order they came; what was withdrawn before it was sent is left out."""
     messages = [
         Entry(message.created_at, message=message)
         for message in await read_messages(pool, conversation_id)
-        if not message.is_withdrawn
+        if not message.is_withdrawn and message.channel != "voice"
     ]
     events = [Entry(row["recorded_at"], event=row) for row in await pool.fetch(_EVENTS, conversation_id)]
-    return sorted([*messages, *events], key=lambda entry: entry.at)
+    calls = [
+        Entry(call.created_at, call=call)
+        for call in await calls_of_conversation(pool, person, conversation_id)
+    ]
+    return sorted([*messages, *events, *calls], key=lambda entry: entry.at)
 
 
 async def read_parties(pool: Pool, conversation_id: int) -> list[Any]:

@@ -8,13 +8,14 @@ from storage.pool import Pool
 
 _USERS: Final = """
 SELECT u.id, u.name, u.email, u.role, u.language, u.active, u.password_hash IS NOT NULL AS has_password,
+       u.phone, u.takes_calls,
        array(SELECT t.name FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = u.id ORDER BY t.name)
          AS teams,
        array(SELECT m.team_id FROM team_members m WHERE m.user_id = u.id) AS team_ids
 FROM users u WHERE u.active OR $1 ORDER BY lower(u.name), u.id
 """
 _TEAMS: Final = """
-SELECT t.id, t.name, t.country, t.timezone, t.hours,
+SELECT t.id, t.name, t.country, t.timezone, t.hours, t.caller_id,
        array(SELECT u.name FROM team_members m JOIN users u ON u.id = m.user_id WHERE m.team_id = t.id AND u.active
              ORDER BY u.name) AS members
 FROM teams t ORDER BY lower(t.name), t.id

@@ -85,11 +85,16 @@ function listen() {
     const changed = new Set(JSON.parse(event.data));
     for (const part of parts) if (changed.has(part.dataset.live)) refresh(part);
   });
-  source.addEventListener("open", () => document.documentElement.toggleAttribute("data-connected", true));
+  source.addEventListener("open", () => {
+    document.documentElement.toggleAttribute("data-connected", true);
+    // what changed between the page and the server's first look is told to nobody
+    setTimeout(() => parts.filter((part) => part.hasAttribute("data-at-once")).forEach(refresh), 1200);
+  });
   source.addEventListener("error", () => document.documentElement.toggleAttribute("data-connected", false));
 }
 
 if (parts.length) {
+  document.addEventListener("clytie:look", refreshAll); // a script of the page has just changed something
   document.addEventListener("input", (event) => event.target.toggleAttribute?.("data-dirty", true));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
@@ -109,5 +114,6 @@ if (parts.length) {
   // a verdict comes some seconds after its hit, without an event of its own
   setInterval(() => document.hidden || parts.filter((part) => part.querySelector("[data-unsettled]")).forEach(refresh), 5000);
   setInterval(() => document.hidden || refreshAll(), 60000); // remaining times, and whatever a lost line missed
+  parts.filter((part) => part.hasAttribute("data-at-once")).forEach(refresh);
   listen();
 }

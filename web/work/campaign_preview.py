@@ -10,7 +10,9 @@ from typing import Any, Final
 from campaigns.audience import load_condition, select_audience
 from campaigns.drafts import Campaign
 from contacts.directory import load_contacts
+from domain.contacts import IdentityKind
 from domain.errors import InvalidInput
+from domain.messages import ChannelKind
 from outbox.composing import read_source
 from templates.preview import preview
 from web.context import WebContext
@@ -18,7 +20,7 @@ from web.i18n import N_
 
 _SAMPLES: Final = 12
 #: stands in while nobody is in the segment
-_INVENTED: Final[Mapping[str, Any]] = {
+INVENTED: Final[Mapping[str, Any]] = {
     "id": 0,
     "kind": "person",
     "name": "Alex Exemple",
@@ -58,7 +60,7 @@ class Preview:
 async def preview_campaign(context: WebContext, campaign: Campaign, contact_id: int | None = None) -> Preview:
     """Render for one contact, the first of the audience unless chosen. Raises InvalidInput for a wrong template."""
     source = read_source(campaign.source)
-    samples = await _sample(context, campaign)
+    samples = await sample_audience(context, campaign)
     chosen = next((sample for sample in samples if sample["id"] == contact_id), None)
     if chosen is None and contact_id:
         chosen = (await load_contacts(context.pool, [contact_id])).get(contact_id)
@@ -66,7 +68,7 @@ async def preview_campaign(context: WebContext, campaign: Campaign, contact_id: 
         chosen = samples[0]
     assets = [row["name"] for row in await context.pool.fetch("SELECT name FROM assets")]
     about = context.kitchen.context(campaign.id, campaign.name, source, assets)
-    reader = chosen or _INVENTED
+    reader = chosen or INVENTED
     trial = await asyncio.to_thread(preview, source, about, [reader])
     rendered = trial.rendered[0]
     if rendered is None:
@@ -89,12 +91,19 @@ async def preview_campaign(context: WebContext, campaign: Campaign, contact_id: 
     )
 
 
-async def _sample(context: WebContext, campaign: Campaign) -> list[Mapping[str, Any]]:
+async def sample_audience(context: WebContext, campaign: Campaign) -> list[Mapping[str, Any]]:
+    """Some of those whom a campaign would go to, by name."""
     if campaign.segment_id is None:
         return []
     async with context.pool.acquire() as connection:
         condition = await load_condition(connection, campaign.segment_id)
-        audience = select_audience(condition, campaign.purpose, campaign.tracking_policy, context.clock.now())
+        audience = select_audience(
+            condition,
+            campaign.purpose,
+            campaign.tracking_policy,
+            context.clock.now(),
+            IdentityKind.PHONE if campaign.channel is ChannelKind.SMS else IdentityKind.MAIL,
+        )
         rows = await connection.fetch(
             f"SELECT contact_id FROM ({audience.sql}) AS audience LIMIT {_SAMPLES}", *audience.args
         )

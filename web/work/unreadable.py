@@ -1,7 +1,8 @@
 """Unreadable messages as a person may see them: of mail to a confidential queue of others only that it is there.
 
-Nobody knows what an unreadable mail says, so its envelope decides: an address of a confidential queue, or the address
-for answers in one of its conversations.
+Nobody knows what an unreadable mail says, so its envelope and its headers decide: an address of a confidential queue, or
+the address for answers in one of its conversations. A readable mail goes to a queue by its headers too, and mail from a
+mailbox has no other envelope.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.errors import Forbidden
-from inbox.arrival.quarantine import Quarantined, find_quarantined, list_quarantine
+from inbox.arrival.quarantine import Quarantined, find_named, find_quarantined, list_quarantine
 from outbox.addresses import read_bounce_address, read_reply_address
 from web.access.people import Person
 from web.context import WebContext
@@ -71,9 +72,16 @@ async def open_unreadable(context: WebContext, person: Person, raw_id: int) -> Q
 
 
 async def _find_closed(context: WebContext, person: Person, mails: Sequence[Quarantined]) -> set[int]:
-    named: dict[int, set[str]] = {mail.id: {one.lower() for one in mail.recipients} for mail in mails}
+    headers = await find_named(context.pool, context.blobs, [mail.id for mail in mails])
+    named: dict[int, set[str]] = {
+        mail.id: {one.lower() for one in (*mail.recipients, *headers.get(mail.id, ()))} for mail in mails
+    }
     answered: dict[int, set[int]] = {
-        mail.id: {found for one in mail.recipients if (found := _message_of(context, one)) is not None}
+        mail.id: {
+            found
+            for one in (*mail.recipients, *headers.get(mail.id, ()))
+            if (found := _message_of(context, one)) is not None
+        }
         for mail in mails
     }
     teams = list(person.teams)

@@ -30,7 +30,18 @@ FORMS: Final[tuple[Form, ...]] = (
 )
 
 
+#: The forms that are known by a header, each with those headers.
+_HEADED: Final = tuple((form, headed) for form in FORMS if (headed := form.headed))
+
+
 def find_form(notice: Notice) -> Form | None:
     """The form that a report has, or None."""
     by_machine = is_by_machine(notice)
-    return next((form for form in FORMS if form.fits(notice, by_machine=by_machine)), None)
+    forms = FORMS if by_machine else _headed(notice)
+    return next((form for form in forms if form.fits(notice, by_machine=by_machine)), None)
+
+
+def _headed(notice: Notice) -> list[Form]:
+    """The forms whose headers are there; in nearly every person's mail few or none."""
+    names = notice.headers.keys()
+    return [form for form, headed in _HEADED if not names.isdisjoint(headed)]

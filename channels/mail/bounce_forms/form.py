@@ -49,6 +49,11 @@ class Form:
     def _named(self) -> bool:
         return bool(self.recipient and "who" in self.recipient.groupindex)
 
+    @property
+    def headed(self) -> tuple[str, ...]:
+        """The headers that its marks stand in: what it may be known by in a mail that a person seems to have written."""
+        return tuple(place for place, _ in self.marks if place not in ("text", "subject"))
+
     def fits(self, notice: Notice, *, by_machine: bool = True) -> bool:
         """Whether a report is of this form. In what a person seems to have written, only headers count as marks:
         people paste reports into their mails."""

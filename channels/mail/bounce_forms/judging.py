@@ -14,6 +14,7 @@ from channels.mail.bounce_forms.codes import find_command, find_reply, find_stat
 from channels.mail.bounce_forms.failure import Failure
 from channels.mail.bounce_forms.phrases import ABSENT, NOT_THE_SENDER, says
 from channels.mail.bounce_forms.receivers import receiver_reason
+from channels.mail.reasons import is_hard
 
 #: Subject and detail of a status (RFC 3463 and its registry), as servers mean them in refusals.
 _BY_STATUS: Final[dict[str, str]] = {
@@ -99,6 +100,8 @@ def judge(failure: Failure, *, delayed: bool = False) -> tuple[str, str, str]:
     status = prefer_status(failure.status, found, reply)
     command = failure.command or find_command(words)
     reason = _reason(failure, _join_lines(words, reply).lower(), status, reply, command)
+    if status_reason(status) == "sender_refused" and is_hard(reason, status):
+        reason = "sender_refused"  # whatever the words, the address that the status condemns is the sender's
     if not status:
         status = "4.0.0" if delayed else _derive_status(words, reply)
     return reason, status, reply
@@ -152,7 +155,7 @@ def _reason(failure: Failure, words: str, status: str, reply: str, command: str)
 def _applies(
     reason: str, hint: str, by_status: str, words: str, reply: str, command: str, status: str
 ) -> bool:
-    if reason == "mailbox_unknown" and by_status == "sender_refused":
+    if reason in ("mailbox_unknown", "recipient_refuses") and by_status == "sender_refused":
         return False  # the address that the status condemns is the sender's
     if reason == hint:
         return True

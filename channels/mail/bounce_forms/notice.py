@@ -86,16 +86,21 @@ class Notice:
         return [line[:_LINE_LIMIT].rstrip() for line in self.text.split("\n")]
 
 
-def read_notice(raw: bytes) -> Notice:
-    """Take a mail apart. Never raises; work and result are bounded whatever the bytes are."""
-    root = read_tree(raw[:_RAW_LIMIT], within_mails=False)
+def read_parts(raw: bytes) -> Part:
+    """The tree of a mail as `read_notice` wants it, of as many bytes as are looked at."""
+    return read_tree(raw[:_RAW_LIMIT], within_mails=False)
+
+
+def read_notice(root: Part) -> Notice:
+    """Take a mail apart whose tree was read without the mails in it. Never raises; work and result are bounded
+    whatever its bytes are."""
     notice = Notice(headers=_headers(root.block))
     parts = list(_leaves(root))
     plain = any(kind == "text/plain" and text.strip() for kind, text, _ in parts)
     texts: list[str] = []
     for kind, text, content in parts:
         if kind in ORIGINAL_TYPES:
-            notice.returned = notice.returned or content
+            notice.returned = notice.returned or content[:_RAW_LIMIT]
         elif kind in STATUS_TYPES:
             notice.status += text + "\n\n"
         elif kind == "message/feedback-report":
@@ -123,11 +128,11 @@ def read_notice(raw: bytes) -> Notice:
 def _leaves(root: Part) -> Iterator[tuple[str, str, bytes]]:
     """Media type, text and content of each leaf, the first hundred; what is no text has none."""
     if root.kind == "leaf" and root.media_type == "text/plain" and _UNDECLARED in root.raw:
-        root = read_tree(b"Content-Type: multipart/report\n\n" + root.raw, within_mails=False)
+        root = read_tree(b"Content-Type: multipart/report\n\n" + root.raw[:_RAW_LIMIT], within_mails=False)
         if root.preamble:
             yield "text/plain", _show(root.preamble, ""), b""
     if root.kind == "mail":  # a mail that is nothing but another mail
-        yield root.media_type, "", root.raw
+        yield root.media_type, "", root.raw[:_RAW_LIMIT]
         return
     for number, part in enumerate(root.leaves()):
         if number >= _PARTS_LIMIT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import cast
 
 from aiosmtpd.smtp import SMTP
@@ -12,19 +12,22 @@ from aiosmtpd.smtp import SMTP
 from domain.errors import ConfigurationError
 
 
-class Listener:
-    """Listens on one address while started; `make_connection` makes the protocol of each connection.
+class Listener(ABC):
+    """Listens on one address while started.
 
     `setting` is the name of the setting that chose the port, for the error when it is taken.
     """
 
-    def __init__(self, make_connection: Callable[[], SMTP], host: str, port: int, setting: str) -> None:
-        self._make_connection = make_connection
+    def __init__(self, host: str, port: int, setting: str) -> None:
         self._host = host
         self._port = port
         self._setting = setting
         self._server: asyncio.Server | None = None
         self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
+
+    @abstractmethod
+    def _make_connection(self) -> SMTP:
+        """The protocol of a new connection."""
 
     @property
     def port(self) -> int:
@@ -32,7 +35,7 @@ class Listener:
         return self._server.sockets[0].getsockname()[1] if self._server else self._port
 
     async def start(self) -> None:
-        """Begin to listen. Raises ConfigurationError when the address is taken or not ours."""
+        """Open the door. Raises ConfigurationError when the address is taken or not ours."""
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 self._connect, self._host, self._port, backlog=512

@@ -36,13 +36,14 @@ Knows = Callable[[str], Awaitable[bool]]
 DoorName = Literal["smtp", "lmtp"]
 
 
-class MailDoor:
+class MailDoor(Listener):
     """Receives by SMTP or LMTP while started.
 
     Must be made inside its event loop. Raises ConfigurationError for a certificate that cannot be used.
     """
 
     def __init__(self, name: DoorName, store: Store, knows: Knows, settings: DoorSettings) -> None:
+        super().__init__(settings.host, settings.port, f"inbox.{name}.port")
         self.name: Final = name
         self.settings: Final = settings
         self.hostname: Final = settings.hostname or socket.gethostname()
@@ -56,21 +57,7 @@ class MailDoor:
         )
         self._store = store
         self._handler = Handler(self, knows)
-        self._listener = Listener(self._make_connection, settings.host, settings.port, f"inbox.{name}.port")
         CONNECTIONS.labels(name).set_function(lambda: self.peers.total)
-
-    @property
-    def port(self) -> int:
-        """The port that the door listens on."""
-        return self._listener.port
-
-    async def start(self) -> None:
-        """Open the door. Raises ConfigurationError when the address is taken or not ours."""
-        await self._listener.start()
-
-    async def stop(self) -> None:
-        """Close the door and every connection; a mail that is being received is not answered."""
-        await self._listener.stop()
 
     async def keep(self, received: Received) -> str | None:
         """Store a mail and say what we call it; None, and a line in the log, when that failed."""

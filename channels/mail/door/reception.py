@@ -12,7 +12,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException, syntax
 
@@ -20,9 +20,7 @@ from channels.base import Received
 from channels.mail.door import replies
 from channels.mail.door.content import Flood, Hold, NoRoom, TooLarge, read_content
 from channels.mail.door.counters import ERRORS, RECEIVED, REFUSED
-
-if TYPE_CHECKING:
-    from channels.mail.door.mail_door import Handler, MailDoor
+from channels.mail.door.entrance import Entrance
 
 _log = logging.getLogger(__name__)
 #: A path without quotes or a source route; anything else takes the long way.
@@ -51,13 +49,13 @@ _HURRY_CONTENT: Final = 120.0
 
 
 class Reception(SMTP):
-    """A connection of the SMTP door."""
+    """A connection of the SMTP door. `handler` has the methods that aiosmtpd asks at each command."""
 
     line_length_limit = 32_768  # what is read ahead; no limit of lines, those of the content have none
     command_size_limit = 1024
     greeting = "HELO"
 
-    def __init__(self, door: MailDoor, handler: Handler) -> None:
+    def __init__(self, door: Entrance, handler: object) -> None:
         settings = door.settings
         super().__init__(
             handler,

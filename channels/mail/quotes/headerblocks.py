@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from channels.mail.quotes.attributions import DATES, every
+from channels.mail.quotes.wordings import DATES, every
 
 ROLES = ("sender", "sent", "to", "subject")
 
@@ -19,6 +19,11 @@ for _role in ROLES:
 LONGEST = 600
 
 TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時点]\s?\d{2}(?!\d)")
+
+DATE = re.compile(
+    r"\d{1,4}\s?[./\-–]\s?\d{1,2}\s?[./\-–]\s?\d{1,4}|\d{1,2}\s?[:h]\s?\d{2}|(?<!\d)(?:19|20)\d{2}(?!\d)"
+    r"|\d{1,2}[.,]?\s[^\W\d]{3,12}[.,]?\s(?:\d{2,4}|kl|à|at|um|om|о|v\s)|\d{1,2}\s?月"
+)
 
 RULE = re.compile(r"[\s>]*[-_=*~—–─━‐]{2,}[\s\-_=*~—–─━‐]*$")
 
@@ -115,3 +120,14 @@ def _distinct(seen: Sequence[frozenset[str]]) -> set[str]:
         if left:
             taken.add(left[0])
     return taken
+
+
+def rule_above(lines: Sequence[str], number: int) -> int:
+    """The line of a drawn rule, or Orange's "Message du 03/05/24", right above line `number`; else `number`."""
+    above = number - 1
+    while above >= 0 and number - above < 5 and not lines[above].strip():
+        above -= 1
+    if above < 0 or number - above >= 5 or len(lines[above]) >= 200:
+        return number
+    of_message = MESSAGE_OF.match(lines[above]) and DATE.search(lines[above])
+    return above if of_message or RULE.match(lines[above]) else number

@@ -46,14 +46,24 @@ _FETCH = re.compile(
     r"(?![^\W_])[^.;!?\n]{0,60}$",
     re.IGNORECASE,
 )
-#: Cheap: how each of these lines begins, and how those end whose first words are a name (Turkish, Japanese, Korean).
+#: What is not "i" or "s" but is taken for it where case does not matter.
+_LOOKALIKES = str.maketrans("İıſ", "iis")
+#: Cheap, on a line in lower case: whether programs add lines that begin like this one, or, where the first words are a
+#: name (Turkish, Japanese, Korean), that hold this.
 _BEGINS = re.compile(
-    r"[\W_]{0,6}(?:"
-    + "|".join((*SENT_FROM, *(one for one in SENT_BY if one[0] != "."), *(re.escape(one) for one in FETCH)))
-    + ")",
-    re.IGNORECASE,
+    r"[\W_]{0,12}(?:"
+    + "|".join(
+        (
+            *SENT_FROM,
+            *(one for one in SENT_BY if one[0] != "."),
+            *(re.escape(one) for one in FETCH),
+            *REPLY_ABOVE,
+            *DISCLAIMERS,
+        )
+    ).translate(_LOOKALIKES)
+    + ")"
 )
-_ENDS = re.compile("gönderildi|から送信|에서 보냄", re.IGNORECASE)
+_HOLDS = ("gönder", "から送信", "에서 보냄")
 _EXCUSE = re.compile(
     r"[.!–—-]\s*(?:(?:please|bitte|veuillez|por favor,?|proszę) )?(?:excuse|pardon|forgive|sorry|apolog|entschuldig|disculp|perdon|scus|"
     r"desculp|excuseer|wybacz|ursäkta|undskyld|beklager)[^\n]{0,60}$",
@@ -74,6 +84,7 @@ _DRAWN_DELIMITER = re.compile(r"\s{0,4}-{2,4}\s?$")
 _NAME = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[.,]?[- ][^\W\d_a-z][^\W\d_]*+\.?){1,3}$")
 _PROSE = re.compile(r"\S+(?:\s+\S+){7}|.*[.!?:;,]\s*$")
 LONGEST_SIGNATURE = 25  #: lines; what is longer below "--" is text
+LONGEST_DELIMITER = 9  #: characters
 MOST_LINES = 50_000  #: lines that are read; what is below goes the way of the last of them
 MOST_LOOKS = 3000  #: lines of a mail that are looked at for signatures
 
@@ -83,7 +94,7 @@ def sent_from(line: str) -> bool:
     if len(line) > 500 or len(line) < 6:
         return False
     bare = _without_links(line).strip().rstrip(".")
-    if len(bare) > 110 or not (_BEGINS.match(bare) or _ENDS.search(bare)):
+    if len(bare) > 110 or not _is_suspect(bare):
         return False
     linked = len(bare) < len(line.strip().rstrip("."))
     if _BY.match(bare.rstrip(" ()")) and (linked or not _TOOL.match(bare)):
@@ -99,6 +110,17 @@ def sent_from(line: str) -> bool:
     if words[-1].strip(".,()*_") in AMBIGUOUS_DEVICES and len(words) <= 4:
         return True
     return len(words) <= 9 and _NAMES_DEVICE.search(match[1]) is not None
+
+
+def _is_suspect(line: str) -> bool:
+    """Cheap: whether it is worth asking if a program added this line. A link is taken out before that is asked."""
+    if line.isascii():
+        low = line.lower()
+    else:
+        low = line.translate(_LOOKALIKES).lower()
+        if any(word in low for word in _HOLDS):
+            return True
+    return "http" in low or "www." in low or "mailto:" in low or _BEGINS.match(low) is not None
 
 
 def _without_links(line: str) -> str:
@@ -138,7 +160,7 @@ def written(lines: Sequence[str], quoted: Sequence[bool], last_quote_counts: boo
         keep = written(lines[:MOST_LINES], quoted[:MOST_LINES], last_quote_counts)
         return keep + [0 if keep[-1] == 0 else WHOLE] * (len(lines) - MOST_LINES)
     keep = [WHOLE] * len(lines)
-    found = splitters(lines, quoted)
+    found = list(splitters(lines, quoted))
     runs = _quoted_runs(lines, quoted)
     first_run = runs[0][0] if runs and sum(size for _, _, size in runs) >= 2 else len(lines)
     if found and found[0].kind == "forward" and found[0].first < first_run:
@@ -177,7 +199,7 @@ def _is_all(lines: Sequence[str], quoted: Sequence[bool], first: Splitter) -> bo
 def _announces_itself(lines: Sequence[str], quoted: Sequence[bool]) -> bool:
     """Whether the few quoted lines begin with an attribution that is marked as quoted too."""
     bare = [line[:400].lstrip("> \t\xa0") for line, is_quoted in zip(lines, quoted, strict=True) if is_quoted]
-    return bool(splitters(bare, [False] * len(bare)))
+    return any(True for _ in splitters(bare, [False] * len(bare)))
 
 
 def _quoted_runs(lines: Sequence[str], quoted: Sequence[bool]) -> list[tuple[int, int, int]]:
@@ -255,22 +277,23 @@ def _drop_signatures(lines: Sequence[str], keep: list[int]) -> None:
         if run_end <= number:
             run_end = _end_of_run(keep, number)
         end = min(run_end, number + 4 * LONGEST_SIGNATURE)
+        suspect = _is_suspect(line[:600])
         if len(line) <= 600:
-            if _ABOVE.match(line) and something:
+            if suspect and _ABOVE.match(line) and something:
                 keep[number:] = [0] * (size - number)
                 return
-            if sent_from(line):
+            if suspect and sent_from(line):
                 end = number + 1
                 while something and end < size and keep[end] == WHOLE:
                     end += 1
                 keep[number:end] = [0] * (end - number)
                 number = end
                 continue
-            if something and _begins_signature(lines, number, end):
+            if something and len(line) <= LONGEST_DELIMITER and _begins_signature(lines, number, end):
                 keep[number:end] = [0] * (end - number)
                 number = end
                 continue
-        if something and _is_footer(lines, number, end):
+        if something and (suspect or not line[0].isalnum()) and _is_footer(lines, number, end):
             keep[number:end] = [0] * (end - number)
             number = end
             continue
@@ -281,8 +304,6 @@ def _drop_signatures(lines: Sequence[str], keep: list[int]) -> None:
 def _begins_signature(lines: Sequence[str], number: int, end: int) -> bool:
     """Whether a signature stands between this line and `end`: few lines, and "--" is not drawn between paragraphs."""
     line = lines[number]
-    if len(line) > 9:  # none of the delimiters
-        return False
     if line == "-- ":
         longest = LONGEST_SIGNATURE
     elif _DELIMITER.match(line):

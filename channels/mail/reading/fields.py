@@ -24,26 +24,12 @@ _MAIL_STARTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header as it came: `line` without its last line end, folds included; the value starts after `colon`."""
+    """One header."""
 
-    line: bytes
-    colon: int
+    line: bytes  #: as it came, without its last line end, folds included
+    name: str  #: as written
     key: str  #: the name in lower case
-
-    @property
-    def name(self) -> str:
-        """The name as written."""
-        return self.line[: self.colon].rstrip(b" \t").decode("ascii", "replace")
-
-    @property
-    def value(self) -> bytes:
-        """The value as written, unfolded, without white space around it."""
-        value = self.line[self.colon + 1 :]
-        if b"\r\n" in value and b"\r\r" not in value:
-            value = value.replace(b"\r\n", b"")
-        if b"\n" in value or b"\r" in value:
-            value = _FOLD.sub(b"", value).replace(b"\r", b" ")
-        return value.strip(b" \t")
+    value: bytes  #: as written, unfolded, without white space around it
 
 
 @dataclass(slots=True)
@@ -135,5 +121,13 @@ def _fields(buffer: bytes, drafts: Iterable[_Draft], defects: set[str]) -> Itera
             defects.add(Defect.LONG_HEADER)
         line = buffer[draft.start : end].rstrip(b"\r\n")
         if draft.colon < len(line):
-            key = line[: draft.colon].rstrip(b" \t").lower().decode("ascii", "replace")
-            yield Field(line, draft.colon, key)
+            name = line[: draft.colon].rstrip(b" \t").decode("ascii", "replace")
+            yield Field(line, name, name.lower(), _unfold(line[draft.colon + 1 :]))
+
+
+def _unfold(value: bytes) -> bytes:
+    if b"\r\n" in value and b"\r\r" not in value:
+        value = value.replace(b"\r\n", b"")
+    if b"\n" in value or b"\r" in value:
+        value = _FOLD.sub(b"", value).replace(b"\r", b" ")
+    return value.strip(b" \t")

@@ -39,8 +39,8 @@ _BY_STATUS: Final[dict[tuple[int, int], str]] = {
     (1, 2): "domain_unknown",
     (1, 3): "address_invalid",
     (1, 6): "mailbox_unknown",
-    (1, 7): "address_invalid",
-    (1, 8): "policy",
+    (1, 7): "sender_refused",
+    (1, 8): "sender_refused",
     (1, 10): "domain_unknown",
     (2, 0): "mailbox_busy",
     (2, 1): "mailbox_disabled",
@@ -118,7 +118,12 @@ def judge_refusal(phase: Phase, code: int, text: bytes) -> tuple[DeliveryState, 
         reason = _BY_STATUS.get((subject, detail)) or _BY_SUBJECT.get(subject)
     if reason is None and phase is Phase.RCPT:
         reason = _BY_CODE_AT_RCPT.get(code)
-    return state, reason or _BY_CODE.get(code, "refused")
+    reason = reason or _BY_CODE.get(code, "refused")
+    if phase is Phase.MAIL and code != 521 and VOCABULARY[reason].hard:
+        reason = (
+            "sender_refused"  # nobody spoke of the recipient yet; 521 is about the server itself (RFC 7504)
+        )
+    return state, reason
 
 
 def judge_silence(*, dot_left: bool) -> DeliveryState:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from channels.sandbox.carrier.api.server import build_app
 from channels.sandbox.carrier.handsets import Handsets
 from channels.sandbox.carrier.parts import build_parts
-from channels.sandbox.carrier.settings import CarrierSettings
+from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings
 from domain.clock import Clock, SystemClock
 from domain.errors import ConfigurationError
 
@@ -23,6 +24,7 @@ class Carrier:
         self.phones = Handsets(self.parts)
         self._runner: web.AppRunner | None = None
         self._port = settings.port
+        self._kept: set[str] = set()
 
     @property
     def port(self) -> int:
@@ -32,7 +34,7 @@ class Carrier:
     @property
     def url(self) -> str:
         """Where it is reached, without a slash at the end: stands for https://api.twilio.com."""
-        return f"http://{self.settings.host}:{self._port}"
+        return self.settings.model_copy(update={"port": self._port}).reached_at
 
     async def start(self) -> None:
         """Open the port. Raises ConfigurationError when it is taken or not ours."""
@@ -54,6 +56,28 @@ class Carrier:
         )
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
+
+    def keep_numbers(self, numbers: Sequence[NumberSettings]) -> None:
+        """Own these numbers, beside those of the settings; those of the last call that are not among them are given back."""
+        memory, wanted = self.parts.exchange.memory, {one.phone_number: one for one in numbers}
+        for gone in self._kept - set(wanted):
+            number = memory.find_number(gone)
+            if number is not None:
+                del memory.numbers[number.sid]
+        self._kept &= set(wanted)
+        changed = False
+        for phone_number, given in wanted.items():
+            known = memory.find_number(phone_number)
+            if known is None:
+                self.parts.exchange.add_number(given)
+                self._kept.add(phone_number)
+            elif phone_number in self._kept and known.friendly_name != (given.friendly_name or phone_number):
+                known.friendly_name = given.friendly_name or phone_number
+            else:
+                continue
+            changed = True
+        if changed:
+            self.parts.exchange.changed()
 
     async def stop(self) -> None:
         """Close the port and end every call and callback."""

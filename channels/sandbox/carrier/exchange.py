@@ -13,7 +13,7 @@ from typing import Any
 from channels.sandbox.carrier.memory import Memory
 from channels.sandbox.carrier.mischief import Mischief
 from channels.sandbox.carrier.records import Account, Number, Service, make_sid
-from channels.sandbox.carrier.settings import CarrierSettings
+from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings
 from domain.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,22 @@ class Exchange:
                 pass
         return self.version
 
+    def add_number(self, given: NumberSettings) -> None:
+        """Give the account a number."""
+        now = self.now()
+        number = Number(
+            sid=make_sid("PN"),
+            account_sid=self.settings.account_sid,
+            phone_number=given.phone_number,
+            friendly_name=given.friendly_name or given.phone_number,
+            created=now,
+            updated=now,
+            sms_url=given.sms_url,
+            voice_url=given.voice_url,
+            status_callback=given.status_callback,
+        )
+        self.memory.numbers[number.sid] = number
+
     async def stop(self) -> None:
         """End every task."""
         for _ in range(5):  # what ends may still have something to tell
@@ -106,18 +122,7 @@ class Exchange:
             sid, settings.auth_token.get_secret_value(), "Test account", sid, now, now
         )
         for given in settings.numbers:
-            number = Number(
-                sid=make_sid("PN"),
-                account_sid=sid,
-                phone_number=given.phone_number,
-                friendly_name=given.friendly_name or given.phone_number,
-                created=now,
-                updated=now,
-                sms_url=given.sms_url,
-                voice_url=given.voice_url,
-                status_callback=given.status_callback,
-            )
-            self.memory.numbers[number.sid] = number
+            self.add_number(given)
         for service in settings.services:
             self.memory.services[service.sid] = Service(
                 sid=service.sid,

@@ -8,14 +8,23 @@ from datetime import datetime
 from typing import Final, Literal, cast
 
 from channels.sandbox.carrier.parts import Parts
-from channels.sandbox.carrier.phone import Attachment, Phone, PhoneCall, PhoneSummary, Sound, Text
-from channels.sandbox.carrier.records import Message
+from channels.sandbox.carrier.phone import (
+    Attachment,
+    OwnNumber,
+    Phone,
+    PhoneCall,
+    PhoneSummary,
+    Sound,
+    Text,
+)
+from channels.sandbox.carrier.records import Message, Number
 from channels.sandbox.carrier.voice.line import Line
 from domain.errors import Conflict, InvalidInput, NotFound
 
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}|client:[A-Za-z0-9_.@-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9*#]{1,32}")
 _TEXT_LIMIT: Final = 1600
+_PREVIEW: Final = 120  #: characters
 MOST_PHONES: Final = 200  #: phones in the list; after a campaign, those that were used last
 _STATES: Final = {"in-progress": "talking", "ringing": "ringing"}
 
@@ -41,6 +50,14 @@ class Handsets:
                 numbers[message.to] = None
         summaries = [self._summarise(number) for number in numbers if number not in own]
         return sorted(summaries, key=lambda one: (one.last is not None, one.last), reverse=True)
+
+    async def list_numbers(self) -> list[OwnNumber]:
+        """See Phones."""
+        numbers = self._parts.exchange.memory.numbers.values()
+        return sorted(
+            (OwnNumber(number=one.phone_number, name=_name_of(one)) for one in numbers),
+            key=lambda one: (one.name, one.number),
+        )
 
     async def add_phone(self, number: str, name: str = "") -> None:
         """See Phones."""
@@ -141,10 +158,15 @@ class Handsets:
             number=number,
             name=self._names.get(number, ""),
             texts=len(texts),
+            preview=texts[-1].body[:_PREVIEW] if texts else "",
             last=max(moments, default=None),
             ringing=any(_state(line) == "ringing" for line in lines),
             talking=any(_state(line) == "talking" for line in lines),
         )
+
+
+def _name_of(number: Number) -> str:
+    return number.friendly_name if number.friendly_name != number.phone_number else ""
 
 
 def _state(line: Line) -> Literal["calling", "ringing", "talking", "ended"]:

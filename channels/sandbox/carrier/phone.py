@@ -76,9 +76,17 @@ class PhoneSummary(_View):
     number: str
     name: str = ""
     texts: int = 0
+    preview: str = Field(default="", description="how its last message begins")
     last: datetime | None = None
     ringing: bool = False
     talking: bool = False
+
+
+class OwnNumber(_View):
+    """A number of ours, which people write to and call."""
+
+    number: str
+    name: str = ""
 
 
 class Phones(Protocol):
@@ -86,6 +94,10 @@ class Phones(Protocol):
 
     async def list_phones(self) -> list[PhoneSummary]:
         """Those that were added, had a call or, last of all, a message: some 200, the one used last comes first."""
+        ...
+
+    async def list_numbers(self) -> list[OwnNumber]:
+        """Numbers of ours that phones can write to and call, in their order."""
         ...
 
     async def add_phone(self, number: str, name: str = "") -> None:

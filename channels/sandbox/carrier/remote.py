@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 
 from channels.sandbox.carrier.mischief import Rule
-from channels.sandbox.carrier.phone import Phone, PhoneSummary
+from channels.sandbox.carrier.phone import OwnNumber, Phone, PhoneSummary
 from domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 _PATIENCE = 10.0  #: seconds that the carrier has to answer, beyond a wait that was asked for
@@ -74,6 +74,10 @@ class RemotePhones:
     async def list_phones(self) -> list[PhoneSummary]:
         """See Phones."""
         return [PhoneSummary.model_validate(one) for one in await self._link.ask("GET", "/phones")]
+
+    async def list_numbers(self) -> list[OwnNumber]:
+        """See Phones."""
+        return [OwnNumber.model_validate(one) for one in await self._link.ask("GET", "/numbers")]
 
     async def add_phone(self, number: str, name: str = "") -> None:
         """See Phones."""

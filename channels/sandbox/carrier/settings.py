@@ -47,12 +47,17 @@ class CarrierSettings(BaseModel):
     enabled: bool = Field(default=True, description="run the test carrier")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8029, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/]+)?$",
+        description="where other processes reach it, such as http://mail:8029; host and port when unset",
+    )
     account_sid: AccountSid = Field(
         default="AC" + "5a" * 16, description="identifier of the account that it holds"
     )
     auth_token: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(16)),
-        description="secret of that account: opens the interface and signs callbacks; made anew when unset",
+        description="secret of that account: opens the interface and signs callbacks; made when unset",
     )
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -109,3 +114,14 @@ class CarrierSettings(BaseModel):
     price_per_minute: float = Field(
         default=0.014, ge=0, description="price of a started minute of a call, in USD"
     )
+    price_after: float = Field(
+        default=0.0,
+        ge=0,
+        description="seconds after a call's end until its price is told; the provider takes minutes",
+    )
+
+    @property
+    def reached_at(self) -> str:
+        """Where it is reached, without a slash at the end. With port 0 nobody knows before it listens."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return self.url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from channels.sandbox.carrier.twiml_values import LARGEST_DOCUMENT, check_values
+
 _CALLBACK: Final = frozenset({"statusCallback", "statusCallbackEvent", "statusCallbackMethod"})
 _RECORDING: Final = frozenset(
     {"recordingStatusCallback", "recordingStatusCallbackMethod", "recordingStatusCallbackEvent"}
@@ -133,7 +135,11 @@ def check_document(text: str, vocabulary: Mapping[str, frozenset[str]] = VOICE) 
         verbs = read_document(text)
     except TwimlError as error:
         return [str(error)]
-    return [problem for verb in verbs for problem in _check(verb, "Response", vocabulary)]
+    size = len(text.encode())
+    problems = (
+        [f"The document has {size} bytes; {LARGEST_DOCUMENT} are read."] if size > LARGEST_DOCUMENT else []
+    )
+    return problems + [problem for verb in verbs for problem in _check(verb, "Response", vocabulary)]
 
 
 def _check(element: Element, parent: str, vocabulary: Mapping[str, frozenset[str]]) -> list[str]:
@@ -148,6 +154,8 @@ def _check(element: Element, parent: str, vocabulary: Mapping[str, frozenset[str
         for name in element.attrib
         if name not in vocabulary.get(tag, frozenset())
     ]
+    if vocabulary is VOICE:
+        problems += check_values(element, words_of(element))
     for child in element:
         problems += _check(child, tag, vocabulary)
     return problems

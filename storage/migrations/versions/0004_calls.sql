@@ -21,12 +21,16 @@ CREATE TABLE calls (
     currency TEXT,
     version INTEGER DEFAULT '1' NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    look_at TIMESTAMP WITH TIME ZONE,
+    looks INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_calls PRIMARY KEY (message_id)
 );
 
 CREATE INDEX ix_calls_changed_at ON calls (changed_at);
 
 CREATE INDEX ix_calls_live ON calls (user_id, message_id) WHERE state <> 'ended';
+
+CREATE INDEX ix_calls_look_at ON calls (look_at) WHERE look_at IS NOT NULL;
 
 CREATE INDEX ix_calls_provider_id ON calls (provider_id) WHERE provider_id IS NOT NULL;
 
@@ -48,10 +52,15 @@ CREATE TABLE call_legs (
     price NUMERIC,
     currency TEXT,
     price_at TIMESTAMP WITH TIME ZONE,
+    price_looks INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_call_legs PRIMARY KEY (provider_id)
 );
 
 CREATE INDEX ix_call_legs_message_id ON call_legs (message_id);
+
+CREATE INDEX ix_call_legs_user_id ON call_legs (user_id, message_id) WHERE user_id IS NOT NULL;
+
+CREATE INDEX ix_call_legs_rung ON call_legs (user_id) WHERE user_id IS NOT NULL AND ended_at IS NULL;
 
 CREATE INDEX ix_call_legs_price_at ON call_legs (price_at) WHERE price_at IS NOT NULL;
 
@@ -102,3 +111,20 @@ ALTER TABLE users ADD COLUMN phone TEXT;
 ALTER TABLE users ADD COLUMN takes_calls BOOLEAN DEFAULT true NOT NULL;
 
 ALTER TABLE teams ADD COLUMN caller_id TEXT;
+
+ALTER TABLE sms_facts ADD COLUMN price_looks SMALLINT DEFAULT '0' NOT NULL;
+
+ALTER TABLE sms_facts ADD COLUMN price_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_sms_facts_price_at ON sms_facts (price_at) WHERE price_at IS NOT NULL;
+
+CREATE TABLE sms_paces (
+    key TEXT NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    rest_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_sms_paces PRIMARY KEY (key)
+);
+
+CREATE INDEX ix_raw_mails_read ON raw_mails (settled_at) WHERE state = 'read' AND (content IS NOT NULL OR blob IS NOT NULL);
+
+CREATE INDEX ix_delivery_attempts_settled_at ON delivery_attempts USING brin (settled_at);

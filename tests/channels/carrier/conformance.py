@@ -203,6 +203,21 @@ def read_description() -> dict[str, Any] | None:
     return json.loads(DESCRIPTION.read_text()) if DESCRIPTION.exists() else None
 
 
+def watch(hook: Any, conformance: Conformance | None) -> None:
+    """Hold every exchange of a client's HTTP hook against the description, when that is there."""
+    if conformance is None:
+        return
+    request = hook.request
+
+    async def watched(method: str, uri: str, **values: Any) -> Response:
+        response: Response = await request(method, uri, **values)
+        given = {name: value for name, value in values.items() if name in ("params", "data")}
+        conformance.check(method, uri, given, (), response)
+        return response
+
+    hook.request = watched
+
+
 def open_conformance() -> Conformance | None:
     """A fresh check, when the description is there."""
     description = read_description()

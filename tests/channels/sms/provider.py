@@ -76,11 +76,7 @@ class Provider:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Provider]:
         app = web.Application()
-        app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", self._create)
-        app.router.add_get("/2010-04-01/Accounts/{account}/Messages.json", self._list)
-        app.router.add_get("/2010-04-01/Accounts/{account}/Messages/{sid}.json", self._fetch)
-        app.router.add_get("/media/{name}", self._media)
-        app.router.add_route("*", "/plain", self._plain)
+        self._add_routes(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -91,6 +87,13 @@ class Provider:
             yield self
         finally:
             await runner.cleanup()
+
+    def _add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", self._create)
+        app.router.add_get("/2010-04-01/Accounts/{account}/Messages.json", self._list)
+        app.router.add_get("/2010-04-01/Accounts/{account}/Messages/{sid}.json", self._fetch)
+        app.router.add_get("/media/{name}", self._media)
+        app.router.add_route("*", "/plain", self._plain)
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Of a channel to it; short of patience."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
-from twilio.http.response import Response
 
 from channels.base import CallbackRequest
 from channels.registry import open_channel
@@ -20,12 +19,12 @@ from channels.sandbox.carrier.settings import CarrierSettings, NumberSettings, S
 from channels.sms.inbound import InboundSms, read_inbound
 from channels.sms.keywords import Command
 from channels.sms.reports import Report
-from channels.sms.signatures import seen_url
 from channels.sms.statuses import furthest
 from channels.sms.twilio import TwilioSms
+from channels.twilio.signatures import seen_url
 from domain.errors import InvalidInput
 from domain.messages import DeliveryState
-from tests.channels.carrier.conformance import Conformance, open_conformance
+from tests.channels.carrier.conformance import open_conformance, watch
 from tests.channels.mails import outcomes_of
 from tests.channels.scripted import eventually
 from tests.channels.sms.texts import SENDER, make_text
@@ -67,24 +66,6 @@ class Hub:
         await eventually(lambda: furthest(self.statuses(token)) == end)
 
 
-def _watch(channel: TwilioSms, conformance: Conformance) -> None:
-    """Hold every exchange of the channel against the provider's description."""
-    assert channel._client is not None
-    hook = channel._client.http_client
-    request = hook.request
-
-    async def watched(method: str, uri: str, **values: Any) -> Response:
-        response = await request(method, uri, **values)
-        conformance.check(method, uri, _plain(values), (), response)
-        return response
-
-    hook.request = watched
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in ("params", "data")}
-
-
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
     app = web.Application()
@@ -121,8 +102,8 @@ async def hub() -> AsyncIterator[Hub]:
     }
     channel = open_channel("sms", settings)
     assert isinstance(channel, TwilioSms)
-    if (conformance := open_conformance()) is not None:
-        _watch(channel, conformance)
+    assert channel._client is not None
+    watch(channel._client.http_client, open_conformance())
     started.append(Hub(carrier, channel))
     yield started[0]
     await channel.close()

@@ -12,8 +12,8 @@ from channels.base import CallbackRequest
 from channels.registry import open_channel
 from channels.sms.inbound import MediaLink, read_envelope, read_inbound
 from channels.sms.keywords import Command
-from channels.sms.signatures import sign
 from channels.sms.twilio import TwilioSms
+from channels.twilio.signatures import sign
 from domain.errors import InvalidInput, NotFound, Unavailable
 from tests.channels.sms.conftest import MakeTwilio
 from tests.channels.sms.provider import ACCOUNT, SERVICE, Provider, inbound_form

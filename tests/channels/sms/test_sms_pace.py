@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms.pace import Rest, Window
+from channels.http.pace import Rest, Window
 
 FOREVER = 1e9
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from channels.base import CallbackRequest
 from channels.registry import open_channel
 from channels.sms.reports import callback_address, make_report, read_report, to_event
-from channels.sms.signatures import sign
 from channels.sms.statuses import STATUSES, furthest, moves_forward
 from channels.sms.twilio import TwilioSms
 from channels.sms.twilio_codes import REASONS
+from channels.twilio.signatures import sign
 from domain.errors import InvalidInput
 from domain.events import EventType
 from domain.messages import DeliveryState, Mover, may_move

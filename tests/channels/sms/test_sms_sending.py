@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from channels.sms.outcomes import judge_answer, seconds_of
+from channels.http.outcomes import judge_answer, seconds_of
 from domain.errors import DeliveryError, UnsupportedFeature
 from domain.messages import DeliveryState, Outcome
 from tests.channels.mails import outcomes_of

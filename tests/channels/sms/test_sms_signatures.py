@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.base import CallbackRequest
-from channels.sms.forms import read_form
-from channels.sms.signatures import is_signed, is_signed_request, seen_url, sign
+from channels.http.forms import read_form
+from channels.twilio.signatures import is_signed, is_signed_request, seen_url, sign
 from tests.corpora.scoring import corpora
 
 _FOLDER = corpora()

@@ -78,6 +78,7 @@ def add_controls(
     controls = _Controls(parts, phones)
     routes: tuple[tuple[str, str, Callable[[web.Request], Awaitable[object]]], ...] = (
         ("GET", "/phones", controls.list_phones),
+        ("GET", "/numbers", controls.list_numbers),
         ("POST", "/phones", controls.add_phone),
         ("GET", "/phones/{number}", controls.show_phone),
         ("POST", "/phones/{number}/texts", controls.send_text),
@@ -128,6 +129,9 @@ class _Controls:
 
     async def list_phones(self, request: web.Request) -> object:
         return [phone.model_dump(mode="json") for phone in await self._phones.list_phones()]
+
+    async def list_numbers(self, request: web.Request) -> object:
+        return [number.model_dump(mode="json") for number in await self._phones.list_numbers()]
 
     async def add_phone(self, request: web.Request) -> object:
         given = NewPhone.model_validate_json(await request.read())

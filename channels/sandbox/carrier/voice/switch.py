@@ -28,6 +28,15 @@ EVENTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(CALL_FINAL, "completed"),
 }
 
+#: Final state → the answer of the telephone network (SIP, RFC 3261), as a status callback tells it.
+NETWORK_ANSWERS: Final[Mapping[str, str]] = {
+    "completed": "200",
+    "busy": "486",
+    "no-answer": "487",
+    "canceled": "487",
+    "failed": "480",
+}
+
 
 class Switch:
     """Holds the lines of all calls. Calls that ended stay, so that their phones can show them."""
@@ -153,8 +162,7 @@ class Switch:
             max(1, round(elapsed / self.exchange.settings.second)) if line.answered.is_set() else 0
         )
         if status == "completed":
-            minutes = -(-call.duration // 60)
-            call.price = f"{-self.exchange.settings.price_per_minute * minutes:.5f}"
+            self._price(call)
         if not self.move(line, status):
             self.move(line, "failed" if call.status != "in-progress" else "completed")
         line.listening = frozenset()
@@ -165,6 +173,20 @@ class Switch:
         if line.script is not None:
             line.script.cancel()
         self.exchange.changed()
+
+    def _price(self, call: Call) -> None:
+        """Tell what a call cost, at once or after the time in the settings."""
+        settings = self.exchange.settings
+        price = f"{-settings.price_per_minute * -(-(call.duration or 0) // 60):.5f}"
+
+        async def tell_later() -> None:
+            await self.exchange.sleep(settings.price_after)
+            call.price = price
+
+        if settings.price_after:
+            self.exchange.spawn(tell_later(), f"price of {call.sid}")
+        else:
+            call.price = price
 
     def redirect(self, line: Line, source: Source) -> None:
         """Let a call follow another document from now on. Raises Refusal when it is not in progress."""
@@ -196,6 +218,7 @@ class Switch:
             if status in CALL_FINAL:
                 params["CallDuration"] = str(call.duration or 0)
                 params["Duration"] = str(-(-(call.duration or 0) // 60))
+                params["SipResponseCode"] = NETWORK_ANSWERS[status]
             self.courier.tell(
                 call.account_sid,
                 call.hooks.status_callback,

@@ -1,0 +1,1 @@
+"""Calls that come in: lines as people write them, a caller's way through one, whose phones ring, messages and recordings."""
