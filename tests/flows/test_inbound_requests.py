@@ -212,6 +212,19 @@ async def test_whoever_of_us_calls_from_their_own_phone_is_not_rung_by_it(room: 
     assert ring.targets[0].number == MAX
 
 
+@pytest.mark.parametrize("open_", [True, False])
+async def test_a_line_that_is_always_open_rings_people_in_their_working_time(room: Room, open_: bool) -> None:
+    await open_line(room, LINE + "hours: always\n")
+    tim = await room.person("Tim", "+33639970009")  # in no team
+    await room.contact("Anna", owner_id=tim, language="en")
+    room.hours["open"] = open_
+    first = await take_call(room.desk, asked())
+    assert any(isinstance(verb, Gather) for verb in first)
+    last = (await take_choice(room.desk, await call_of(room), 1, pressed("1")))[-2:]
+    assert isinstance(last[1], Ring) is open_
+    assert isinstance(last[0], Record) is not open_
+
+
 async def test_whoever_was_rung_last_is_rung_last_again(room: Room) -> None:
     eva, max_, _ = await open_line(room)
     await room.contact("Anna", language="en")
