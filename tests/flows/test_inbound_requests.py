@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from channels.voice.callbacks import (
@@ -37,7 +38,7 @@ from inbox.lines.recorded import keep_recording, keep_transcript
 from inbox.lines.store import save_line
 from inbox.lines.whispering import announce_caller, connect_caller
 from storage.pool import Pool
-from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, Room, open_line, open_room
+from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, PUBLIC, Room, open_line, open_room
 
 SID = "CA" + "1" * 32
 RECORDING = RecordingReport(
@@ -410,6 +411,36 @@ async def test_a_recording_elsewhere_than_at_the_provider_is_never_asked_for(roo
     await keep_recording(room.desk, number, "voicemail", replace(RECORDING, url="http://127.0.0.1:1/secret"))
     await room.fetch_recordings()
     assert await room.pool.fetchval("SELECT state FROM recordings") == "failed"
+
+
+async def test_the_music_on_hold_is_there_for_whoever_asks(room: Room) -> None:
+    address = room.carrier.parts.exchange.settings.routes[PUBLIC]
+    music = room.desk.links(1, 1).music.replace(PUBLIC, address)
+    async with aiohttp.ClientSession() as session, session.get(music) as response:
+        assert (response.status, response.content_type) == (200, "audio/wav")
+        assert (await response.read()).startswith(b"RIFF")
+
+
+async def test_an_unsigned_request_about_a_call_is_refused(room: Room) -> None:
+    number, _ = await ring_support(room)
+    address = room.carrier.parts.exchange.settings.routes[PUBLIC]
+    links = room.desk.links(number, 2)
+    told = [
+        links.step,
+        links.left,
+        links.voicemail,
+        links.transcript,
+        links.talk,
+        links.whisper(1),
+        links.rang(1),
+    ]
+    told += [f"{PUBLIC}/callbacks/voice/inbound", f"{PUBLIC}/callbacks/voice/ended"]
+    async with aiohttp.ClientSession() as session:
+        for url in told:
+            form = {"CallSid": SID, "CallStatus": "completed", "From": ANNA, "To": OURS}
+            async with session.post(url.replace(PUBLIC, address), data=form) as response:
+                assert response.status == 403, url
+    assert await room.pool.fetchval("SELECT state FROM calls") == "ringing"
 
 
 async def test_documents_survive_being_kept(room: Room) -> None:
