@@ -134,7 +134,7 @@ async def launch(
             raise Conflict(f"The launch of “{campaign.name}” was called off.")
         audience = await _audience(connection, campaign, clock, unfit)
         if not checked:
-            await _check_recipients(connection, plan, audience)
+            await _check_recipients(connection, plan, audience, _compared(campaign))
         await connection.executemany(
             "INSERT INTO campaign_links (campaign_id, no, url, label) VALUES ($1, $2, $3, $4)",
             [(campaign_id, link.no, link.url, link.label) for link in plan.links],
@@ -262,9 +262,19 @@ def _read_source(campaign: Campaign) -> MailTemplate:
     return read_source(campaign.source)
 
 
-async def _check_recipients(connection: Connection, plan: Plan, audience: Audience) -> int:
-    """Count the recipients and the fields they lack. Raises InvalidInput when there is nobody, or when the
-    template prints a field that somebody lacks."""
+def _compared(campaign: Campaign) -> frozenset[str]:
+    """Fields that our own words about stopping ask for and never print: they keep nobody from being written to."""
+    if campaign.channel is not ChannelKind.SMS:
+        return frozenset()
+    source = read_text_source(campaign.source)
+    return frozenset({"contact.language"} if source.stop_hint and "language" not in source.text else ())
+
+
+async def _check_recipients(
+    connection: Connection, plan: Plan, audience: Audience, compared: frozenset[str] = frozenset()
+) -> int:
+    """Count the recipients and the fields they lack; `compared` ones are never printed. Raises InvalidInput when there
+    is nobody, or when the template prints a field that somebody lacks."""
     required = sorted(plan.required_fields - {"contact.email"})
     lacking = "".join(
         f", count(*) FILTER (WHERE coalesce(btrim({_column(name)}, E' \\t\\n\\r'), '') = '')"
@@ -280,7 +290,7 @@ async def _check_recipients(connection: Connection, plan: Plan, audience: Audien
     if recipients == 0:
         raise _nobody()
     missing = Counter({Refusal(name, ""): row[place] for place, name in enumerate(required, 1) if row[place]})
-    if not missing and {use.name for use in plan.uses} - plan.required_fields:
+    if not missing and {use.name for use in plan.uses} - plan.required_fields - compared:
         missing = await _count_refusals(connection, plan, audience)
     if missing:
         raise _lacking(missing, recipients)

@@ -21,8 +21,8 @@ from domain.consent import Purpose
 from storage.pool import Connection
 
 #: People that are looked at one by one.
-LOOKED_AT: Final = 20_000
-_CHUNK: Final = 5_000
+LOOKED_AT: Final = 5_000
+_CHUNK: Final = 2_500
 
 _PEOPLE: Final = """
 SELECT picked.id, c.state AS consent, p.addresses, p.reasons

@@ -34,7 +34,7 @@ from templates.preview import preview
 from templates.texts import SmsTemplate, TextPlan, read_text_source
 
 #: Texts that are written, of larger audiences.
-WRITTEN: Final = 10_000
+WRITTEN: Final = 5_000
 #: Readers on whom a template is tried in a process that can be killed.
 _TRIED: Final = 5
 #: Stands where each reader's own token is.

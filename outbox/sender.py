@@ -90,7 +90,9 @@ class Sender:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._step_due = asyncio.Event()
         self._timer: asyncio.Handle | None = None
-        self._timer_at = 0.0  # of the loop's clock; a handle of uvloop for less than a millisecond does not tell it
+        self._timer_at = (
+            0.0  # of the loop's clock; a handle of uvloop for less than a millisecond does not tell it
+        )
         self._stopping = False
 
     @property

@@ -39,7 +39,7 @@ def service_urls() -> Iterator[ServiceUrls]:
     services, folder, urls = start_servers()
     yield ServiceUrls(database_url or urls.database_url, redis_url or urls.redis_url)
     services.stop()
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # whoever starts meanwhile may clear it away, too
 
 
 @pytest.fixture(scope="session")

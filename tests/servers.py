@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -21,12 +22,15 @@ from domain.errors import ClytieError
 
 T = TypeVar("T")
 PREFIX: Final = "clytie-tests-"
+_YOUNG: Final = 120.0  # seconds
 
 
 def start_servers() -> tuple[Services, Path, ServiceUrls]:
     """Start both servers in a temporary folder. The remains of test runs that were killed are cleared away first."""
     for leftover in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(ClytieError, OSError):  # in use by another run, or somebody else's
+            if time.time() - leftover.stat().st_mtime < _YOUNG:
+                continue  # another run is about to start its servers there
             Services(leftover).stop_leftovers()
             shutil.rmtree(leftover, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))

@@ -47,6 +47,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _disk(settings)
     yield _keys(settings)
     yield _address(settings)
+    yield _phones(settings)
     try:
         async with reach_servers(settings) as urls:
             yield await _postgres(urls)
@@ -89,12 +90,33 @@ def _keys(settings: Settings) -> Finding:
 def _address(settings: Settings) -> Finding:
     parts = urlsplit(settings.public_url)
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    good = settings.mail is None or (parts.scheme == "https" and not local)
+    is_alone = settings.mail is None and not settings.sms.is_complete
+    good = is_alone or (parts.scheme == "https" and not local)
     return Finding(
         "Public address",
         good,
         settings.public_url,
-        "Set CLYTIE_WEB__PUBLIC_URL to the https address that recipients of your mail can reach.",
+        "Set CLYTIE_WEB__PUBLIC_URL to the https address that recipients of your mail, and your provider, can reach.",
+    )
+
+
+def _phones(settings: Settings) -> Finding:
+    subject = "SMS and calls"
+    if settings.has_carrier:
+        return Finding(subject, True, "no account is set; all of them go to the test phones")
+    account = settings.sms_settings
+    if not account.is_complete:
+        return Finding(
+            subject,
+            None,
+            "no complete account is set, so none are sent or taken",
+            "Set CLYTIE_SMS__ACCOUNT_SID and CLYTIE_SMS__AUTH_TOKEN, or CLYTIE_CARRIER__ENABLED for the test phones.",
+        )
+    return Finding(
+        subject,
+        bool(account.callback_url),
+        f"through {account.account_sid}, called back at {account.callback_url or 'no address'}",
+        "Set CLYTIE_WEB__PUBLIC_URL: without it the provider cannot tell us what became of a message or call.",
     )
 
 

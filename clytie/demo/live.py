@@ -39,6 +39,9 @@ async def play_live(house: House, seeded: Seeded) -> None:
         await hand_in(house.settings, write_letters())
         say("          Four people wrote to support@ and sales@; be Léo, and answer them.")
         await write_texts(marketer)
+        say(
+            "          A campaign by SMS is ready: launch it, and answer on the test phone; call us there, too."
+        )
         letter = await launch_letter(marketer)
         administrator = Api(client, base_url, seeded.tokens["administrator"])
         chance = random.Random()

@@ -49,8 +49,10 @@ _HOLD: Final = "SELECT id FROM users WHERE id = ANY ($1::bigint[]) ORDER BY id F
 
 async def is_line_open(connection: Connection, line: Line, is_open: IsOpen, now: datetime) -> bool:
     """Whether somebody works on the line now; a queue without a team is always open."""
-    if line.hours == "always":
-        return True
+    return line.hours == "always" or await _does_team_work(connection, line, is_open, now)
+
+
+async def _does_team_work(connection: Connection, line: Line, is_open: IsOpen, now: datetime) -> bool:
     team = await connection.fetchrow(_TEAM, line.team, line.queue)
     return team is None or is_open(dict(team), now)
 
@@ -60,8 +62,10 @@ async def load_reach(
 ) -> Reach:
     """Everybody of the line's queues and the contact's owner: those who take calls, have a phone and work now.
 
-    Of a confidential queue nobody but its own people hear, so that an owner who is none of them is not rung.
+    Whoever is in no team works when that of the line does. Of a confidential queue nobody but its own people hear, so
+    that an owner who is none of them is not rung.
     """
+    usual = await _does_team_work(connection, line, is_open, now)
     owner = await _find_owner(connection, call)
     mails = [mail.lower() for mail in line.people]
     rows = await connection.fetch(_PEOPLE, list(line.queues), mails, owner, call["message_id"])
@@ -69,7 +73,7 @@ async def load_reach(
     working = [
         row
         for row in rows
-        if row["phone"] != call["theirs"] and (row["timezone"] is None or is_open(dict(row), now))
+        if row["phone"] != call["theirs"] and (usual if row["timezone"] is None else is_open(dict(row), now))
     ]
     queues: dict[str, list[Rep]] = {}
     people: dict[str, Rep] = {}

@@ -64,7 +64,8 @@ lines) or in a file that holds one line, a list of them, or `lines:` with a list
 {example}```
 
 At the provider, the number's address for calls is `/callbacks/voice/inbound` below our public address, and that for status
-changes `/callbacks/voice/ended` (both POST). A number without a line takes messages for the default queue.
+changes `/callbacks/voice/ended` (both POST); the first one may be the fallback, too: asked twice, it answers the same. A number
+without a line takes messages for the default queue.
 
 ## What callers can rely on
 

@@ -57,7 +57,7 @@ UPDATE sms_facts SET price = $2::text::numeric, currency = nullif($3, ''), price
 """
 _SETTLED: Final = "UPDATE sms_facts SET unsettled = false WHERE message_id = $1"
 #: states in which somebody is at work on a delivery, or will be
-_UNDER_WAY: Final = [
+UNDER_WAY: Final = [
     state.value
     for state in (
         DeliveryState.QUEUED,
@@ -68,7 +68,7 @@ _UNDER_WAY: Final = [
 ]
 _BATCH: Final = 100
 #: Seconds from the end of a message until its price is asked for; the provider knows it some time after.
-_PRICE_AFTER: Final = 60.0
+PRICE_AFTER: Final = 60.0
 #: Seconds that a sender rests whose queue at the provider was full.
 _REST: Final = 60.0
 
@@ -100,9 +100,9 @@ async def take_report(
             report.provider_id,
             report.price,
             report.currency,
-            found["state"] in _UNDER_WAY,
+            found["state"] in UNDER_WAY,
             report.rank >= FINAL_RANK,
-            _PRICE_AFTER,
+            PRICE_AFTER,
         )
         refused = found["state"] == DeliveryState.UNCERTAIN and await _settle(
             work, message_id, report.status, report.reason, clock.now()
@@ -117,7 +117,7 @@ async def take_report(
 
 async def settle_reported_texts(pool: Pool, clock: Clock, announcer: Announcer | None = None) -> int:
     """Settle deliveries whose report came before they were in doubt; gives how many were looked at."""
-    rows = await pool.fetch(_UNSETTLED, _UNDER_WAY, _BATCH)
+    rows = await pool.fetch(_UNSETTLED, UNDER_WAY, _BATCH)
     for row in rows:
         async with unit_of_work(pool, announcer) as work:
             await hold_delivery(work.connection, row["message_id"])

@@ -11,10 +11,9 @@ from functools import lru_cache
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
+from phonenumbers import NumberParseException, parse
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
-
-from channels.sms.numbers import read_e164
-from domain.errors import InvalidInput
 
 #: Days that are looked at before a way out is no longer sought.
 _DAYS: Final = 15
@@ -80,7 +79,9 @@ class TextHours(BaseModel):
 
 @lru_cache(maxsize=50_000)
 def _zones(number: str) -> tuple[str, ...]:
+    """Where a number may be; asked of every message of a campaign, so nothing else of the number is looked at."""
     try:
-        return read_e164(number).timezones
-    except InvalidInput:
+        zones = time_zones_for_number(parse(number))
+    except NumberParseException:
         return ()
+    return tuple(zone for zone in zones if zone != UNKNOWN_TIMEZONE)

@@ -93,6 +93,7 @@ def test_the_doctor_is_content_with_a_fresh_house(run: Run) -> None:
     done = run("doctor")
     assert done.returncode == 0, done.stdout
     assert "!!" not in done.stdout
+    assert "SMS and calls: no account is set; all of them go to the test phones" in done.stdout
 
 
 def test_a_campaign_that_does_not_exist_is_named(run: Run) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from channels.voice.callbacks import (
@@ -37,7 +38,7 @@ from inbox.lines.recorded import keep_recording, keep_transcript
 from inbox.lines.store import save_line
 from inbox.lines.whispering import announce_caller, connect_caller
 from storage.pool import Pool
-from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, Room, open_line, open_room
+from tests.flows.switch_room import ACCOUNT, ANNA, LINE, MAX, OURS, PUBLIC, Room, open_line, open_room
 
 SID = "CA" + "1" * 32
 RECORDING = RecordingReport(
@@ -210,6 +211,19 @@ async def test_whoever_of_us_calls_from_their_own_phone_is_not_rung_by_it(room: 
     ring = (await take_choice(room.desk, await call_of(room), 1, pressed("2")))[-1]
     assert isinstance(ring, Ring)
     assert ring.targets[0].number == MAX
+
+
+@pytest.mark.parametrize("open_", [True, False])
+async def test_a_line_that_is_always_open_rings_people_in_their_working_time(room: Room, open_: bool) -> None:
+    await open_line(room, LINE + "hours: always\n")
+    tim = await room.person("Tim", "+33639970009")  # in no team
+    await room.contact("Anna", owner_id=tim, language="en")
+    room.hours["open"] = open_
+    first = await take_call(room.desk, asked())
+    assert any(isinstance(verb, Gather) for verb in first)
+    last = (await take_choice(room.desk, await call_of(room), 1, pressed("1")))[-2:]
+    assert isinstance(last[1], Ring) is open_
+    assert isinstance(last[0], Record) is not open_
 
 
 async def test_whoever_was_rung_last_is_rung_last_again(room: Room) -> None:
@@ -397,6 +411,36 @@ async def test_a_recording_elsewhere_than_at_the_provider_is_never_asked_for(roo
     await keep_recording(room.desk, number, "voicemail", replace(RECORDING, url="http://127.0.0.1:1/secret"))
     await room.fetch_recordings()
     assert await room.pool.fetchval("SELECT state FROM recordings") == "failed"
+
+
+async def test_the_music_on_hold_is_there_for_whoever_asks(room: Room) -> None:
+    address = room.carrier.parts.exchange.settings.routes[PUBLIC]
+    music = room.desk.links(1, 1).music.replace(PUBLIC, address)
+    async with aiohttp.ClientSession() as session, session.get(music) as response:
+        assert (response.status, response.content_type) == (200, "audio/wav")
+        assert (await response.read()).startswith(b"RIFF")
+
+
+async def test_an_unsigned_request_about_a_call_is_refused(room: Room) -> None:
+    number, _ = await ring_support(room)
+    address = room.carrier.parts.exchange.settings.routes[PUBLIC]
+    links = room.desk.links(number, 2)
+    told = [
+        links.step,
+        links.left,
+        links.voicemail,
+        links.transcript,
+        links.talk,
+        links.whisper(1),
+        links.rang(1),
+    ]
+    told += [f"{PUBLIC}/callbacks/voice/inbound", f"{PUBLIC}/callbacks/voice/ended"]
+    async with aiohttp.ClientSession() as session:
+        for url in told:
+            form = {"CallSid": SID, "CallStatus": "completed", "From": ANNA, "To": OURS}
+            async with session.post(url.replace(PUBLIC, address), data=form) as response:
+                assert response.status == 403, url
+    assert await room.pool.fetchval("SELECT state FROM calls") == "ringing"
 
 
 async def test_documents_survive_being_kept(room: Room) -> None:

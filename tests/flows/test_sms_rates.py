@@ -94,10 +94,11 @@ async def test_two_processes_together_keep_to_the_rate_of_a_number_in_parts(
     moments = [one.created for one in messages]
     assert {one.segments for one in messages} == {2}
     allowed = RATE / 2
-    assert busiest(moments, 2.0) <= 2 * allowed + 3  # the first requests open connections, and are late
+    # requests are late on a busy machine, and the next ones on time: each process by itself would send twice as many
+    assert busiest(moments, 2.0) <= 1.5 * 2 * allowed
     took = (moments[-1] - moments[0]).total_seconds()
-    assert took >= (TEXTS - 1) / allowed - 0.5
-    assert took <= 1.6 * TEXTS / allowed  # and the rate is used
+    assert took >= (TEXTS - 1) / allowed - 1
+    assert took <= 2 * TEXTS / allowed  # and the rate is used
     assert len({one.to for one in messages}) == TEXTS
 
 

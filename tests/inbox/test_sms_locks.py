@@ -16,6 +16,7 @@ from channels.sms.reports import make_report
 from domain.clock import SystemClock
 from domain.messages import ChannelKind, DeliveryState, Outbound, Outcome
 from inbox.texts.consent import opt_out
+from inbox.texts.report_groups import ReportGroups
 from inbox.texts.reports import settle_reported_texts, take_report
 from outbox.queue import Result, prepare, settle_and_mark
 from outbox.texts.composing import SmsLetterComposer
@@ -102,6 +103,10 @@ async def _report(pool: Pool, message_id: int) -> None:
     await take_report(pool, SystemClock(), message_id, report(message_id))
 
 
+async def _report_in_a_group(pool: Pool, message_id: int) -> None:
+    await ReportGroups(pool, SystemClock()).take(message_id, report(message_id))
+
+
 async def _settle_reported(pool: Pool, message_id: int) -> None:
     await settle_reported_texts(pool, SystemClock())
 
@@ -110,7 +115,7 @@ async def _look(pool: Pool, message_id: int) -> None:
     await look(pool)
 
 
-@pytest.mark.parametrize("other", [_report, _settle_reported, _look])
+@pytest.mark.parametrize("other", [_report, _report_in_a_group, _settle_reported, _look])
 async def test_who_comes_while_a_sender_settles_waits_at_the_delivery_and_holds_nothing_that_it_needs(
     pool: Pool, other: Callable[[Pool, int], Awaitable[None]]
 ) -> None:
@@ -119,7 +124,7 @@ async def test_who_comes_while_a_sender_settles_waits_at_the_delivery_and_holds_
         "UPDATE sms_facts SET status = 'delivered', unsettled = $1, look_at = now()",
         other is _settle_reported,
     )
-    if other is _report:
+    if other in (_report, _report_in_a_group):
         await pool.execute("UPDATE sms_facts SET status = ''")
     async with pool.acquire() as connection:
         await prepare(connection)
@@ -163,6 +168,12 @@ async def test_senders_reports_and_looks_that_meet_by_chance_all_come_to_their_e
                 )
             await asyncio.sleep(0)
 
+    groups = ReportGroups(pool, SystemClock())
+
+    async def tell_in_groups(message: int) -> None:
+        for status, code in (("accepted", None), ("sent", None), codes[message]):
+            await groups.take(message, report(message, status, code))
+
     async def tell() -> None:
         for message in dice.sample(messages, len(messages)):
             for status, code in (("queued", None), codes[message], codes[message]):
@@ -173,7 +184,8 @@ async def test_senders_reports_and_looks_that_meet_by_chance_all_come_to_their_e
             await settle_reported_texts(pool, SystemClock())
             await look(pool)
 
-    await asyncio.gather(send(), send(), tell(), tell(), tidy())  # a deadlock would be raised here
+    many = [tell_in_groups(message) for message in dice.sample(messages, len(messages))]
+    await asyncio.gather(send(), send(), tell(), tell(), tidy(), *many)  # a deadlock would be raised here
     async with pool.acquire() as connection:
         await prepare(connection)
         await settle(connection, [sent(one) for one in messages])

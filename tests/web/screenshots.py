@@ -11,14 +11,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.async_api import Browser, async_playwright
 
 from storage.migrations import upgrade
-from storage.pool import open_pool
+from storage.pool import Pool, open_pool
 from tests.servers import Databases, start_servers
 from tests.web.correspondence import Correspondence, build_correspondence
 from tests.web.house import PASSWORD, open_house
+from tests.web.telephone import ANNA, REP, SALES, Telephone, draw_picture, give_phone, open_telephone
 from tests.web.telephony import Telephony, build_telephony, make_voice, ring_and_talk
 from tests.web.texting import ACCOUNT, Texting, build_texting
 from tests.web.world import World, build_world
@@ -80,6 +82,9 @@ def pages(
         "import": ("marketer", f"/imports/{world.job}"),
         "mailbox": ("marketer", "/mailbox"),
         "mail": ("marketer", f"/mailbox/{world.mail}"),
+        "phones": ("marketer", "/phone"),
+        "phone": ("marketer", f"/phone/{quote(ANNA)}"),
+        "phone-rings": ("marketer", f"/phone/{quote(REP)}"),
         "mail-headers": ("marketer", f"/mailbox/{world.mail}?view=headers"),
         "conversations": ("agent", "/conversations"),
         "conversations-unassigned": ("manager", "/conversations?box=unassigned"),
@@ -145,8 +150,13 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
     database_url = databases.create()
     try:
         pool = await open_pool(database_url)
-        async with open_house(pool, database_url, demo=True) as house, async_playwright() as playwright:
+        async with (
+            open_telephone() as telephone,
+            open_house(pool, database_url, demo=True, test_phone=telephone.test_phone) as house,
+            async_playwright() as playwright,
+        ):
             world = await build_world(pool)
+            await use_phones(pool, telephone, world)
             post = await build_correspondence(pool, house.context.blobs, world.users, world.contacts)
             house.context.texts = ACCOUNT
             house.context.voice = make_voice(pool)
@@ -181,6 +191,16 @@ async def take_pictures(wanted: list[str], *, scheme: str = "light") -> None:
         if services is not None and folder is not None:
             services.stop()
             shutil.rmtree(folder)
+
+
+async def use_phones(pool: Pool, telephone: Telephone, world: World) -> None:
+    """Messages on one phone, a call that rings on another."""
+    await give_phone(pool, world.contacts[0], ANNA)
+    await pool.execute("UPDATE users SET phone = $1 WHERE role = 'rep'", REP)
+    await telephone.text(ANNA, "Your roof study is ready. When may we call you? STOP ends these messages.")
+    await asyncio.sleep(0.5)
+    await telephone.test_phone.phones.send_text(ANNA, SALES, "Tomorrow!", [("image/png", draw_picture())])
+    await telephone.call(REP)
 
 
 async def _photograph(

@@ -106,7 +106,7 @@ def test_hours_are_written_in_the_readers_language() -> None:
 @pytest.mark.parametrize("queue", ["Support", 'A "quoted" \\ one', "yes"])
 def test_the_first_text_can_be_used_as_it_is(queue: str) -> None:
     use_language("en")
-    (written,) = read_lines(first_text("+33199000001", queue))
+    (written,) = read_lines(first_text("+33199000001", queue, "en"))
     assert written.line.queue == queue
 
 

@@ -71,6 +71,13 @@ async def test_phones_carry_the_names_of_their_owners_and_the_last_used_comes_fi
     assert "Zoé" not in found.words
 
 
+async def test_a_mailbox_leads_to_its_owners_phone_and_back(house: House, pool: Pool) -> None:
+    visitor = await house.signed_in("marketer")
+    await give_phone(pool, await house.contact("Claire Dubreuil", "claire@d.example"), ANNA)
+    assert f'href="{PATH}"' in (await visitor.get("/mailbox?recipient=claire@d.example")).text
+    assert 'href="/mailbox?recipient=claire%40d.example"' in (await visitor.get(PATH)).text
+
+
 async def test_a_whole_number_opens_its_phone_whoever_has_it(house: House) -> None:
     visitor = await house.signed_in("marketer")
     page = await visitor.get("/phone", params={"q": "+33 6 39 98 00 77"})

@@ -93,6 +93,7 @@ async def test_who_answered_stop_is_not_written_to(house: House, texting: Textin
     page = await agent.get(f"/conversations/{number}")
     assert "This person answered STOP: nothing may be sent to +33 6 39 98 00 04." in page.words
     assert "data-send" not in page.text
+    assert f"/conversations/{number}?by=mail" not in page.text  # no mail address is known
     page = await agent.post(
         f"/conversations/{number}/answer", {"by": "sms", "text": "Doch", "seen": await newest(pool, number)}
     )
@@ -126,6 +127,26 @@ async def test_a_mail_may_be_answered_by_sms(house: House, texting: Texting, poo
         "sms",
         "+33639980002",
     )
+
+
+async def test_an_sms_may_be_answered_by_mail_to_the_contacts_address(
+    house: House, texting: Texting, pool: Pool
+) -> None:
+    agent, number = await house.signed_in("agent"), texting.conversations["parcel"]
+    await pool.execute(
+        "INSERT INTO identities (contact_id, kind, address, given) VALUES ($1, 'mail', 'claire@d.example', 'Claire@d.example')",
+        texting.contacts["Claire"],
+    )
+    page = await agent.get(f"/conversations/{number}")
+    assert f'href="/conversations/{number}?by=mail#answer"' in page.text
+    page = await agent.get(f"/conversations/{number}?by=mail")
+    assert 'value="Claire@d.example"' in page.text
+    page = await agent.post(
+        f"/conversations/{number}/answer",
+        {"by": "mail", "text": "Par écrit.", "to": "Claire@d.example", "seen": await newest(pool, number)},
+    )
+    assert page.status == 200
+    assert (await last_letter(pool))["address"] == "claire@d.example"
 
 
 async def newest_or_zero(pool: Pool, conversation: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -59,9 +60,9 @@ def add_tune(app: web.Application) -> None:
     """GET /callbacks/voice/hold.wav: the house's own music; nothing of anybody is in it."""
 
     async def play(request: web.Request) -> web.Response:
-        return web.Response(
-            body=make_tune(), content_type="audio/wav", headers={"Cache-Control": "public, max-age=86400"}
-        )
+        body = await asyncio.to_thread(make_tune)
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return web.Response(body=body, content_type="audio/wav", headers=headers)
 
     app.router.add_get(TUNE_PATH, play)
 

@@ -14,7 +14,7 @@ from domain.clock import Clock
 from domain.errors import InvalidInput, NotFound, Unavailable
 from domain.messages import ChannelKind
 from domain.tokens import TokenKeys, TokenUse
-from inbox.texts.reports import take_report
+from inbox.texts.report_groups import ReportGroups
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
@@ -73,6 +73,7 @@ def add_sms_callbacks(app: web.Application, callbacks: SmsCallbacks) -> None:
 class _Routes:
     def __init__(self, callbacks: SmsCallbacks) -> None:
         self._with = callbacks
+        self._reports = ReportGroups(callbacks.pool, callbacks.clock, callbacks.announcer)
 
     async def take_report(self, request: web.Request) -> web.Response:
         """POST /callbacks/sms/status/{token}"""
@@ -88,9 +89,7 @@ class _Routes:
             return answer("sms", "report", "unknown_token", 404)
         message_id = token.message_id
         try:
-            news = await insist(
-                lambda: take_report(here.pool, here.clock, message_id, report, here.announcer)
-            )
+            news = await insist(lambda: self._reports.take(message_id, report))
         except NotFound:
             return answer("sms", "report", "unknown_message", 404)
         except Unavailable as error:

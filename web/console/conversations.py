@@ -136,7 +136,7 @@ async def conversation_page(
     text = await prepare_text(visit.context, found["id"], found["queue_id"])
     side = await side_values(visit, found)
     mails = [one["given"] for one in side["identities"] if one["kind"] == "mail" and not one["suppressed"]]
-    to = write_mailboxes(prepared.to) or next(iter(mails), "")
+    to = write_mailboxes(_by_mail(prepared.to)) or next(iter(mails), "")
     by = await _chosen_channel(visit, found["id"], draft, kept)
     begun = kept if kept is not None and kept.channel is by else None
     if begun is None:
@@ -144,7 +144,7 @@ async def conversation_page(
             text=kept.text if kept else "",
             files=kept.files if kept else (),
             to=text.prepared.to if by is ChannelKind.SMS else to,
-            cc=write_mailboxes(prepared.cc),
+            cc=write_mailboxes(_by_mail(prepared.cc)),
             subject=prepared.subject,
             quote=bool(prepared.quotation),
             seen=kept.seen if kept else await newest_message(pool, found["id"]),
@@ -248,6 +248,11 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
         ],
         "queues": await list_queue_names(pool),
     }
+
+
+def _by_mail(people: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
+    """Those whom a mail can reach: who wrote by SMS has a number in the place of an address."""
+    return tuple(one for one in people if "@" in one.address)
 
 
 def write_mailboxes(people: tuple[Mailbox, ...]) -> str:

@@ -44,10 +44,10 @@ async def show_new_line(visit: Visit) -> web.StreamResponse:
     free = [row["number"] for row in await list_own_numbers(visit.context.pool) if row["number"] not in known]
     queues = await list_queue_names(visit.context.pool)
     chosen = number if number in free else next(iter(free), "+33199000001")
-    return await _line_page(visit, None, first_text(chosen, queues[0]["name"] if queues else "Support"))
+    return await _line_page(visit, None, first_text(chosen, queues[0]["name"] if queues else "Support", visit.language))
 
 
-def first_text(number: str, queue: str) -> str:
+def first_text(number: str, queue: str, language: str) -> str:
     """A line that greets, rings and takes messages, to be written on."""
     quoted = '"' + queue.replace("\\", "\\\\").replace('"', '\\"') + '"'
     greeting = _("Welcome. One moment, please: we connect you.")
@@ -56,7 +56,7 @@ def first_text(number: str, queue: str) -> str:
         f'number: "{number}"\n'
         f"name: {_yaml(_('Main line'))}\n"
         f"queue: {quoted}\n"
-        f"languages: [{_('en')}]\n"
+        f"languages: [{language}]\n"
         f"greeting: {_yaml(greeting)}\n"
         "open:\n"
         "  - ring:\n"
@@ -178,7 +178,7 @@ _PROBLEMS: Final = (
     N_("is never reached: {0} stands before it."),
     N_("is never reached."),
     N_("Remove it, or move it up."),
-    N_("Name it in a step {{menu: …}}, or remove it."),
+    N_("Name it in a step {menu: …}, or remove it."),
     N_("leads nowhere."),
     N_("Add key {0} to the keys."),
     N_("is one text for {0} languages."),

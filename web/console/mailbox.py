@@ -47,7 +47,12 @@ async def show_mailbox(visit: Visit) -> web.StreamResponse:
     claire = await find_claire(pool) if visit.context.demo and not recipient else None
     queues = await pool.fetch(_QUEUES) if recipient and visit.context.front_door is not None else []
     return visit.page(
-        "mailbox.html", owner=owner["name"] if owner else "", claire=claire, queues=queues, **values
+        "mailbox.html",
+        owner=owner["name"] if owner else "",
+        own_phone=owner["phone"] if owner and visit.context.test_phone is not None else None,
+        claire=claire,
+        queues=queues,
+        **values,
     )
 
 

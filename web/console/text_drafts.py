@@ -23,7 +23,7 @@ from web.work.senders import list_senders
 from web.work.text_campaigns import read_reach
 
 #: texts that are written while somebody types
-_LIVE: Final = 1_000
+_LIVE: Final = 500
 EXAMPLE: Final = """all:
   - {field: contact.relation, is: prospect}
   - {field: contact.country, is: FR}

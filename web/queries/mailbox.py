@@ -15,7 +15,9 @@ ORDER BY id DESC LIMIT $3
 """
 _ONE: Final = "SELECT * FROM sandbox_mails WHERE id = $1"
 _OWNER: Final = """
-SELECT c.id, c.name FROM identities i JOIN contacts c ON c.id = i.contact_id
+SELECT c.id, c.name, (SELECT p.address FROM identities p WHERE p.contact_id = c.id AND p.kind = 'phone'
+                     ORDER BY p.id LIMIT 1) AS phone
+FROM identities i JOIN contacts c ON c.id = i.contact_id
 WHERE i.kind = 'mail' AND i.address = lower($1)
 """
 _CLAIRE: Final = """
@@ -37,7 +39,7 @@ async def find_mail(pool: Pool, number: int) -> Any | None:
 
 
 async def find_owner(pool: Pool, address: str) -> Any | None:
-    """The contact whose address it is: id and name."""
+    """The contact whose address it is: id, name and first phone."""
     return await pool.fetchrow(_OWNER, address)
 
 

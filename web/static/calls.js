@@ -2,6 +2,7 @@
 // and after a talk the outcome of its task is asked for.
 
 const bar = document.getElementById("calls");
+const trouble = document.getElementById("call-trouble");
 const status = document.getElementById("live-status");
 const dismissed = new Set(JSON.parse(sessionStorage.getItem("calls-dismissed") ?? "[]"));
 const told = new Set();
@@ -87,6 +88,7 @@ function look() {
 
 if (bar) {
   document.addEventListener("clytie:refreshed", (event) => event.detail === bar && look());
+  trouble.addEventListener("click", (event) => event.target.closest("[data-dismiss]") && trouble.replaceChildren());
   bar.addEventListener("click", (event) => {
     const entry = event.target.closest("[data-key]");
     if (event.target.closest("[data-dismiss]")) dismiss(entry);
@@ -113,8 +115,10 @@ document.addEventListener("submit", async (event) => {
     });
     if (answer.status === 401) location.reload();
     bar.innerHTML = await answer.text();
+    // what went wrong stays until it is read; the bar is fetched again at every turn of a call
+    trouble.replaceChildren(...bar.querySelectorAll(".trouble"));
     look();
-    bar.querySelector("[role=alert] button, .hang-up")?.focus();
+    (trouble.querySelector("a, button") ?? bar.querySelector(".hang-up"))?.focus();
   } catch {
     form.submit(); // the page of the answer says what is wrong
   } finally {

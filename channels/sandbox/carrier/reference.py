@@ -17,9 +17,18 @@ A provider of short messages and calls on this machine: Twilio's interface (`/20
 it) over state in memory, callbacks signed by Twilio's own library, and the phones of the people who are reached. Nothing
 leaves the machine: addresses elsewhere are never asked, unless a route brings them back here.
 
+## In the house
+
+While no account is set (`CLYTIE_SMS__ACCOUNT_SID`), the mail process runs it, and every process sends short messages and calls
+there; its secret is made from the token keys. The numbers of queues, phone lines and teams are its numbers, a second after they
+are written; while there is none, +33639980000 is. The console's page “Test phone” and the API (`/sandbox/phones`) show the
+phones: those of contacts and of our own people, and any other number. `CLYTIE_CARRIER__ENABLED=false` switches it off.
+Where web and mail processes run on several machines, `carrier.url` says where the others find it, and `carrier.routes` where it
+finds our public address: docker-compose.yml shows both.
+
 ## Starting it
 
-Within the house, in one process:
+Within one process, as tests do:
 
 ```python
 number = NumberSettings(phone_number="+33644600001", sms_url=..., voice_url=...)
