@@ -423,6 +423,9 @@ async def _fill(database_url: str) -> None:
 async def _execute(database_url: str, statement: str, *arguments: object) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(statement, *arguments)
+    await connection.execute(
+        "ANALYZE messages, deliveries, sms_facts"
+    )  # as the server does by itself in time
     await connection.close()
 
 

@@ -24,7 +24,8 @@ that takes a message by a plain HTTP request ([adding a channel](adding-a-channe
 Creating a message has no idempotency key. A request that may have been read and was not answered (a timeout, a lost
 connection, a 5xx) leaves its message `uncertain`, and it is never sent again by itself. Two things settle it: the
 provider's report, whose address carries our signed token, and a look in the provider's list by recipient, sender, time and
-text. 429 was never processed, so it only delays: all senders rest for as long as the provider asks.
+text. 429 was never processed, so it only delays: all senders of all processes rest for as long as the provider asks, and the
+attempt does not count. A full queue of one number (21611, 30001) lets the others go on.
 
 ## What to set at the provider
 

@@ -188,3 +188,22 @@ async def test_only_those_who_edit_queues_see_lines(house: House, role: str) -> 
     visitor = await house.signed_in(role)
     assert (await visitor.get("/lines")).status == 403
     assert "Phone lines" not in (await visitor.get("/calls")).words
+
+
+async def test_programs_write_lines_too(house: House, pool: Pool) -> None:
+    tomas = await house.signed_in("manager")
+    await pool.execute("INSERT INTO queues (name) VALUES ('Support')")
+    await tomas.get("/lines")
+    text = 'number: "+33199000001"\nname: Main\nqueue: {}\nopen: [voicemail]\n'
+    status, problem = await tomas.call("PUT", "/lines", {"text": text.format("Sale")})
+    assert (status, "there is no queue Sale" in str(problem)) == (422, True)
+    status, line = await tomas.call("PUT", "/lines", {"text": text.format("Support")})
+    assert (status, line["number"], line["active"]) == (200, "+33199000001", True)
+    status, line = await tomas.call("PUT", f"/lines/{line['id']}/active", {"active": False})
+    assert (status, line["active"]) == (200, False)
+    status, listed = await tomas.call("GET", "/lines")
+    assert [one["name"] for one in listed["items"]] == ["Main"]
+    assert (await tomas.call("GET", "/lines/999"))[0] == 404
+    rosa = await house.signed_in("rep")
+    await rosa.get("/tasks")
+    assert (await rosa.call("GET", "/lines"))[0] == 403

@@ -17,6 +17,7 @@ _MODULES: Final = (
     "conversations",
     "files",
     "imports",
+    "lines",
     "me",
     "messages",
     "phones",
