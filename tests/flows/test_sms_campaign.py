@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from campaigns.text_report import TextReport, load_text_report
 from channels.sandbox.carrier.mischief import Rule, Trick
-from outbox.texts.costs import load_costs
 from storage.pool import Pool
 from tests.flows.sms_house import OTHER, OURS, House, eventually, open_house
 
@@ -36,6 +36,11 @@ async def ledger(house: House, contact: int) -> list[tuple[str, str]]:
         contact,
     )
     return [(row["state"], row["source"]) for row in rows]
+
+
+async def report_of(house: House, campaign: int) -> TextReport:
+    async with house.pool.acquire() as connection:
+        return await load_text_report(connection, campaign, 6)
 
 
 async def row_of(house: House, campaign: int, contact: int) -> Any:
@@ -151,19 +156,18 @@ async def test_a_campaign_knows_its_parts_and_what_they_cost(house: House) -> No
         return len([one for one in house.sent() if one.status == "delivered"]) == 6
 
     await eventually(delivered)
-    costs = await load_costs(house.pool, campaign)
-    assert (costs.messages, costs.parts) == (6, 12)
-    assert costs.encodings == {"GSM-7": 6}
+    report = await report_of(house, campaign)
+    assert (report.delivered + report.awaited, report.counted, report.parts) == (6, 6, 12)
 
     async def priced() -> bool:
         await house.pool.execute("UPDATE sms_facts SET price_at = now() WHERE price_at IS NOT NULL")
-        return (await load_costs(house.pool, campaign)).priced == 6
+        return (await report_of(house, campaign)).priced == 6
 
     await eventually(priced, 30)
-    costs = await load_costs(house.pool, campaign)
-    assert {name: float(amount) for name, amount in costs.amounts.items()} == {
-        "USD": pytest.approx(12 * 0.0079)
-    }
+    paid = (await report_of(house, campaign)).paid
+    assert {name: float(amount) for name, amount in paid.items()} == {"USD": pytest.approx(12 * 0.0079)}
+    encodings = await house.pool.fetch("SELECT DISTINCT encoding, ours FROM sms_facts")
+    assert [tuple(row) for row in encodings] == [("GSM-7", OURS)]
 
 
 @pytest.mark.timeout(60)

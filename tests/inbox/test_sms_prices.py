@@ -10,7 +10,6 @@ from domain.clock import SystemClock
 from domain.errors import Unavailable
 from inbox.texts.prices import PriceFetcher
 from inbox.texts.reports import take_report
-from outbox.texts.costs import load_costs
 from storage.pool import Pool
 
 ANNA = "+33612345678"
@@ -118,24 +117,3 @@ async def test_the_last_report_has_its_price_asked_for_soon(pool: Pool) -> None:
     await take_report(pool, SystemClock(), number, told("delivered", price=""))
     soon = await pool.fetchval("SELECT price_at < now() + interval '2 minutes' FROM sms_facts")
     assert soon
-
-
-async def test_a_campaign_says_what_it_cost_as_far_as_that_is_known(pool: Pool) -> None:
-    campaign: int = await pool.fetchval(
-        "INSERT INTO campaigns (name, channel) VALUES ('c', 'sms') RETURNING id"
-    )
-    first = await write(pool, "delivered", campaign, parts=2)
-    await write(pool, "delivered", 0)  # a letter in between
-    await write(pool, "sent", campaign, parts=1)
-    last = await write(pool, "", campaign, state="rejected")
-    await pool.execute(
-        "UPDATE campaigns SET first_message_id = $2, last_message_id = $3 WHERE id = $1",
-        campaign,
-        first,
-        last,
-    )
-    await pool.execute("UPDATE sms_facts SET price = -0.0158, currency = 'USD' WHERE message_id = $1", first)
-    costs = await load_costs(pool, campaign)
-    assert (costs.messages, costs.parts, costs.priced) == (2, 3, 1)
-    assert costs.amounts == {"USD": Decimal("0.0158")}
-    assert costs.encodings == {"GSM-7": 2}
