@@ -73,7 +73,9 @@ async def test_a_campaign_is_written_and_its_count_follows(
     weight = page.locator("#weight")
     await page.get_by_label("Text", exact=True).fill("Dear ")
     await page.get_by_role("button", name="given name").click()
-    await page.get_by_label("Text", exact=True).press_sequentially(", we’re open. Come and see us on Friday evening")
+    await page.get_by_label("Text", exact=True).press_sequentially(
+        ", we’re open. Come and see us on Friday evening"
+    )
     await page.get_by_label("End with the words that tell how to stop").uncheck()
     await expect(weight).to_contain_text("5 parts for 5 messages")
     await expect(weight).to_contain_text("The text does not say how to stop.")
