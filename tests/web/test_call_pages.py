@@ -106,7 +106,7 @@ async def test_the_lists_hold_what_is_mine_what_nobody_took_and_all(
     missed = await rosa.get("/calls?scope=missed")
     assert f"/calls/{lost}" in missed.text
     assert f"/calls/{mine}" not in missed.text
-    assert "Call back" in missed.words
+    assert "Call them back" in missed.words
     every = (await rosa.get("/calls?scope=all")).text
     assert all(f"/calls/{one}" in every for one in (mine, hers, lost))
 
@@ -372,10 +372,10 @@ async def test_a_voice_message_is_heard_read_and_answered_in_its_conversation(
     assert f'src="/calls/{call}/recordings/{recording}"' in answer.text
     assert answer.words.count("My roof leaks.") == 1
     assert "Called us and left a voice message" in answer.words
-    assert "Call back" in answer.words
+    assert "Call them back" in answer.words
     await exchange.call("out", result="answered", contact=claire, conversation=conversation, seconds=60,
                         answered_at=datetime.now(UTC))  # fmt: skip
     words = (await aicha.get(f"/conversations/{conversation}")).words
     assert "talked with them on the phone 1:00" in words
     assert "talked since" in words
-    assert "Call back" not in words
+    assert "Call them back" not in words
