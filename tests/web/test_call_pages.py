@@ -98,7 +98,7 @@ async def test_the_lists_hold_what_is_mine_what_nobody_took_and_all(
     mine = await exchange.call("out", result="answered", contact=claire, user_id=me, seconds=125,
                                answered_at=datetime.now(UTC))  # fmt: skip
     hers = await exchange.call("out", result="busy", user_id=other, theirs="+33639980002")
-    lost = await exchange.call("in", result="missed", theirs="+33639980003", line_id=line)
+    lost = await exchange.call("in", result="missed", theirs="+33639980003", line_id=line, contact=claire)
     words = (await rosa.get("/calls")).text
     assert f"/calls/{mine}" in words
     assert f"/calls/{hers}" not in words
