@@ -13,11 +13,11 @@ from web.console.lines import first_text
 from web.i18n import use_language
 from web.queries.lines import Colleague, LineStaff
 
-_WEEK = dict.fromkeys(("mon", "tue", "wed", "thu"), [["09:00", "12:30"], ["14:00", "18:00"]])
+_WEEK = dict.fromkeys(("mon", "tue", "wed", "thu"), (("09:00", "12:30"), ("14:00", "18:00")))
 _STAFF = LineStaff(
     {"Sales": [Colleague("Rosa Martin", True), Colleague("Emil Faure", False)], "Support": []},
     team="Support",
-    hours={**_WEEK, "fri": [["09:00", "12:00"]]},
+    hours={**_WEEK, "fri": (("09:00", "12:00"),)},
     timezone="Europe/Paris",
 )
 

@@ -44,7 +44,9 @@ async def show_new_line(visit: Visit) -> web.StreamResponse:
     free = [row["number"] for row in await list_own_numbers(visit.context.pool) if row["number"] not in known]
     queues = await list_queue_names(visit.context.pool)
     chosen = number if number in free else next(iter(free), "+33199000001")
-    return await _line_page(visit, None, first_text(chosen, queues[0]["name"] if queues else "Support", visit.language))
+    return await _line_page(
+        visit, None, first_text(chosen, queues[0]["name"] if queues else "Support", visit.language)
+    )
 
 
 def first_text(number: str, queue: str, language: str) -> str:
