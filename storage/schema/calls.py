@@ -40,6 +40,7 @@ calls = Table(  # one per call, which is a message of the channel voice
     Index("ix_calls_live", "user_id", "message_id", postgresql_where=text("state <> 'ended'")),
     Index("ix_calls_task_id", "task_id", postgresql_where=text("task_id IS NOT NULL")),
     Index("ix_calls_theirs", "theirs", "message_id"),
+    Index("ix_calls_user_id", "user_id", "message_id", postgresql_where=text("user_id IS NOT NULL")),
 )
 
 call_legs = Table(

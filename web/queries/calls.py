@@ -128,7 +128,8 @@ class CallScope(StrEnum):
 
 
 _SCOPES: Final = {
-    CallScope.MINE: f"({_TOOK_PART} OR {_RUNG}) AND {_SEEN}",
+    CallScope.MINE: f"""c.message_id IN (SELECT message_id FROM calls WHERE user_id = $1
+        UNION SELECT message_id FROM call_legs WHERE user_id = $1) AND ({_TOOK_PART} OR {_RUNG}) AND {_SEEN}""",
     CallScope.MISSED: f"{_MISSED} AND {_SEEN}",
     CallScope.ALL: _SEEN,
 }

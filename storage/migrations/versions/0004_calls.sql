@@ -38,6 +38,8 @@ CREATE INDEX ix_calls_task_id ON calls (task_id) WHERE task_id IS NOT NULL;
 
 CREATE INDEX ix_calls_theirs ON calls (theirs, message_id);
 
+CREATE INDEX ix_calls_user_id ON calls (user_id, message_id) WHERE user_id IS NOT NULL;
+
 CREATE TABLE call_legs (
     provider_id TEXT NOT NULL,
     message_id BIGINT NOT NULL,
