@@ -236,7 +236,7 @@ async def test_every_reader_is_told_in_their_language_how_to_stop(pool: Pool, la
     await launch(pool, campaign_id, KITCHEN, CLOCK)
     (taken,) = await send(pool)
     text = taken.content.decode()
-    assert text.endswith("\n" + write_hint(language if language in STOP_HINTS else "fr"))
+    assert text.endswith("\n" + write_hint(language if language is not None and language in STOP_HINTS else "fr"))
     assert tells_how_to_stop(text)
 
 
