@@ -38,7 +38,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "json_invalid": (N_("This is not JSON."), N_("Check commas, quotation marks and braces.")),
     "condition": (
         N_("This is not a condition."),
-        N_("A condition has one of the keys all, any, not, field, did, consent."),
+        N_("A condition has one of the keys all, any, not, field, did, consent, working_time."),
     ),
 }
 _CHOICE: Final = N_("This value is not one of those allowed.")
