@@ -10,6 +10,7 @@ from __future__ import annotations
 from storage.schema.base import metadata
 from storage.schema.calls import call_legs, calls, phone_lines, recordings
 from storage.schema.campaigns import assets, campaign_links, campaign_paces, campaigns, segments
+from storage.schema.cases import case_contacts, case_members, case_steps, case_types, cases
 from storage.schema.contacts import (
     consent_ledger,
     consents,
@@ -35,7 +36,7 @@ from storage.schema.correspondence import (
     soft_bounces,
 )
 from storage.schema.events import event_keys, event_texts, events, events_id, hit_counts, hits
-from storage.schema.exchanges import case_contacts, cases, messages
+from storage.schema.exchanges import messages
 from storage.schema.intake import arrivals, imap_positions, raw_mails
 from storage.schema.letters import api_requests, delivery_attempts, letters
 from storage.schema.outbox import deliveries, delivery_ranges, send_windows
@@ -68,6 +69,9 @@ __all__ = [
     "campaign_paces",
     "campaigns",
     "case_contacts",
+    "case_members",
+    "case_steps",
+    "case_types",
     "cases",
     "consent_ledger",
     "consents",

@@ -65,6 +65,7 @@ conversations = Table(
     moment("last_message_at", nullable=True),
     moment("closed_at", nullable=True),
     Index("ix_conversations_contact_id", "contact_id"),
+    Index("ix_conversations_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("ix_conversations_queue_open", "queue_id", "waiting_since", "id", postgresql_where=_NOT_CLOSED),
     Index(
         "ix_conversations_assignee_open", "assignee_id", "waiting_since", "id", postgresql_where=_NOT_CLOSED

@@ -50,6 +50,8 @@ events = Table(
         "id",
         postgresql_where=text("conversation_id IS NOT NULL"),
     ),
+    Index("ix_events_case_id", "case_id", "id", postgresql_where=text("case_id IS NOT NULL")),
+    Index("ix_events_task_id", "task_id", "id", postgresql_where=text("task_id IS NOT NULL")),
     postgresql_partition_by="RANGE (recorded_at)",
 )
 

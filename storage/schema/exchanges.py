@@ -1,34 +1,10 @@
-"""Matters and messages: cases, who has a part in them, the facts of each message."""
+"""The facts of each message."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
 
-from storage.schema.base import identity, json_object, metadata, moment
-
-cases = Table(
-    "cases",
-    metadata,
-    identity(),
-    Column("kind", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="open"),
-    Column("stage", Text),
-    Column("owner_id", BigInteger),
-    Column("confidential", Boolean, nullable=False, server_default=text("false")),
-    json_object("fields"),
-    moment("created_at", default=True),
-    moment("closed_at", nullable=True),
-)
-
-case_contacts = Table(
-    "case_contacts",
-    metadata,
-    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
-    Column("contact_id", BigInteger, primary_key=True),
-    Column("part", Text, nullable=False, server_default=""),  # buyer, lawyer, candidate...
-    Index("ix_case_contacts_contact_id", "contact_id"),
-)
+from storage.schema.base import identity, metadata, moment
 
 messages = Table(  # facts of a message, written once
     "messages",
@@ -50,4 +26,5 @@ messages = Table(  # facts of a message, written once
         "id",
         postgresql_where=text("conversation_id IS NOT NULL"),
     ),
+    Index("ix_messages_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
 )
