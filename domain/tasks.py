@@ -132,6 +132,29 @@ class Priority(StrEnum):
     URGENT = "urgent"  #: somebody is waiting, or money is lost every hour
 
 
+class OfferState(StrEnum):
+    """What became of an offer: a task held out to a person, or to a whole team."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"  #: nobody answered in time
+    WITHDRAWN = "withdrawn"  #: taken back: somebody else has it, or the task is over
+
+
+#: the channels that people's capacity is counted in; `all` counts every task
+EVERY_CHANNEL: Final = "all"
+OTHER_CHANNEL: Final = "other"
+WORK_CHANNELS: Final = (EVERY_CHANNEL, "voice", "mail", "sms", OTHER_CHANNEL)
+
+
+def channel_of(kind: TaskKind, conversation: str | None = None) -> str:
+    """The channel a task is worked through: a callback by voice, else that of its conversation."""
+    if kind is TaskKind.CALLBACK:
+        return "voice"
+    return conversation if conversation in WORK_CHANNELS else OTHER_CHANNEL
+
+
 class CallOutcome(StrEnum):
     """How a callback ended."""
 
