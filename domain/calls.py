@@ -113,28 +113,6 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Hold the caller; `music` is asked again and again for what they hear, and for whether they leave."""
-
-    name: str
-    music: str
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """Connect with the caller who waits longest under this name; `whisper` is what the caller hears first."""
-
-    name: str
-    whisper: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """End the wait: the caller goes on where `Wait.action` says."""
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """Record what the caller says."""
 
@@ -165,7 +143,7 @@ class Reject:
     busy: bool = False
 
 
-Verb = Say | Play | Pause | Gather | Ring | Wait | Take | Leave | Record | Redirect | Hangup | Reject
+Verb = Say | Play | Pause | Gather | Ring | Record | Redirect | Hangup | Reject
 Document = tuple[Verb, ...]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from channels.base import CallbackRequest, Received
+from channels.base import Received
 from channels.http.forms import first
 from channels.voice.codes import reason_of, reason_of_sip
 from channels.voice.fields import (
@@ -31,8 +31,6 @@ from domain.errors import InvalidInput
 from domain.messages import ChannelKind
 
 _LONGEST_TEXT: Final = 20_000
-#: The provider's word in Digits for a caller who hung up instead of pressing a key.
-HUNG_UP: Final = "hangup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +87,11 @@ class DialEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Asked while somebody is on hold."""
-
-    call: CallAsked
-    position: int = 0  #: 1 is next
-    seconds: int = 0
-    taken_by: str = ""  #: the leg of whoever takes the caller, when it is they who hear the whisper
-
-
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """How a wait ended: bridged, leave, hangup, queue-full, redirected, redirected-from-bridged, error, system-error."""
-
-    call: CallAsked
-    result: str
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class LeftMessage:
     """Recording what a caller says has ended; `recording` is None when nothing was said."""
 
     call: CallAsked
     recording: RecordingReport | None
-    hung_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +125,7 @@ class TranscriptReport:
     call_id: str
     status: str  #: completed, failed
     text: str = ""
+    url: str = ""  #: where the provider keeps the recording
 
 
 def read_call(body: bytes) -> CallAsked:
@@ -180,26 +159,10 @@ def read_dial_ended(body: bytes) -> DialEnded:
     )
 
 
-def read_waiting(body: bytes) -> Waiting:
-    """A caller on hold, or one who is about to be taken. Raises InvalidInput."""
-    fields = read_fields(body)
-    position, seconds = count(first(fields, "QueuePosition")), count(first(fields, "QueueTime"))
-    return Waiting(_call(fields), position or 0, seconds or 0, call_number(fields, "DequeingCallSid"))
-
-
-def read_waited(body: bytes) -> Waited:
-    """The end of a wait. Raises InvalidInput."""
-    fields = read_fields(body)
-    return Waited(
-        _call(fields), first(fields, "QueueResult").lower()[:100], count(first(fields, "QueueTime")) or 0
-    )
-
-
 def read_left_message(body: bytes) -> LeftMessage:
     """The end of a message. Raises InvalidInput."""
     fields = read_fields(body)
-    hung_up = first(fields, "Digits") == HUNG_UP
-    return LeftMessage(_call(fields), _recording_of(fields), hung_up)
+    return LeftMessage(_call(fields), _recording_of(fields))
 
 
 def read_leg(body: bytes) -> LegReport | None:
@@ -246,7 +209,12 @@ def read_transcript(body: bytes) -> TranscriptReport:
     status = first(fields, "TranscriptionStatus").lower()[:100] or "failed"
     text = words(fields, "TranscriptionText", _LONGEST_TEXT) if status == "completed" else ""
     return TranscriptReport(
-        first(fields, "TranscriptionSid")[:100], recording, call_number(fields, "CallSid"), status, text
+        first(fields, "TranscriptionSid")[:100],
+        recording,
+        call_number(fields, "CallSid"),
+        status,
+        text,
+        first(fields, "RecordingUrl")[:2_000],
     )
 
 
@@ -262,12 +230,6 @@ def read_envelope(raw: bytes) -> Received:
         meta={"account": first(fields, "AccountSid")[:100]},
         kind=ChannelKind.VOICE,
     )
-
-
-def repetition_of(request: CallbackRequest) -> str:
-    """The provider's own key of a request, the same when it repeats itself; empty when it sends none."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return headers.get("i-twilio-idempotency-token", "").strip()[:100]
 
 
 def _call(fields: Fields) -> CallAsked:

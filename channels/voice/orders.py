@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from channels.http.sending import Unfit
 from channels.sms.numbers import is_e164
 from channels.voice.parties import is_client
 from channels.voice.speech import clean
-from channels.voice.twiml import write
+from channels.voice.twiml import is_address, write
 from domain.calls import Say
 from domain.errors import InvalidInput
 from domain.messages import Outbound
@@ -59,7 +58,7 @@ def read_order(message: Outbound, language: str = "", voices: Mapping[str, str] 
     if not is_e164(message.sender):
         raise Unfit("sender_refused", "the number to show is not in the form of E.164, +33199000001")
     for name in ("url", "status", "fallback"):
-        if options.get(name) and not _is_address(options[name]):
+        if options.get(name) and not is_address(options[name]):
             raise Unfit("content_invalid", f"the address {name} does not begin with https://")
     url = options.get("url", "")
     return Order(
@@ -90,14 +89,6 @@ def _speak(content: bytes, language: str, voices: Mapping[str, str]) -> str:
     if len(document) > LONGEST_DOCUMENT:
         raise Unfit("content_invalid", f"what is to be said is longer than {LONGEST_DOCUMENT} characters")
     return document
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and clean(url) == url
 
 
 def _read_count(options: Mapping[str, str], name: str, default: int, most: int) -> int:

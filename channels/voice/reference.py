@@ -14,7 +14,6 @@ from domain.calls import (
     LEG_RANKS,
     Gather,
     Hangup,
-    Leave,
     Pause,
     Play,
     Record,
@@ -22,10 +21,8 @@ from domain.calls import (
     Reject,
     Ring,
     Say,
-    Take,
     Target,
     Verb,
-    Wait,
 )
 
 _HEAD = """# Calls
@@ -69,9 +66,6 @@ _VERBS: tuple[tuple[Verb, str], ...] = (
         Ring((Target("+33199000001", status=_HUB),), _HUB),
         f"up to {MOST_TARGETS} phones at once; until one is answered the caller hears them ring",
     ),
-    (Wait("sales", _HUB, _HUB), "on hold, under a name"),
-    (Take("sales"), "be connected with whoever waits longest"),
-    (Leave(), "end the wait"),
     (Record(_HUB, _HUB), "a message; longer ones than two minutes are not written down by the provider"),
     (Redirect(_HUB), "go on elsewhere"),
     (Hangup(), "end the call"),

@@ -6,7 +6,7 @@ are spoken in pieces, and the last words are left out where the document would b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,7 +20,6 @@ from domain.calls import (
     Document,
     Gather,
     Hangup,
-    Leave,
     Pause,
     Play,
     Record,
@@ -28,10 +27,8 @@ from domain.calls import (
     Reject,
     Ring,
     Say,
-    Take,
     Target,
     Verb,
-    Wait,
 )
 from domain.errors import InvalidInput
 
@@ -41,7 +38,6 @@ MEDIA_TYPE: Final = "text/xml"
 #: Phones that may ring at once (www.twilio.com/docs/voice/twiml/number).
 MOST_TARGETS: Final = 10
 _SPEECH: Final = 40_000  #: bytes of all that is spoken in a document
-_LONGEST_QUEUE: Final = 64
 _LONGEST_CALL: Final = 14_400
 _MOST_HINTS: Final = 500
 _LEG_EVENTS: Final = "initiated ringing answered completed"
@@ -81,23 +77,10 @@ class _Writer:
                 self._gather(to, verb, where)
             case Ring():
                 self._ring(to, verb, where)
-            case Wait():
-                to.enqueue(
-                    _queue(verb.name, where),
-                    action=_address(verb.action, f"{where}.action"),
-                    method="POST",
-                    wait_url=_address(verb.music, f"{where}.music"),
-                    wait_url_method="POST",
-                )
-            case Take():
-                whisper = _hook("url", verb.whisper, f"{where}.whisper")
-                to.append(_with_queue(Dial(), _queue(verb.name, where), whisper))
             case Record():
                 self._record(to, verb, where)
             case Redirect():
                 to.redirect(_address(verb.url, f"{where}.url"), method="POST")
-            case Leave():
-                to.leave()
             case Hangup():
                 to.hangup()
             case Reject():
@@ -207,11 +190,6 @@ def _aim(dial: Dial, target: Target, where: str) -> None:
         )
 
 
-def _with_queue(dial: Dial, name: str, options: Mapping[str, str]) -> Dial:
-    dial.queue(name, **options)
-    return dial
-
-
 def _hook(name: str, url: str, where: str) -> dict[str, Any]:
     """An address that may be left out, with how it is asked."""
     if not url:
@@ -219,13 +197,18 @@ def _hook(name: str, url: str, where: str) -> dict[str, Any]:
     return {name: _address(url, where), "method" if name == "url" else f"{name}_method": "POST"}
 
 
-def _address(url: str, where: str) -> str:
+def is_address(url: str) -> bool:
+    """Whether a document may name this address."""
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= 4_000
     except ValueError:
-        fits = False
-    if not fits or clean(url) != url:
+        return False
+    return fits and clean(url) == url
+
+
+def _address(url: str, where: str) -> str:
+    if not is_address(url):
         raise InvalidInput(where, "this is no address.", "Give one that begins with https://.")
     return url
 
@@ -239,25 +222,5 @@ def _caller(number: str, where: str) -> str | None:
     return number
 
 
-def _queue(name: str, where: str) -> str:
-    named = clean(name)
-    if not named or len(named) > _LONGEST_QUEUE:
-        raise InvalidInput(
-            f"{where}.name", "callers cannot wait under this name.", f"Use 1 to {_LONGEST_QUEUE} characters."
-        )
-    return named
-
-
 def _within(number: int, least: int, most: int) -> int:
     return max(least, min(number, most))
-
-
-def find_problems(documents: Iterable[Document]) -> list[str]:
-    """What `write` would refuse in these documents, in sentences."""
-    problems = []
-    for document in documents:
-        try:
-            write(document)
-        except InvalidInput as error:
-            problems.append(str(error))
-    return problems

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from channels.voice.callbacks import CallAsked
-from channels.voice.parties import PartyKind
 from domain.calls import Document, Hangup
 from domain.events import EventType
 from inbox.calls.announcement import must_announce
@@ -66,7 +65,7 @@ async def take_call(desk: LineDesk, asked: CallAsked) -> Document:
             return refusal.document  # nothing is kept of whoever is not let in
         await hold_number(connection, theirs or asked.provider_id)
         at = desk.board.clock.now()
-        is_number = asked.caller.kind is PartyKind.NUMBER
+        is_number = bool(asked.caller.number)  # of a gateway to the telephone network, too
         caller = await find_caller(
             connection,
             theirs,

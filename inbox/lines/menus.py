@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from channels.sms.numbers import is_e164
+from channels.voice.twiml import is_address
 
 
 def _words(value: Any) -> Any:
@@ -49,6 +50,12 @@ def _number(value: str) -> str:
     return value
 
 
+def _sound(value: str) -> str:
+    if not is_address(value):
+        raise ValueError("this is no address; write one that begins with https://")
+    return value
+
+
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Words = Annotated[dict[str, _Text], Field(min_length=1), BeforeValidator(_words)]
@@ -58,7 +65,7 @@ Blocked = Annotated[
     str, BeforeValidator(_texts), StringConstraints(pattern=r"^\+[1-9][0-9]{1,14}\*?$", max_length=17)
 ]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Sound = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=1000)]
+Sound = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_sound)]
 Spoken = Annotated[
     tuple[Name, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]

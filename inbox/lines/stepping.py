@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from channels.sms.numbers import is_e164
 from domain.calls import (
     Document,
     Gather,
@@ -312,7 +313,7 @@ class _Way:
                 targets,
                 action=scene.links.step,
                 seconds=plan.seconds,
-                caller_id=scene.caller if scene.caller.startswith("+") else "",
+                caller_id=scene.caller if is_e164(scene.caller) else "",  # the network tells odd ones, too
                 longest=scene.longest_talk,
                 recorded=scene.links.talk if line.record else "",
             )

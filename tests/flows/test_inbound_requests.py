@@ -162,6 +162,27 @@ async def test_another_number_of_a_caller_hidden_by_the_network_joins_nothing(ro
     assert await room.pool.fetchval("SELECT count(*) FROM contacts") == 0
 
 
+async def test_a_caller_behind_a_gateway_is_the_contact_with_that_number(room: Room) -> None:
+    await open_line(room)
+    anna = await room.contact("Anna", language="en")
+    await take_call(room.desk, asked(caller=f"sip:{ANNA}@gateway.example"))
+    row = await room.pool.fetchrow(
+        "SELECT c.theirs, m.contact_id FROM calls c JOIN messages m ON m.id = c.message_id"
+    )
+    assert row is not None
+    assert tuple(row) == (ANNA, anna)
+
+
+async def test_a_caller_whose_number_is_none_is_connected_all_the_same(room: Room) -> None:
+    await open_line(room)
+    await room.pool.execute(
+        "UPDATE phone_lines SET definition = jsonb_set(definition, '{line,languages}', '[\"en\"]')"
+    )
+    await take_call(room.desk, asked(caller="+12"))
+    ring = await take_choice(room.desk, await call_of(room), 1, pressed("2"))
+    assert "<Dial" in room.channel.write(ring)
+
+
 async def test_hidden_callers_are_rejected_where_the_line_says_so(room: Room) -> None:
     await open_line(room, LINE + "anonymous: reject\n")
     assert await take_call(room.desk, asked(caller="Restricted")) == (Reject(),)

@@ -16,7 +16,7 @@ from inbox.lines.menus import Line
 from inbox.lines.position import Mode, Position
 from inbox.lines.ringing import Reach, Rep
 from inbox.lines.stepping import Heard, Next, Scene, begin, match_language, take_step
-from tests.inbox.lines import MENU_LINE, NOW, RING_LINE, line_of, reach_of, scene_of, team, texts, verbs
+from tests.inbox.lines import ANA, MENU_LINE, NOW, RING_LINE, line_of, reach_of, scene_of, team, texts, verbs
 
 SILENCE = Heard()
 
@@ -137,6 +137,14 @@ def test_the_owner_is_rung_first_and_then_the_team_one_by_one() -> None:
     order = [walk(line, scene, *[SILENCE] * tries).position.ringing for tries in range(3)]
     assert order == [(9,), (1,), (2,)]
     assert walk(line, scene, *[SILENCE] * 3).position.state is CallState.VOICEMAIL
+
+
+@pytest.mark.parametrize(
+    ("caller", "shown"),
+    [(ANA, ANA), ("+12", ""), ("+12345678901234567", ""), ("sip:ana@pbx.example", ""), ("", "")],
+)
+def test_a_number_that_is_none_is_not_shown_to_whoever_is_rung(caller: str, shown: str) -> None:
+    assert ring_of(begin(line_of(RING_LINE), scene_of(caller=caller, reach=reach_of(1)))).caller_id == shown
 
 
 def test_nobody_on_another_call_is_rung() -> None:

@@ -91,6 +91,9 @@ def test_an_unknown_menu_is_told_with_its_line_and_what_was_meant() -> None:
         ("greeting: {fr: Bienvenue, en: Welcome}", "greeting: Welcome", "greeting", "one text for 2 languages"),
         ("greeting: {fr: Bienvenue, en: Welcome}", "greeting: {fr: Bienvenue}", "greeting", "missing in en"),
         ("greeting: {fr: Bienvenue, en: Welcome}", "blocked: [spam]", "blocked", "no number"),
+        ("otherwise: ring", 'otherwise: {play: "https://[sounds.example/a.mp3"}', "menus.main.otherwise", "no address"),
+        ("otherwise: ring", 'otherwise: {play: "https:///a.mp3"}', "menus.main.otherwise", "no address"),
+        ("otherwise: ring", 'otherwise: {ring: {hold: {music: "ftp://a.example/b"}}}', "menus.main.otherwise", "no address"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_at_their_place(old: str, new: str, field: str, words: str) -> None:

@@ -24,9 +24,6 @@ from channels.voice.callbacks import (
     read_leg,
     read_recording,
     read_transcript,
-    read_waited,
-    read_waiting,
-    repetition_of,
 )
 from channels.voice.parties import PartyKind
 from channels.voice.twilio import TwilioVoice
@@ -79,7 +76,7 @@ def test_a_leg_of_a_call_of_ours_names_its_parent() -> None:
 @pytest.mark.parametrize("sid", ["", "SM" + "0" * 32, "CA1", CALL + "0", "CA" + "0c" * 15 + "\n0"])
 @pytest.mark.parametrize(
     "read",
-    [read_call, read_gathered, read_dial_ended, read_waiting, read_waited, read_left_message, read_leg],
+    [read_call, read_gathered, read_dial_ended, read_left_message, read_leg],
 )
 def test_what_names_no_call_is_refused(read: Callable[[bytes], Any], sid: str) -> None:
     with pytest.raises(InvalidInput, match=r"^CallSid: "):
@@ -143,18 +140,9 @@ def test_a_number_that_the_network_does_not_know_says_so() -> None:
     assert read_dial_ended(form(DialCallStatus="failed")).reason == "refused"
 
 
-def test_waiting_and_its_end_are_read() -> None:
-    waiting = read_waiting(form(QueuePosition="2", QueueTime="30", CurrentQueueSize="5"))
-    assert (waiting.position, waiting.seconds, waiting.taken_by) == (2, 30, "")
-    assert read_waiting(form(DequeingCallSid=LEG)).taken_by == LEG
-    waited = read_waited(form(QueueResult="bridged", QueueTime="31"))
-    assert (waited.result, waited.seconds) == ("bridged", 31)
-
-
 def test_a_message_that_was_left_is_read() -> None:
     left = read_left_message(form(RecordingSid=RECORDING, RecordingUrl=URL, Digits="hangup"))
     assert left.recording is not None
-    assert left.hung_up
     assert read_left_message(form(Digits="#")).recording is None
 
 
@@ -225,8 +213,9 @@ def test_a_recording_and_its_trouble_are_read() -> None:
 
 def test_a_transcript_is_read_and_one_that_failed_is_empty() -> None:
     fields = {"RecordingSid": RECORDING, "TranscriptionSid": "TR" + "0" * 32, "TranscriptionText": "Ho\0la"}
+    fields["RecordingUrl"] = URL
     told = read_transcript(form(TranscriptionStatus="completed", **fields))
-    assert (told.recording_id, told.call_id, told.text) == (RECORDING, CALL, "Hola")
+    assert (told.recording_id, told.call_id, told.text, told.url) == (RECORDING, CALL, "Hola", URL)
     assert read_transcript(form(TranscriptionStatus="failed", **fields)).text == ""
     with pytest.raises(InvalidInput, match=r"^RecordingSid: "):
         read_transcript(form(TranscriptionStatus="completed"))
@@ -241,12 +230,6 @@ def test_the_envelope_tells_who_calls_whom() -> None:
         ChannelKind.VOICE,
     )
     assert read_envelope(form(From="anonymous")).sender == ""
-
-
-def test_a_request_that_is_repeated_has_the_same_key() -> None:
-    headers = {"I-Twilio-Idempotency-Token": " 9f3 "}
-    assert repetition_of(CallbackRequest("POST", HOOK, headers, b"")) == "9f3"
-    assert repetition_of(CallbackRequest("POST", HOOK, {}, b"")) == ""
 
 
 def _channel() -> TwilioVoice:
@@ -285,7 +268,7 @@ def test_a_report_that_was_changed_on_its_way_is_refused() -> None:
 
 
 READERS = (
-    *(read_call, read_gathered, read_dial_ended, read_waiting, read_waited, read_left_message),
+    *(read_call, read_gathered, read_dial_ended, read_left_message),
     *(read_leg, read_recording, read_transcript, read_envelope),
 )
 FIELDS = st.sampled_from(

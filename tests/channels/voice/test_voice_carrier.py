@@ -28,8 +28,6 @@ from channels.voice.callbacks import (
     LegReport,
     RecordingReport,
     TranscriptReport,
-    Waited,
-    Waiting,
     read_call,
     read_dial_ended,
     read_gathered,
@@ -37,12 +35,10 @@ from channels.voice.callbacks import (
     read_leg,
     read_recording,
     read_transcript,
-    read_waited,
-    read_waiting,
 )
 from channels.voice.parties import PartyKind
 from channels.voice.twilio import Placed, TwilioVoice
-from domain.calls import Document, Gather, Hangup, Leave, Play, Record, Reject, Ring, Say, Take, Target, Wait
+from domain.calls import Document, Gather, Hangup, Play, Record, Reject, Ring, Say, Target
 from domain.errors import InvalidInput, NotFound
 from domain.messages import DeliveryState, Outbound
 from tests.channels.carrier.conformance import Conformance, open_conformance, watch
@@ -58,12 +54,9 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
     "inbound": read_call,
     "bridge": read_call,
     "whisper": read_call,
-    "taken": read_waiting,
     "connect": read_gathered,
     "step": read_gathered,
     "talked": read_dial_ended,
-    "music": read_waiting,
-    "waited": read_waited,
     "left": read_left_message,
     "status": read_leg,
     "recording": read_recording,
@@ -455,35 +448,6 @@ async def test_the_hash_is_an_answer_where_one_key_is_asked_for(hub: Hub) -> Non
     await hub.carrier.phones.press((await hub.phone(ANNA, "digits")).sid, "#")
     gathered: Gathered = await hub.hear("step")
     assert gathered.keys == "#"
-
-
-async def test_a_caller_waits_and_is_taken_by_one_of_us(hub: Hub) -> None:
-    hub.documents["inbound"] = (Wait("sales", at("music"), at("waited")),)
-    hub.documents["music"] = (Say("Please hold the line"),)
-    hub.documents["taken"] = (Say("This call is recorded"),)
-    hub.documents["bridge"] = (Take("sales", at("taken")), Hangup())
-    await hub.carrier.phones.call(ANNA, OURS)
-    waiting: Waiting = await hub.hear("music")
-    assert (waiting.position, waiting.call.caller.number) == (1, ANNA)
-    placed = await hub.place()
-    await hub.carrier.phones.answer((await hub.phone(REP, "ringing")).sid)
-    taken: Waiting = await hub.hear("taken")
-    assert taken.taken_by == placed.provider_id
-    await eventually(lambda: bool(hub.carrier.parts.switch.lines[placed.provider_id].peers))
-    await hub.carrier.phones.hang_up((await hub.phone(REP, "talking")).sid)
-    waited: Waited = await hub.hear("waited")
-    assert waited.result == "bridged"
-
-
-async def test_a_caller_who_waited_long_enough_goes_on(hub: Hub) -> None:
-    hub.documents["inbound"] = (Wait("sales", at("music"), at("waited")),)
-    hub.documents["music"] = (Say("Nobody is there"), Leave())
-    hub.documents["waited"] = (Say("Please call again"), Hangup())
-    await hub.carrier.phones.call(ANNA, OURS)
-    waited: Waited = await hub.hear("waited")
-    assert waited.result == "leave"
-    call = await hub.phone(ANNA, "ended")
-    assert [one.text for one in call.sounds if one.kind == "said"] == ["Nobody is there", "Please call again"]
 
 
 async def test_the_first_of_several_phones_gets_the_caller_who_hears_it_ring(hub: Hub) -> None:

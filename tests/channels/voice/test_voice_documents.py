@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from channels.sandbox.carrier.twiml import check_document, words_of
 from channels.voice.reference import write_reference
 from channels.voice.speech import LONGEST_PIECE, clean, name_language, part
-from channels.voice.twiml import LARGEST, MOST_TARGETS, find_problems, write
+from channels.voice.twiml import LARGEST, MOST_TARGETS, write
 from domain.calls import (
     Document,
     Gather,
     Hangup,
-    Leave,
     Pause,
     Play,
     Record,
@@ -26,10 +25,8 @@ from domain.calls import (
     Reject,
     Ring,
     Say,
-    Take,
     Target,
     Verb,
-    Wait,
 )
 from domain.errors import InvalidInput
 
@@ -193,18 +190,6 @@ def test_a_talk_is_recorded_on_two_channels_when_it_is_told_to_somebody() -> Non
     assert "record" not in only(Ring((Target(ANNA),), HUB)).attrib
 
 
-def test_a_caller_waits_and_is_taken_by_the_same_name() -> None:
-    wait = only(Wait("team 7 & co", HUB + "/music", HUB + "/waited"))
-    assert (wait.tag, wait.text) == ("Enqueue", "team 7 & co")
-    assert (wait.attrib["waitUrl"], wait.attrib["action"]) == (HUB + "/music", HUB + "/waited")
-    (queue,) = only(Take("team 7 & co", HUB + "/whisper"))
-    assert (queue.tag, queue.text, queue.attrib) == (
-        "Queue",
-        "team 7 & co",
-        {"url": HUB + "/whisper", "method": "POST"},
-    )
-
-
 def test_a_message_is_recorded_told_and_written_down() -> None:
     verb = only(Record(HUB + "/left", HUB + "/recording", HUB + "/transcript", 90, 4, "#*"))
     assert verb.attrib == {
@@ -225,7 +210,7 @@ def test_a_message_is_recorded_told_and_written_down() -> None:
 
 def test_a_call_goes_on_elsewhere_ends_or_is_not_taken() -> None:
     assert only(Redirect(HUB)).text == HUB
-    assert [verb.tag for verb in written(Leave(), Hangup())] == ["Leave", "Hangup"]
+    assert [verb.tag for verb in written(Hangup())] == ["Hangup"]
     assert only(Reject()).attrib == {"reason": "rejected"}
     assert only(Reject(busy=True)).attrib == {"reason": "busy"}
 
@@ -270,24 +255,12 @@ def test_no_phone_and_too_many_phones_are_refused(count: int) -> None:
         write((Ring((Target(ANNA),) * count, HUB),))
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 65])
-def test_a_queue_without_a_fit_name_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match=r"^document\[0\]\.name: "):
-        write((Wait(name, HUB, HUB),))
-
-
-def test_problems_of_several_documents_are_told_in_sentences() -> None:
-    problems = find_problems([(Say("fine"),), (Play("nowhere"),), (Redirect("nowhere"),)])
-    assert [problem.partition(" ")[0] for problem in problems] == ["document[0].url:", "document[0].url:"]
-
-
 TEXTS = st.text(st.characters(), max_size=300) | st.text(max_size=40).map(lambda text: text * 400)
 PATHS = st.text("abc/?=&%'\"<>é", max_size=20)
 ADDRESSES = PATHS.map(lambda path: f"{HUB}/{path}")
 NUMBERS = st.integers(1_000_000, 999_999_999_999_99).map(lambda number: f"+{number}")
 LANGUAGES = st.sampled_from(["", "fr", "fr-FR", "en_gb", "cmn-Hans-CN", "??", "x" * 50]) | st.text(max_size=8)
 COUNTS = st.integers(-5, 100_000)
-NAMES = st.text(min_size=1, max_size=64).filter(lambda name: len(clean(name)) > 0)
 
 PROMPTS = st.builds(Say, TEXTS, LANGUAGES) | st.builds(Play, ADDRESSES, COUNTS) | st.builds(Pause, COUNTS)
 TARGETS = st.builds(
@@ -314,11 +287,8 @@ VERBS = st.one_of(
         COUNTS,
         st.just("") | ADDRESSES,
     ),
-    st.builds(Wait, NAMES, ADDRESSES, ADDRESSES),
-    st.builds(Take, NAMES, st.just("") | ADDRESSES),
     st.builds(Record, ADDRESSES, ADDRESSES, st.just("") | ADDRESSES, COUNTS, COUNTS, TEXTS),
     st.builds(Redirect, ADDRESSES),
-    st.builds(Leave),
     st.builds(Hangup),
     st.builds(Reject, st.booleans()),
 )
