@@ -7,7 +7,7 @@ own host only, and its redirects are followed to the provider's stores only, nev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
 
@@ -34,7 +34,7 @@ async def fetch_media(web: WebSession, url: str, login: tuple[str, str], base_ur
     """
     home = urlsplit(base_url)
     for _ in range(_MOST_REDIRECTS):
-        at_home = (urlsplit(url).scheme, urlsplit(url).netloc) == (home.scheme, home.netloc)
+        at_home = _is_at(url, home)
         if not at_home and not _is_store(url):
             raise InvalidInput(
                 "media", "the file is not at the provider.", "Nothing was fetched; look at its address."
@@ -43,7 +43,7 @@ async def fetch_media(web: WebSession, url: str, login: tuple[str, str], base_ur
         try:
             async with web.open().get(url, headers=headers, allow_redirects=False) as response:
                 if response.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, response.headers.get("Location", ""))
+                    url = _follow(url, response.headers.get("Location", ""))
                     continue
                 if response.status in (404, 410):
                     raise NotFound("the provider does not have this file, or not yet")
@@ -69,7 +69,26 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def _is_at(url: str, home: SplitResult) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (parts.scheme, parts.netloc) == (home.scheme, home.netloc)
+
+
+def _follow(url: str, location: str) -> str:
+    """Where a redirect leads; nowhere when it is written so that nobody can follow."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
 def _is_store(url: str) -> bool:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_STORES)
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "https" and port in (None, 443) and host.endswith(_STORES)

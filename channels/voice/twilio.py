@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -190,11 +191,17 @@ class TwilioVoice(Sending[Order]):
         return await fetch_media(self.web, address, account.login, account.base_url, most)
 
     async def delete_recording(self, provider_id: str) -> None:
-        """Delete a recording and its transcripts at the provider; one that is gone is fine. Raises Unavailable."""
-        try:
-            await self._ask(self._api.recordings(provider_id).delete_async())
-        except NotFound:
-            return
+        """Delete a recording and its transcripts at the provider; what is gone is fine. Raises Unavailable.
+
+        The transcripts go first: they are things of their own, which nobody finds once their recording is gone.
+        """
+        recording = self._api.recordings(provider_id)
+        with suppress(NotFound):
+            for one in await self._ask(recording.transcriptions.list_async(limit=_LISTED)):
+                with suppress(NotFound):
+                    await self._ask(self._api.transcriptions(str(one.sid)).delete_async())
+        with suppress(NotFound):
+            await self._ask(recording.delete_async())
 
     async def fetch_transcript(self, recording_id: str) -> TranscriptReport | None:
         """The transcript of a recording; None when there is none, or not yet. Raises Unavailable."""

@@ -263,11 +263,23 @@ async def test_a_recording_is_bounded_and_not_fetched_from_inside_our_network(vo
         await voice.fetch_recording(SOUND, 50)
     with pytest.raises(InvalidInput, match="not at the provider"):
         await voice.fetch_recording(SOUND, form="wav")  # the scripted provider leads inside
+    for nowhere in ("odd", "port"):
+        with pytest.raises(InvalidInput, match="not at the provider"):
+            await voice.fetch_recording(SOUND, form=nowhere)
     for url in ("", "https://api.twilio.com/x", SOUND + "/../../secret", "http://169.254.169.254/latest"):
         with pytest.raises(InvalidInput, match="not a recording's address"):
             await voice.fetch_recording(url)
     with pytest.raises(NotFound):
         await voice.fetch_recording(SOUND.replace(RECORDING, "RE" + "1" * 32))
+
+
+async def test_a_recording_is_deleted_after_its_transcripts(
+    provider: CallProvider, voice: TwilioVoice
+) -> None:
+    texts = [f"TR{number:032x}" for number in (1, 2)]
+    for _ in range(2):  # what is gone is fine
+        await voice.delete_recording(RECORDING)
+        assert provider.deleted == [*texts, RECORDING]
 
 
 def test_every_code_and_every_answer_of_the_network_has_a_word_of_the_vocabulary() -> None:
