@@ -23,6 +23,13 @@ class ReadingSettings(BaseModel):
     seconds: float = Field(
         default=10, gt=0, description="A mail that takes longer to read goes to the quarantine."
     )
+    files_seconds: float = Field(
+        default=3,
+        ge=0,
+        le=60,
+        description="Processor time for reading what the files of a mail say (PDF, text), for the rules; what takes longer "
+        "is cut. 0: files are not opened.",
+    )
     megabytes: int = Field(
         default=2048,
         ge=256,

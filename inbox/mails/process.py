@@ -16,12 +16,15 @@ import resource
 import signal
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Final
 
+from channels.mail.parsed import Attachment
 from domain.errors import Unavailable
+from inbox.mails.file_texts import FileTexts
 from inbox.mails.understanding import Understood, from_json, to_json, understand
 from inbox.reading_settings import ReadingSettings
 from storage.blobs import BlobStore
@@ -39,6 +42,7 @@ class Enveloped:
     raw: bytes
     sender: str | None
     recipients: Sequence[str]
+    opens_files: bool = True  #: what its files say is read, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ class ReadingProcess:
     ) -> list[Understood | Problem]:
         """One answer for each mail, in order; fewer, but at least one, when they take longer than `patience` seconds.
 
-        Never raises for a mail's sake: what hangs or kills the process is a Problem. Raises Unavailable when the process
-        cannot be started, or the disk takes no file.
+        Never raises for a mail's sake: what hangs or kills the process is read once more with its files left closed, and is
+        a Problem when it does that again. Raises Unavailable when the process cannot be started, or the disk takes no file.
         """
+        mails = list(mails)
         clock = asyncio.get_running_loop().time
         until = None if patience is None else clock() + patience
         answers: list[Understood | Problem] = []
@@ -82,9 +87,13 @@ class ReadingProcess:
                     answers.append(await asyncio.wait_for(_read(process), self._patience))
             except TimeoutError:
                 await self.close()
+                if self._close_files(mails, len(answers)):
+                    continue
                 answers.append(Problem(f"Reading it took longer than {self._settings.seconds:g} s."))
             except (asyncio.IncompleteReadError, ConnectionError):
                 status = await self._end()
+                if self._close_files(mails, len(answers)):
+                    continue
                 words = f"The process that read it ended ({_name_status(status)})."
                 answers.append(Problem(words, certain=False))
             except asyncio.CancelledError:
@@ -97,10 +106,18 @@ class ReadingProcess:
                 await asyncio.gather(writing, return_exceptions=True)
         return answers
 
+    def _close_files(self, mails: list[Enveloped], place: int) -> bool:
+        """Have a mail read without its files from now on; false when it was."""
+        if not mails[place].opens_files:
+            return False
+        log.warning("a mail of %d bytes is read with its files closed", len(mails[place].raw))
+        mails[place] = replace(mails[place], opens_files=False)
+        return True
+
     @property
     def _patience(self) -> float:
         """The process ends a long reading by itself; this is for what does not listen, and for a busy machine."""
-        return self._settings.seconds * 3
+        return (self._settings.seconds + self._settings.files_seconds) * 3
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -109,6 +126,7 @@ class ReadingProcess:
         order = {
             "blobs": str(self._blobs),
             "seconds": self._settings.seconds,
+            "files_seconds": self._settings.files_seconds,
             "megabytes": self._settings.megabytes,
             "our_domains": self._our_domains,
         }
@@ -145,7 +163,12 @@ class ReadingProcess:
 async def _write(process: asyncio.subprocess.Process, mails: Sequence[Enveloped]) -> None:
     assert process.stdin is not None
     for mail in mails:
-        head = {"sender": mail.sender, "recipients": list(mail.recipients), "size": len(mail.raw)}
+        head = {
+            "sender": mail.sender,
+            "recipients": list(mail.recipients),
+            "size": len(mail.raw),
+            "files": mail.opens_files,
+        }
         process.stdin.write(_frame(head) + mail.raw)
         await process.stdin.drain()
 
@@ -178,10 +201,31 @@ def _ring(number: int, frame: FrameType | None) -> None:
     raise _TooLong
 
 
+def read_files_within(seconds: float, files: Sequence[Attachment]) -> FileTexts:
+    """What files say, as far as so many seconds of processor time reach; an alarm that was set for the mail goes on."""
+    texts = FileTexts()
+    if not files or seconds <= 0:
+        return texts
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds, seconds / 4)  # again, should a file swallow it
+    try:
+        texts.read(files)
+    except _TooLong:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        texts.defects.add("files_cut")
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, max(left, 0.1))
+    return texts
+
+
 def serve(
-    source: BinaryIO, sink: BinaryIO, blobs: BlobStore, seconds: float, our_domains: Collection[str]
+    source: BinaryIO,
+    sink: BinaryIO,
+    blobs: BlobStore,
+    seconds: float,
+    our_domains: Collection[str],
+    files_seconds: float = 0,
 ) -> None:
-    """Answer until the input ends. A mail has `seconds` of processor time."""
+    """Answer until the input ends. A mail has `seconds` of processor time, its files `files_seconds` more."""
     signal.signal(signal.SIGPROF, _ring)
     sink.write(b"!")
     sink.flush()
@@ -191,7 +235,12 @@ def serve(
         body = b""
         try:
             signal.setitimer(signal.ITIMER_PROF, seconds)
-            body = to_json(understand(raw, head["sender"], head["recipients"], blobs.put, our_domains))
+            readable = files_seconds if head.get("files", True) else 0.0
+            read_files = partial(read_files_within, readable)
+            understood = understand(
+                raw, head["sender"], head["recipients"], blobs.put, our_domains, read_files
+            )
+            body = to_json(understood)
             answer: dict[str, Any] = {"size": len(body)}
         except _TooLong:
             answer = {"problem": f"Reading it took longer than {seconds:g} s."}
@@ -223,6 +272,7 @@ def main(order: str) -> None:
         BlobStore(Path(wanted["blobs"])),
         wanted["seconds"],
         frozenset(wanted["our_domains"]),
+        wanted["files_seconds"],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Final
@@ -19,11 +19,14 @@ from channels.mail.automatic import read_absence, why_automatic
 from channels.mail.bounces import Kind, Report, classify_parts
 from channels.mail.forwarded import Forwarded, original_author
 from channels.mail.mime import read_parts
-from channels.mail.parsed import Mailbox, ParsedMail
+from channels.mail.parsed import Attachment, Mailbox, ParsedMail
 from channels.mail.reading.markup import html_to_text
 from channels.mail.reading.tree import read_tree
 from channels.mail.replies import new_html, new_text
 from channels.mail.threads import ancestors
+from domain.languages import first_language
+from inbox.mails.file_texts import FileTexts
+from inbox.mails.headers import headers_for_rules
 
 LONGEST_BODY: Final = 1_000_000  #: characters; what is longer stays in the stored bytes
 LONGEST_LINE: Final = 998  #: characters of a subject or a name
@@ -33,6 +36,16 @@ MOST_ANCESTORS: Final = 30
 
 KeepFile = Callable[[bytes], str]
 """Keeps a file, gives its digest."""
+
+ReadFiles = Callable[[Sequence[Attachment]], FileTexts]
+"""Gives what files say."""
+
+
+def read_files(files: Sequence[Attachment]) -> FileTexts:
+    """What files say, however long it takes."""
+    texts = FileTexts()
+    texts.read(files)
+    return texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,9 @@ class Understood:
     automatic: str | None = None
     back_on: date | None = None
     forwarded: Forwarded | None = None
+    language: str | None = None
+    files_text: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     defects: tuple[str, ...] = ()
 
 
@@ -70,6 +86,7 @@ def understand(
     recipients: Sequence[str],
     keep: KeepFile,
     our_domains: Collection[str] = (),
+    read_files: ReadFiles = read_files,
 ) -> Understood:
     """Read a mail that came in this envelope; `sender` is None when nobody knows who stood in it.
 
@@ -109,11 +126,13 @@ def understand(
         text=body,
         html=clean(mail.html[:LONGEST_BODY]),
     )
+    new_text, spoken = _new_words(mail, body), read_files(mail.attachments)
+    files_text = clean(spoken.text)
     return Understood(
         mail=kept,
         report=_scrub(report),
         files=files,
-        new_text=_new_words(mail, body),
+        new_text=new_text,
         ancestors=tuple(
             short_id(one)
             for one in ancestors(mail.in_reply_to, mail.references, mail.message_id, MOST_ANCESTORS)
@@ -122,7 +141,10 @@ def understand(
         automatic=automatic,
         back_on=_back_on(mail, report),
         forwarded=None if original is None else _original(original),
-        defects=tuple(clean(one) for one in (*mail.defects, *cut)),
+        language=first_language((new_text, f"{kept.subject}\n{new_text}", body, files_text)),
+        files_text=files_text,
+        headers=headers_for_rules(kept.headers),
+        defects=tuple(clean(one) for one in (*mail.defects, *cut, *sorted(spoken.defects))),
     )
 
 

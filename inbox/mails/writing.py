@@ -60,8 +60,9 @@ FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], 
   AS m(id, direction, contact_id, conversation_id, case_id, created_at)
 """
 _CONTENTS: Final = """
-INSERT INTO message_contents (message_id, subject, body, new_text, html, written_at, author_id)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[])
+INSERT INTO message_contents (message_id, subject, body, new_text, html, written_at, author_id, language, files_text)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
+                     $8::text[], $9::text[])
 """
 _PARTIES: Final = """
 INSERT INTO message_parties (message_id, part, no, name, address)
@@ -69,13 +70,13 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::text[], $5::t
 """
 _FACTS: Final = """
 INSERT INTO mail_facts (message_id, raw_id, header_id, reference_ids, digest, mailbox, automatic, back_on, junk, virus,
-                        authentication, forwarded, defects)
+                        authentication, forwarded, defects, headers)
 SELECT message_id, raw_id, header_id, string_to_array(reference_ids, E'\\n'), digest, mailbox, automatic, back_on, junk,
-       virus, authentication::jsonb, forwarded::jsonb, string_to_array(defects, E'\\n')
+       virus, authentication::jsonb, forwarded::jsonb, string_to_array(defects, E'\\n'), headers::jsonb
 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
   AS f(message_id, raw_id, header_id, reference_ids, digest, mailbox, automatic, back_on, junk, virus, authentication,
-       forwarded, defects)
+       forwarded, defects, headers)
 """
 _FILES: Final = """
 INSERT INTO attachments (message_id, no, name, media_type, size, blob, content_id, inline)
@@ -208,6 +209,8 @@ def _content(deed: Deed) -> tuple[Any, ...]:
         mail.html or None,
         mail.date,
         deed.author_id,
+        understood.language,
+        understood.files_text or None,
     )
 
 
@@ -251,6 +254,7 @@ def _facts(deed: Deed) -> tuple[Any, ...]:
         json.dumps(dict(arrived.authentication)),
         json.dumps({name: value for name, value in forwarded.items() if value}, ensure_ascii=False),
         "\n".join(understood.defects),
+        json.dumps(understood.headers, ensure_ascii=False),
     )
 
 

@@ -15,6 +15,7 @@ from channels.sms.keywords import Command
 from channels.sms.numbers import is_e164
 from contacts.consent import hold_contacts
 from domain.events import EventType, NewEvent
+from domain.languages import detect_language
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork
 
@@ -75,7 +76,7 @@ VALUES ('in', 'sms', $1, $2, $3, $4) RETURNING id
 """
 _CONTENT: Final = """
 WITH said AS (
-    INSERT INTO message_contents (message_id, subject, body, new_text) VALUES ($1, '', $2, $2)
+    INSERT INTO message_contents (message_id, subject, body, new_text, language) VALUES ($1, '', $2, $2, $11)
 ), taking_part AS (
     INSERT INTO conversation_parties (conversation_id, address, contact_id) VALUES ($5, $3, $6) ON CONFLICT DO NOTHING
 ), facts AS (
@@ -180,6 +181,7 @@ async def store_message(
         message.segments,
         raw_id,
         command.value if command else None,
+        detect_language(message.body),
     )
     if message.media:
         urls, types = [one.url for one in message.media], [one.content_type for one in message.media]
