@@ -7,6 +7,7 @@ statement and take every id from a row that they read in the same statement.
 
 from __future__ import annotations
 
+from storage.schema.assignment import absences, task_offers, team_days_off, turns
 from storage.schema.base import metadata
 from storage.schema.calls import call_legs, calls, phone_lines, recordings
 from storage.schema.campaigns import assets, campaign_links, campaign_paces, campaigns, segments
@@ -57,6 +58,7 @@ from storage.schema.sandbox import sandbox_mails
 from storage.schema.sms import sms_facts, sms_media, sms_paces
 
 __all__ = [
+    "absences",
     "api_requests",
     "api_tokens",
     "arrivals",
@@ -124,9 +126,12 @@ __all__ = [
     "sms_paces",
     "soft_bounces",
     "suppressions",
+    "task_offers",
     "tasks",
+    "team_days_off",
     "team_members",
     "teams",
     "timers",
+    "turns",
     "users",
 ]

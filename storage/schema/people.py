@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from storage.schema.base import identity, json_object, metadata, moment
 
@@ -22,6 +22,14 @@ users = Table(
     Column(
         "takes_calls", Boolean, nullable=False, server_default=text("true")
     ),  # rung for calls that come in
+    Column("country", Text),  # whose public holidays; null: the team's
+    json_object("hours"),  # as teams write them; empty: the team's
+    Column("skills", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("languages", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),  # ISO 639-1
+    json_object("capacity"),  # open tasks at most, by channel: {"voice": 5, "all": 20}
+    Column(
+        "present", Boolean, nullable=False, server_default=text("true")
+    ),  # at the desk, as the person says
     moment("created_at", default=True),
 )
 
@@ -41,6 +49,7 @@ team_members = Table(
     metadata,
     Column("team_id", ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("weight", SmallInteger, nullable=False, server_default="1"),  # how often in turn; 0: never
 )
 
 sessions = Table(

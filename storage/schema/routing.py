@@ -139,6 +139,7 @@ tasks = Table(
     moment("opened_at"),
     moment("escalated_at", nullable=True),
     moment("closed_at", nullable=True),
+    moment("outcome_seen_at", nullable=True),  # when the requester looked at how it ended
     json_object("outcome"),
     json_object("details"),  # lengths of its clocks, question, reason, how far it is down a chain of rules
     Index("ix_tasks_open", "due", "id", postgresql_where=_OPEN_TASK),
@@ -155,6 +156,7 @@ tasks = Table(
     Index("ix_tasks_assignee_closed", "assignee_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_team_closed", "team_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_contact_id", "contact_id"),
+    Index("ix_tasks_requester_id", "requester_id", "id", postgresql_where=text("requester_id IS NOT NULL")),
     Index("ix_tasks_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("ix_tasks_campaign_id", "campaign_id", postgresql_where=text("campaign_id IS NOT NULL")),
 )
