@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from contacts.consent import grant, hold_contacts, withdraw
 from domain.consent import ConsentEntry, ConsentState, Purpose
@@ -18,12 +19,14 @@ OPTED_OUT: Final = "opted_out"
 _OWNERS: Final = """
 SELECT DISTINCT contact_id FROM identities WHERE kind = 'phone' AND address = $1 ORDER BY contact_id
 """
-#: what stood before the entry that stands now, when that is a withdrawal
-_BEFORE: Final = """
-SELECT l.state, l.wording FROM consent_ledger l JOIN consents c ON c.contact_id = l.contact_id AND c.purpose = l.purpose
-WHERE l.contact_id = $1 AND l.purpose = $2 AND c.state = 'withdrawn' AND l.occurred_at < c.since
-ORDER BY l.occurred_at DESC, l.id DESC LIMIT 1
+#: the entries of a contact, and of whoever was merged into it, latest first; of two at a time the withdrawal stands
+_ENTRIES: Final = """
+SELECT state, wording, source FROM consent_ledger
+WHERE (contact_id = $1 OR contact_id IN (SELECT old_id FROM contact_aliases WHERE contact_id = $1)) AND purpose = $2
+ORDER BY occurred_at DESC, state DESC, id DESC LIMIT 100
 """
+#: where a withdrawal comes from that was STOP: a message, a report, the answer to a message of ours
+_STOPS: Final = frozenset({"sms", "report", "provider"})
 
 
 async def opt_out(
@@ -67,12 +70,26 @@ async def opt_in(work: UnitOfWork, number: str, at: datetime, *, source: str, wo
     await lift(work.connection, IdentityKind.PHONE, number)
     owners = await _owners(work.connection, number)
     if len(owners) == 1:
-        before = await work.connection.fetchrow(_BEFORE, owners[0], Purpose.TEXTS.value)
-        if before is not None and before["state"] == ConsentState.GRANTED.value:
-            words = f"{wording} ({before['wording']})"
+        entries = await work.connection.fetch(_ENTRIES, owners[0], Purpose.TEXTS.value)
+        before = granted_before_stop(dict(entry) for entry in entries)
+        if before is not None:
+            words = f"{wording} ({before})"
             entry = ConsentEntry(owners[0], Purpose.TEXTS, ConsentState.GRANTED, words, source, at)
             await grant(work.connection, [entry])
     return True
+
+
+def granted_before_stop(entries: Iterable[Mapping[str, Any]]) -> str | None:
+    """The words of the consent that STOP took back, said once or several times; None when it took none: nothing was
+    granted before, or it was taken back elsewhere. Pure; `entries` of the ledger (state, wording, source), latest first."""
+    stopped = False
+    for entry in entries:
+        if entry["state"] == ConsentState.GRANTED.value:
+            return str(entry["wording"]) if stopped else None
+        if entry["source"] not in _STOPS:
+            return None
+        stopped = True
+    return None
 
 
 async def has_opted_out(connection: Connection, number: str) -> bool:

@@ -25,12 +25,14 @@ _ANSWERS: Final = timedelta(days=7)
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7302))"
 _STORED: Final = "SELECT message_id FROM sms_facts WHERE provider_id = $1 AND raw_id IS NOT NULL LIMIT 1"
 _OWNERS: Final = "SELECT DISTINCT contact_id FROM identities WHERE kind = 'phone' AND address = $1 ORDER BY 1"
+#: $3 whose number it is now: the talk with somebody who had it before does not go on
 _GOES_ON: Final = """
 SELECT v.id, v.contact_id, v.case_id, v.queue_id, v.state, q.name AS queue
 FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id
 WHERE v.id = (
     SELECT o.id FROM sms_facts f JOIN messages m ON m.id = f.message_id JOIN conversations o ON o.id = m.conversation_id
     WHERE f.theirs = $1 AND f.ours = ANY ($2::text[]) AND o.state <> 'closed' AND NOT o.junk
+      AND (o.contact_id IS NULL OR cardinality($3::bigint[]) = 0 OR o.contact_id = ANY ($3::bigint[]))
     ORDER BY f.message_id DESC LIMIT 1)
 FOR UPDATE OF v
 """
@@ -130,7 +132,7 @@ async def find_place(
     reached = [one for one in (message.recipient, message.service) if one]
     owners = [row["contact_id"] for row in await connection.fetch(_OWNERS, message.sender)]
     await hold_contacts(connection, set(owners))
-    found = await connection.fetchrow(_GOES_ON, message.sender, reached)
+    found = await connection.fetchrow(_GOES_ON, message.sender, reached, owners)
     contact = _choose(owners, found)
     if contact is None and not owners and not is_quiet and is_e164(message.sender):
         contact = await connection.fetchval(_CONTACT, message.sender)

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from contacts.consent import grant
+from contacts.consent import grant, withdraw
+from contacts.merging import merge_contacts
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import IdentityKind
 from domain.messages import ChannelKind
@@ -293,3 +294,47 @@ async def test_of_stop_and_start_the_one_that_came_last_counts_also_when_it_is_r
     await phones.reader.read_due()
     assert await phones.pool.fetchval("SELECT state FROM raw_mails WHERE id = $1", first) == "read"
     assert await phones.pool.fetchval("SELECT count(*) FROM suppressions") == closed
+
+
+async def test_stop_that_was_said_twice_is_taken_back_by_one_start(phones: Phones) -> None:
+    ana = await phones.person("Ana")
+    await _agree(phones, ana)
+    for word in ("STOP", "STOP", "START"):
+        phones.clock.advance(HOUR)
+        await phones.write(word)
+    assert await _standing(phones, ana) == "granted"
+
+
+async def test_start_gives_back_no_consent_that_was_taken_back_elsewhere(phones: Phones) -> None:
+    ana = await phones.person("Ana")
+    await phones.write("STOP")  # before she ever agreed
+    phones.clock.advance(HOUR)
+    agreed, left = phones.clock.now(), phones.clock.now() + HOUR
+    await grant(phones.pool, [ConsentEntry(ana, Purpose.TEXTS, ConsentState.GRANTED, "Yes.", "form", agreed)])
+    await withdraw(phones.pool, [ConsentEntry(ana, Purpose.TEXTS, ConsentState.WITHDRAWN, "", "page", left)])
+    phones.clock.advance(2 * HOUR)
+    await phones.write("START")
+    assert await explain(phones.pool, IdentityKind.PHONE, ANA) is None
+    assert await _standing(phones, ana) == "withdrawn"
+
+
+async def test_start_finds_what_was_agreed_to_before_two_contacts_became_one(phones: Phones) -> None:
+    ana, again = await phones.person("Ana"), await phones.person("Ana Sousa", "+33639980002")
+    await _agree(phones, ana)
+    await phones.write("STOP")
+    async with phones.pool.acquire() as connection, connection.transaction():
+        await merge_contacts(connection, ana, again, now=NOW, actor_id=None)
+    phones.clock.advance(HOUR)
+    await phones.write("START")
+    assert await _standing(phones, again) == "granted"
+
+
+async def test_a_number_that_went_to_somebody_else_begins_a_talk_of_its_own(phones: Phones) -> None:
+    await phones.person("Ana")
+    before = await phones.write("About my salary")
+    await phones.pool.execute("DELETE FROM identities")
+    assert (await phones.write("Still me?"))["conversation_id"] == before["conversation_id"]
+    ben = await phones.person("Ben")
+    after = await phones.write("Hello, a new customer")
+    assert after["contact_id"] == ben
+    assert after["conversation_id"] != before["conversation_id"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -200,3 +201,16 @@ async def test_what_became_of_one_that_is_found_is_told_and_a_dead_number_is_clo
     row = await pool.fetchrow("SELECT address, reason, message_id FROM suppressions")
     assert row is not None
     assert tuple(row) == (ANNA, "number_unknown", message_id)
+
+
+async def test_a_demo_whose_clock_was_moved_forward_finds_what_the_test_carrier_dated_by_it(
+    pool: Pool,
+) -> None:
+    await text_to(pool)
+    await send_all(pool, lose)
+    listed = List(found())
+    doubts = replace(look(pool, listed), clock=SystemClock(timedelta(days=3)))
+    await doubts.settle_due()
+    ((_, began, ended, _),) = listed.asked
+    now = datetime.now(UTC)
+    assert began < now < now + timedelta(days=3, minutes=-1) < ended
