@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clytie import __version__
-from clytie.commands import campaigns, contacts, lines, mail, rules
+from clytie.commands import campaigns, cases, contacts, lines, mail, rules
 from clytie.commands.output import complain, say
 from domain.errors import ClytieError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(mail.app, name="mail")
 app.add_typer(rules.app, name="rules")
+app.add_typer(cases.app, name="cases")
 app.add_typer(lines.app, name="lines")
 app.add_typer(campaigns.app, name="campaign")
 
