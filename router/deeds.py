@@ -6,6 +6,7 @@ row. What reaches outside (a webhook) is claimed first and done after that commi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -14,6 +15,9 @@ from router.actions.work import Trouble
 from router.settings import RouterSettings
 from router.then import key_of
 from storage.pool import Connection
+
+#: what the run log says of an action that waits for whoever performs it
+UNDER_WAY: Final = "under way"
 
 _PUT_DOWN: Final = """
 INSERT INTO rule_deeds (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id,
@@ -48,6 +52,20 @@ async def put_down(connection: Connection, troubles: Sequence[Trouble], settings
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     await connection.execute(_PUT_DOWN, *columns, settings.retry_after)
+
+
+_TELL: Final = """
+UPDATE rule_runs SET deeds = jsonb_set(deeds, ARRAY[$3::int::text], ((deeds -> $3::int) - 'reason') || $4::text::jsonb)
+WHERE event_id = $1 AND rule_id = $2 AND result = 'acted' AND deeds -> $3::int IS NOT NULL
+"""
+
+
+async def tell_run(
+    connection: Connection, event_id: int, rule_id: int, number: int, *, state: str, reason: str = ""
+) -> None:
+    """Say in the run log what became of an action that was put down: done, nothing, failed, under way."""
+    now = {"state": state} | ({"reason": reason} if reason else {})
+    await connection.execute(_TELL, event_id, rule_id, number, json.dumps(now, ensure_ascii=False))
 
 
 def wait_after(attempts: int, settings: RouterSettings) -> timedelta:

@@ -1,7 +1,7 @@
 """The state of that time: what the house knew of contacts when an event came, rebuilt from what was recorded since.
 
-Fields of contacts go back by their Changed events, consents by the ledger, the queue of a conversation by its moves. What
-is not recorded as it changes (tags, the stage of a case, the state of a task) is as it is today.
+Fields and tags of contacts go back by their Changed events, consents by the ledger, queue, assignee, priority and tags of a
+conversation by its events. What is not recorded as it changes (the state of a task) is as it is today.
 """
 
 from __future__ import annotations
@@ -29,7 +29,17 @@ _MOVES: Final = """
 SELECT e.conversation_id, e.id, q.name AS old FROM events e LEFT JOIN queues q ON q.id = (e.data ->> 'old')::bigint
 WHERE e.conversation_id = ANY ($1::bigint[]) AND e.type = $2 AND e.id > $3 ORDER BY e.conversation_id, e.id DESC
 """
+#: what Changed of conversations, and who had them
+_TALKS: Final = """
+SELECT e.conversation_id, e.id, CASE WHEN e.type = $2 THEN e.data ->> 'field' ELSE 'conversation.assignee_id' END AS field,
+       e.data -> 'old' AS old
+FROM events e
+WHERE e.conversation_id = ANY ($1::bigint[]) AND e.id > $4
+  AND (e.type = $3 OR e.type = $2 AND e.data ->> 'field' IN ('conversation.priority', 'conversation.tags'))
+ORDER BY e.conversation_id, e.id DESC
+"""
 _OWN: Final = "fields."
+_TALK: Final = "conversation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class Past:
     changes: Mapping[int, Sequence[Change]] = field(default_factory=dict)
     consents: Mapping[int, Sequence[tuple[datetime, str, bool]]] = field(default_factory=dict)
     moves: Mapping[int, Sequence[tuple[int, str | None]]] = field(default_factory=dict)
+    talks: Mapping[int, Sequence[tuple[int, str, Any]]] = field(default_factory=dict)
 
     def take_back(self, sighting: Sighting, now: datetime) -> None:
         """Give a sighting the contact, the consents and the queue as they were when the rule would have been asked."""
@@ -63,6 +74,10 @@ class Past:
                 if id <= sighting.id:
                     break
                 sighting.conversation = {**sighting.conversation, "queue": old}
+            for id, name, old in self.talks.get(sighting.conversation["id"], ()):
+                if id <= sighting.id:
+                    break
+                sighting.conversation = {**sighting.conversation, name: old}
 
 
 def rewind(contact: Mapping[str, Any], later: Sequence[Change]) -> Mapping[str, Any]:
@@ -78,6 +93,8 @@ def rewind(contact: Mapping[str, Any], later: Sequence[Change]) -> Mapping[str, 
                 own.pop(name, None)
             else:
                 own[name] = change.old
+        elif change.field == "fields":  # written by hand: all of them
+            own = dict(change.old or {})
         elif change.field in was:
             was[change.field] = change.old
     was["fields"] = own
@@ -111,4 +128,9 @@ async def load_past(connection: Connection, sightings: Collection[Sighting]) -> 
     if talks:
         for row in await connection.fetch(_MOVES, talks, EventType.CONVERSATION_MOVED.value, since):
             moves.setdefault(row["conversation_id"], []).append((row["id"], row["old"]))
-    return Past(changes, consents, moves)
+    told: dict[int, list[tuple[int, str, Any]]] = {}
+    kinds = (EventType.CHANGED.value, EventType.CONVERSATION_ASSIGNED.value)
+    for row in await connection.fetch(_TALKS, talks, *kinds, since) if talks else ():
+        name = row["field"].removeprefix(_TALK)
+        told.setdefault(row["conversation_id"], []).append((row["id"], name, row["old"]))
+    return Past(changes, consents, moves, told)

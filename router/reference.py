@@ -76,6 +76,7 @@ _WORDS: Final[dict[str, str]] = {
     "TaskKind": "kind",
     "Once": "mapping",
     "int": "number",
+    "float": "number",
     "datetime": "date",
     **dict.fromkeys(("Assign", "Absence", "Moment", "Valid"), "mapping"),
     **dict.fromkeys(("All", "Any_", "Not", "Compare", "Did", "Consent", "WorkingTime"), "condition"),
@@ -150,10 +151,12 @@ def _sections() -> Iterator[str]:
     for key, wrapper in ACTIONS.items():
         model = _model(wrapper.model_fields[key])
         yield f"### {key}\n"
-        yield (model.__doc__ or "").strip() + "\n"
+        yield inspect.cleandoc(model.__doc__ or "") + "\n"
         yield from _table(model)
-    yield "`note: words` is short for `note: {text: words}`, `route: name` for `route: {queue: name}`.\n"
-    yield "### assign\n"
+    yield "`note: words` is short for `note: {text: words}`, `route: name` for `route: {queue: name}`, `tag: name` for"
+    yield "`tag: {tags: [name]}`, `assign: owner` for `assign: {owner: true}`, `set: {FIELD: VALUE}` for"
+    yield "`set: {values: {FIELD: VALUE}}`.\n"
+    yield "### Who gets a task\n"
     yield (Assign.__doc__ or "").strip() + "\n"
     yield from _table(Assign)
     yield "### Lengths of time\n"
@@ -206,6 +209,8 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         words = [_type(one) for one in get_args(annotation) if one is not type(None)]
         return " or ".join(dict.fromkeys(words))
+    if origin is dict:
+        return f"mapping of {_type(get_args(annotation)[0])} to {_type(get_args(annotation)[1])}"
     if origin is tuple:
         return f"list of {_type(get_args(annotation)[0])}"
     return _WORDS[annotation.__name__]

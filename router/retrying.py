@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from domain.errors import NotFound
+from domain.errors import Conflict, NotFound
 from router.actions import EXECUTORS
 from router.actions.work import Work
 from router.decide import Decision, Result
-from router.deeds import wait_after
+from router.deeds import UNDER_WAY, tell_run, wait_after
 from router.facts import load_facts
 from router.loop import Router
 from router.passing import PASSING
@@ -45,7 +45,7 @@ async def retry_due(router: Router) -> int:
             return 0
         try:
             async with connection.transaction():
-                work = await _do(connection, row, router)
+                work, deed = await _do(connection, row, router)
         except PASSING:
             raise
         except Exception as error:
@@ -54,13 +54,15 @@ async def retry_due(router: Router) -> int:
             wait = wait_after(row["attempts"] + 1, router.settings)
             await connection.execute(_AGAIN, row["id"], words, wait, router.settings.attempts)
             return 1
-        await connection.execute(_DONE, row["id"])
+        if deed["state"] != UNDER_WAY:  # then the row itself waits for whoever performs it
+            await connection.execute(_DONE, row["id"])
+        await tell_run(connection, row["event_id"], row["rule_id"], row["number"], **deed)
     if work.acted:
         router.announcer.touch()
     return 1
 
 
-async def _do(connection: Connection, row: Any, router: Router) -> Work:
+async def _do(connection: Connection, row: Any, router: Router) -> tuple[Work, dict[str, Any]]:
     if row["definition"] is None:
         raise NotFound("The rule is gone.")
     rule: CompiledRule = compile_rule(
@@ -78,5 +80,7 @@ async def _do(connection: Connection, row: Any, router: Router) -> Work:
     work = Work(connection, now, await load_people(connection, [decision], router.settings))
     planned = plan_action(work, decision, row["number"])
     await EXECUTORS[type(rule.rule.then[row["number"]])].execute(work, [planned])
+    if work.troubles:
+        raise Conflict(work.troubles[0].words)
     await finish(work, router.settings)
-    return work
+    return work, decision.deeds.get(row["number"], {"state": "done"})

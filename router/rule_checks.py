@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from domain.cases import CaseState
-from domain.conditions import Compare, Condition, WorkingTime, parts_of
+from domain.conditions import All, Compare, Condition, WorkingTime, parts_of
 from domain.contacts import ContactKind, Relation
 from domain.conversations import ConversationState
 from domain.errors import InvalidInput
@@ -22,9 +22,10 @@ from domain.tasks import Priority, TaskKind, TaskState
 from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule
 from router.rules import Rule
 from router.templates import check_template
-from router.then import key_of, order_of
+from router.then import Action, key_of, order_of
 from router.then.base import Named
 from router.then.notes import NoteAction
+from router.then.people import AssignAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
 from storage.pool import Pool
@@ -242,7 +243,40 @@ CAUSED: Final[Mapping[type[BaseModel], frozenset[EventType]]] = {
     OpenTaskAction: frozenset({EventType.TASK_OPENED}),
     NoteAction: frozenset({EventType.NOTED}),
     RouteAction: frozenset({EventType.CONVERSATION_MOVED}),
+    AssignAction: frozenset({EventType.CONVERSATION_ASSIGNED}),
 }
+
+
+def _caused_by(action: Action) -> frozenset[EventType]:
+    own = order_of(action).causes()
+    return CAUSED.get(type(action), frozenset()) if own is None else own
+
+
+def _follows(first: Rule, second: Rule) -> bool:
+    """Whether the actions of one rule may set off another. A rule that asks for the field that Changed, at the top of
+    its `where`, is set off by changes of that field only."""
+    for action in first.then:
+        shared = _caused_by(action) & set(second.types)
+        if shared == {EventType.CHANGED} and (fields := _fields_asked(second.where)) is not None:
+            if fields & order_of(action).changes():
+                return True
+        elif shared:
+            return True
+    return False
+
+
+def _fields_asked(condition: Condition | None) -> frozenset[str] | None:
+    """The fields one of which must have changed for the condition to hold; None when any may."""
+    if isinstance(condition, All):
+        found = [fields for fields in map(_fields_asked, condition.all) if fields is not None]
+        return min(found, key=len, default=None)
+    if (
+        isinstance(condition, Compare)
+        and condition.field == "event.field"
+        and condition.operator in ("is", "in")
+    ):
+        return frozenset(str(value) for value in _values(condition))
+    return None
 
 
 def _circles(rules: Sequence[WrittenRule]) -> Iterator[RuleProblem]:
@@ -253,14 +287,8 @@ def _circles(rules: Sequence[WrittenRule]) -> Iterator[RuleProblem]:
     open_rules = [
         written for written in rules if written.rule.once is None or written.rule.once.within is not None
     ]
-    causes = {
-        written.rule.name: frozenset().union(*(CAUSED[type(action)] for action in written.rule.then))
-        for written in open_rules
-    }
     follows = {
-        written.rule.name: [
-            other.rule.name for other in open_rules if causes[written.rule.name] & set(other.rule.types)
-        ]
+        written.rule.name: [other.rule.name for other in open_rules if _follows(written.rule, other.rule)]
         for written in open_rules
     }
     for written in open_rules:

@@ -42,6 +42,12 @@ def field_names_of(text: str) -> frozenset[str]:
     return frozenset(match[1] for match in _PART.finditer(text))
 
 
+def only_field(text: str) -> str | None:
+    """The field that a template is nothing but, without words for a missing value; None for any other."""
+    match = _PART.fullmatch(text)
+    return match[1] if match is not None and match[2] is None else None
+
+
 def compile_template(text: str, *, longest: int, one_line: bool = True) -> Fill:
     """The function that fills a checked template; a missing field shows as `…` or the words behind its bar."""
     parts: list[str | tuple[Callable[[Facts], Any], str]] = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from router.actions import note, open_task, route
+from router.actions import assign, changes, escalate, note, open_task, route
 from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
+from router.then.changes import SetAction, TagAction, UntagAction
 from router.then.notes import NoteAction
+from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
 
@@ -36,4 +38,9 @@ EXECUTORS: Final[Mapping[type, Executor]] = {
     OpenTaskAction: open_task,
     NoteAction: note,
     RouteAction: route,
+    SetAction: changes,
+    TagAction: changes,
+    UntagAction: changes,
+    AssignAction: assign,
+    EscalateAction: escalate,
 }

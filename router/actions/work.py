@@ -55,6 +55,12 @@ class Work:
     acted: bool = False
     troubles: list[Trouble] = field(default_factory=list)
 
+    def fail(self, item: Planned, words: str) -> None:
+        """Note that an action could not be done: the log says so, and it is tried again by itself."""
+        words = words[:500].replace("\x00", "")
+        item.decision.deeds[item.number] = {"state": "failed", "reason": words}
+        self.troubles.append(Trouble(item.decision, item.number, words))
+
     def tell(self, event: NewEvent, text: str = "") -> None:
         """Append an event at the end of this work, with a text that can be erased apart from it."""
         if text:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Discriminator, Tag
 
 from router.then.base import Order
+from router.then.changes import SetAction, TagAction, UntagAction
 from router.then.notes import NoteAction
+from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
 
@@ -18,6 +20,11 @@ ACTIONS: Final[dict[str, type[BaseModel]]] = {
     "open_task": OpenTaskAction,
     "note": NoteAction,
     "route": RouteAction,
+    "set": SetAction,
+    "tag": TagAction,
+    "untag": UntagAction,
+    "assign": AssignAction,
+    "escalate": EscalateAction,
 }
 
 
@@ -29,7 +36,12 @@ def _action(value: Any) -> str | None:
 Action = Annotated[
     Annotated[OpenTaskAction, Tag("open_task")]
     | Annotated[NoteAction, Tag("note")]
-    | Annotated[RouteAction, Tag("route")],
+    | Annotated[RouteAction, Tag("route")]
+    | Annotated[SetAction, Tag("set")]
+    | Annotated[TagAction, Tag("tag")]
+    | Annotated[UntagAction, Tag("untag")]
+    | Annotated[AssignAction, Tag("assign")]
+    | Annotated[EscalateAction, Tag("escalate")],
     Discriminator(
         _action,
         custom_error_type="action",

@@ -7,6 +7,8 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.events import EventType
+
 LONGEST_TITLE: Final = 200
 LONGEST_NOTE: Final = 4000
 
@@ -46,3 +48,11 @@ class Order(Written):
     def mentions(self) -> Iterator[Mention]:
         """What has to exist for the action to be done."""
         yield from ()
+
+    def causes(self) -> frozenset[EventType] | None:
+        """The events that it causes by itself, at once; None: those that router/rule_checks.py has for its action."""
+        return None
+
+    def changes(self) -> frozenset[str]:
+        """The fields that its Changed events name, for rules that look at some of them only."""
+        return frozenset()

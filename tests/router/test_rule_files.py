@@ -11,6 +11,7 @@ from domain.events import EventType
 from router.rule_checks import check_rule, check_rules
 from router.rule_files import InvalidRules, load_rules, read_rules
 from router.rules import Rule
+from router.then import ACTIONS
 from storage.pool import Pool
 from tests.router.world import CALLBACK
 
@@ -92,7 +93,7 @@ def problems_of(text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + "  then:\n    - notes: x\n",
-            "r.yaml:4: rule some-rule then[0]: an action has one of the keys open_task, note, route.",
+            f"r.yaml:4: rule some-rule then[0]: an action has one of the keys {', '.join(ACTIONS)}.",
             id="action",
         ),
         pytest.param(

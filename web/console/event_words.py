@@ -94,6 +94,10 @@ _FIELDS: Final[Mapping[str, str]] = {
     "owner_id": N_("Owner"),
     "email": N_("E-mail address"),
     "phone": N_("Phone number"),
+    "tags": N_("Tags"),
+    "conversation.tags": N_("Tags of the conversation"),
+    "conversation.priority": N_("Priority of the conversation"),
+    "task.priority": N_("Priority of the task"),
 }
 
 
@@ -109,7 +113,7 @@ class EventLine:
 
 def field_label(name: str) -> str:
     """The word for a field of a contact."""
-    return _(_FIELDS[name]) if name in _FIELDS else name.removeprefix("fields.")
+    return _(_FIELDS[name]) if name in _FIELDS else name.removeprefix("case.").removeprefix("fields.")
 
 
 def quote(name: str) -> str:
@@ -188,6 +192,8 @@ def describe_call(direction: str, result: str | None, actor: str | None) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
     return "–" if value is None or value == "" else str(value)
 
 
