@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from channels.sms.numbers import (
     is_sender,
     read_e164,
     read_number,
+    takes_texts,
+    timezones_of,
 )
 from domain.errors import InvalidInput
 
@@ -147,3 +150,41 @@ def test_a_price_for_no_country_is_refused() -> None:
         Prices.model_validate({"countries": {"France": "0.1"}})
     with pytest.raises(ValidationError):
         Prices.model_validate({"countries": {"FR": "-1"}})
+
+
+#: numbers of every kind of every country, as its plan gives them
+EXAMPLES = sorted(
+    phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+    for region in phonenumbers.SUPPORTED_REGIONS
+    for kind in range(11)
+    if (found := phonenumbers.example_number_for_type(region, kind)) is not None
+)
+
+
+def _looked_at_in_full(number: str) -> tuple[bool, str, tuple[str, ...]]:
+    try:
+        full = read_e164(number)
+    except InvalidInput:
+        return False, "", ()
+    return full.takes_texts, full.country, full.timezones
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_quick_look_at_a_number_says_what_a_full_one_does(cut: int) -> None:
+    for place, example in enumerate(EXAMPLES):
+        number = example[: len(example) - cut] + f"{place * 7919 + 12345:07}"[-cut:] if cut else example
+        texts, country, zones = _looked_at_in_full(number)
+        assert takes_texts(number) is texts, number
+        if country:
+            assert (country_of(number), timezones_of(number)) == (country, zones), number
+
+
+@given(st.from_regex(r"\+(33|39|54|52|44|1|7|61|358|225|881)[0-9]{4,12}", fullmatch=True))
+def test_a_quick_look_at_what_may_be_no_number_says_what_a_full_one_does(number: str) -> None:
+    assert takes_texts(number) is _looked_at_in_full(number)[0]
+
+
+def test_numbers_kept_for_stories_are_of_their_country() -> None:
+    assert timezones_of("+33639980001") == ("Europe/Paris",)
+    assert timezones_of("+447700900123") == ("Europe/London",)
+    assert timezones_of("nobody") == ()
