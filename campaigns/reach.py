@@ -25,8 +25,9 @@ LOOKED_AT: Final = 5_000
 _CHUNK: Final = 2_500
 
 _PEOPLE: Final = """
-SELECT picked.id, c.state AS consent, p.addresses, p.reasons
+SELECT picked.id, c.state AS consent, p.addresses, p.reasons, o.timezone
 FROM ({picked}) AS picked
+  JOIN contacts AS o ON o.id = picked.id
   LEFT JOIN consents AS c ON c.contact_id = picked.id AND c.purpose = ${first}::text
   LEFT JOIN LATERAL (
       SELECT array_agg(i.address ORDER BY i.id) AS addresses, array_agg(coalesce(s.reason, '') ORDER BY i.id) AS reasons
@@ -57,8 +58,8 @@ class Obstacle(StrEnum):
 class Hours(Protocol):
     """When texts may arrive (outbox.texts.hours.TextHours)."""
 
-    def wait(self, number: str, now: datetime) -> float:
-        """Seconds until this number may get one."""
+    def wait(self, number: str, now: datetime, zone: str = "") -> float:
+        """Seconds until this number may get one, whose owner told this time zone."""
         ...
 
 
@@ -126,7 +127,7 @@ def _judge(people: Iterable[Any], hours: Hours, now: datetime) -> tuple[Counter[
             found[answer] += 1
             continue
         taken.add(answer)
-        if (wait := hours.wait(answer, now)) > 0:
+        if (wait := hours.wait(answer, now, person["timezone"] or "")) > 0:
             waits.append(wait)
     return found, waits
 

@@ -54,6 +54,7 @@ class Claimed:
     refusal: str | None = None
     lot: Lot | None = None
     text: TextFacts | None = None  #: of a short message
+    zone: str = ""  #: the time zone of the contact, where they told it
 
 
 class Result(NamedTuple):

@@ -48,7 +48,7 @@ SELECT n.low, t.message_id, t.attempt, t.claim, t.address AS email,
        CASE WHEN m.tracking_level <> 'full' OR w.state = 'granted' THEN m.tracking_level
             ELSE (SELECT tracking_policy FROM campaigns WHERE id = $2) END AS tracking_level,
        coalesce(a.contact_id, t.contact_id) AS contact_id,
-       c.name, c.given_name, c.family_name, c.organisation, c.country, c.language,
+       c.name, c.given_name, c.family_name, c.organisation, c.country, c.language, c.timezone,
        CASE WHEN $4 THEN nullif(c.fields, '{{}}') END AS fields
 FROM noted AS n
   LEFT JOIN taken AS t ON true

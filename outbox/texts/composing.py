@@ -93,6 +93,7 @@ class SmsComposer:
             row["contact_id"],
             row["email"],
             IdentityKind.PHONE.value,
+            zone=row.get("timezone") or "",
         )
         if row["name"] is None:
             claimed.refusal = "contact_gone"

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from phonenumbers import NumberParseException, parse
-from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+
+from channels.sms.numbers import timezones_of
 
 #: Days that are looked at before a way out is no longer sought.
 _DAYS: Final = 15
@@ -47,12 +47,13 @@ class TextHours(BaseModel):
             raise ValueError("begin must be before end")
         return self
 
-    def wait(self, number: str, now: datetime) -> float:
-        """Seconds until this number may get a message; 0 when it may now. `now` is aware.
+    def wait(self, number: str, now: datetime, zone: str = "") -> float:
+        """Seconds until this number may get a message; 0 when it may now. `now` is aware; `zone` is the one that its
+        owner told, which goes before what the number tells.
 
         A number of several time zones waits until it is day in all of them; where that never is, in the first.
         """
-        zones = _zones(number) or (self.zone,)
+        zones = (zone,) if zone and _is_zone(zone) else timezones_of(number) or (self.zone,)
         until = self._open(zones, now)
         return (until - now).total_seconds()
 
@@ -77,11 +78,10 @@ class TextHours(BaseModel):
         raise AssertionError("a week holds every day")
 
 
-@lru_cache(maxsize=50_000)
-def _zones(number: str) -> tuple[str, ...]:
-    """Where a number may be; asked of every message of a campaign, so nothing else of the number is looked at."""
+@lru_cache(maxsize=1_000)
+def _is_zone(name: str) -> bool:
     try:
-        zones = time_zones_for_number(parse(number))
-    except NumberParseException:
-        return ()
-    return tuple(zone for zone in zones if zone != UNKNOWN_TIMEZONE)
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # what somebody wrote there is no zone, or no zone that this machine knows
+        return False
+    return True

@@ -109,7 +109,9 @@ class SmsTraffic(Traffic):
     # --- inside ---------------------------------------------------------------------------------------
 
     def _night(self, row: Claimed) -> float:
-        return 0.0 if row.campaign_id == LETTERS else self._hours.wait(row.address, self._clock.now())
+        return (
+            0.0 if row.campaign_id == LETTERS else self._hours.wait(row.address, self._clock.now(), row.zone)
+        )
 
     async def _within_rates(
         self, connection: Connection, pace: Paced, rows: Sequence[Claimed], step: Sifting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from outbox.sender import Sender
 from outbox.settings import OutboxSettings
 from outbox.texts.composing import SmsKitchen, SmsLetterComposer
 from outbox.texts.hours import TextHours
+from outbox.texts.nights import look_again
 from outbox.texts.traffic import SmsTraffic
 from storage.announce import Announcer
 from storage.pool import Pool
@@ -146,6 +147,34 @@ async def test_at_night_a_text_waits_for_the_morning_there(pool: Pool) -> None:
     assert 8.9 * 3600 < wait <= 9 * 3600
 
 
+async def test_the_zone_that_somebody_told_goes_before_that_of_their_number(pool: Pool) -> None:
+    await add_phone(pool, "Ana", "+33612000001", timezone="America/New_York")
+    await add_phone(pool, "Bob", "+12125550123", timezone="Europe/Paris")
+    await add_phone(pool, "Cyd", "+12125550124", timezone="the moon")
+    monday = FixedClock(datetime(2026, 11, 23, 22, tzinfo=UTC))  # 23:00 in Paris, 17:00 in New York
+    async with pool.acquire() as connection:
+        reach = await count_reach(
+            connection, read_condition(EVERYBODY), Purpose.TEXTS, monday.now(), TextHours()
+        )
+    assert (reach.recipients, reach.waiting) == (3, 1)
+    await launch(pool, await add_text(pool), KITCHEN, CLOCK)
+    taken = await send(pool, TextHours(), monday, ("quiet_hours",))
+    assert sorted(one.recipient for one in taken) == ["+12125550124", "+33612000001"]
+
+
+async def test_a_demo_whose_clock_is_moved_to_the_morning_sends_what_waited_for_it(pool: Pool) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    await launch(pool, await add_text(pool), KITCHEN, CLOCK)
+    clock = FixedClock(datetime(2026, 11, 23, 22, tzinfo=UTC))
+    assert await send(pool, TextHours(), clock, ("quiet_hours",)) == []
+    clock.advance(timedelta(hours=5))
+    await look_again(pool)
+    assert await send(pool, TextHours(), clock, ("quiet_hours",)) == []  # 4:00 there
+    clock.advance(timedelta(hours=5))
+    await look_again(pool)
+    assert len(await send(pool, TextHours(), clock)) == 1
+
+
 async def test_lookalikes_are_replaced_where_the_template_asks(pool: Pool) -> None:
     await add_phone(pool, "Ana", "+33612000001")
     await launch(pool, await add_text(pool, lookalikes=True), KITCHEN, CLOCK)
@@ -236,7 +265,9 @@ async def test_every_reader_is_told_in_their_language_how_to_stop(pool: Pool, la
     await launch(pool, campaign_id, KITCHEN, CLOCK)
     (taken,) = await send(pool)
     text = taken.content.decode()
-    assert text.endswith("\n" + write_hint(language if language is not None and language in STOP_HINTS else "fr"))
+    assert text.endswith(
+        "\n" + write_hint(language if language is not None and language in STOP_HINTS else "fr")
+    )
     assert tells_how_to_stop(text)
 
 

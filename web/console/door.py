@@ -12,6 +12,7 @@ from aiohttp import web
 from contacts.addresses import read_mail_address
 from domain.clock import SystemClock
 from domain.errors import InvalidInput, NotFound
+from outbox.texts.nights import look_again
 from storage.house_clock import advance_clock as move_clock
 from storage.pool import Pool, transaction
 from web.access.first_link import find_invitation, has_administrator, use_link
@@ -255,5 +256,6 @@ async def advance_clock(visit: Visit) -> web.StreamResponse:
     offset = await move_clock(visit.context.pool, timedelta(hours=1))
     if isinstance(visit.context.clock, SystemClock):
         visit.context.clock.offset = offset
+    await look_again(visit.context.pool)
     visit.context.announcer.touch()
     return visit.redirect(safe_path(visit.fields.get("back", "/")), "clock_advanced")
