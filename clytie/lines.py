@@ -12,10 +12,11 @@ from clytie.settings import Settings
 from domain.errors import InvalidInput
 from inbox.calls.switchboard import Switchboard
 from inbox.lines.desk import LineDesk
+from inbox.lines.lost import LostRecordings
 from inbox.lines.recordings import RecordingKeeper
 from inbox.lines.sweeping import IncomingSweeper
+from router.calendars import calendar_of
 from router.settings import RouterSettings
-from router.staff import calendar_of
 from router.working_time import next_working_moment
 from storage.blobs import BlobStore
 from worker.loops import Loop
@@ -23,6 +24,7 @@ from worker.loops import Loop
 #: seconds between looks for recordings to fetch, calls that nothing was heard of, and recordings kept long enough
 RECORDINGS_EVERY = 2.0
 SILENT_CALLS_EVERY = 5.0
+LOST_EVERY = 5.0
 RETENTION_EVERY = 60.0
 
 
@@ -42,9 +44,10 @@ def make_line_desk(settings: Settings, board: Switchboard) -> LineDesk:
 def make_line_loops(settings: Settings, board: Switchboard, channel: TwilioVoice) -> list[Loop]:
     """What a worker does about calls that came in."""
     keeper = RecordingKeeper(board, channel, BlobStore(settings.var / "blobs"))
-    sweeper = IncomingSweeper(board, channel)
+    sweeper, lost = IncomingSweeper(board, channel), LostRecordings(board, channel)
     return [
         Loop("recordings", keeper.work_due, RECORDINGS_EVERY, rings=False),
+        Loop("lost recordings", lost.find_due, LOST_EVERY, rings=False),
         Loop("calls that came in", sweeper.sweep_due, SILENT_CALLS_EVERY, rings=False),
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from storage.blobs import BlobStore
-from storage.pool import Pool
+from storage.pool import Connection, Pool
 
 _UNUSED: Final = """
 SELECT blob FROM unnest($1::text[]) AS b(blob)
@@ -21,7 +21,10 @@ WHERE NOT EXISTS (SELECT FROM letters AS l WHERE l.blob = b.blob)
 
 async def remove_unused(pool: Pool, blobs: BlobStore, digests: Sequence[str]) -> None:
     """Delete those of these files that belong to nothing else. The rows that named them are committed already."""
-    if not digests:
-        return
-    for row in await pool.fetch(_UNUSED, list(set(digests))):
-        await asyncio.to_thread(blobs.remove, row["blob"])
+    for digest in await find_unused(pool, digests):
+        await asyncio.to_thread(blobs.remove, digest)
+
+
+async def find_unused(pool: Pool | Connection, digests: Sequence[str]) -> list[str]:
+    """Those of these files that nothing names."""
+    return [row["blob"] for row in await pool.fetch(_UNUSED, list(set(digests)))] if digests else []

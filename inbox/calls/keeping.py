@@ -21,6 +21,8 @@ from storage.unit_of_work import UnitOfWork
 
 #: seconds until the first look for the price of a leg that was answered
 PRICE_AFTER: Final = 30.0
+#: seconds in which a recording is told of, after the end of a talk
+RECORDED_AFTER: Final = 120.0
 #: seconds that reports have, after a side has ended, to tell the rest before the provider is asked
 GRACE: Final = 8.0
 #: the same while something goes on
@@ -45,7 +47,8 @@ WHERE provider_id = $1
 _MOVE: Final = """
 UPDATE calls SET state = $2, result = $3, answered_at = $4, ended_at = $5, seconds = $6, provider_id = $7,
        version = version + 1, changed_at = now(), looks = CASE WHEN state = $2 THEN looks ELSE 0 END,
-       look_at = CASE WHEN $8::float8 IS NOT NULL THEN now() + make_interval(secs => $8) END
+       look_at = CASE WHEN $8::float8 IS NOT NULL THEN now() + make_interval(secs => $8) END,
+       recordings_at = CASE WHEN $9 THEN now() + make_interval(secs => $10) ELSE recordings_at END
 WHERE message_id = $1
 """
 _REST: Final = "UPDATE calls SET look_at = NULL WHERE message_id = $1 AND look_at IS NOT NULL"
@@ -126,9 +129,9 @@ async def settle_call(board: Switchboard, work: UnitOfWork, call: Any) -> Standi
     )
     names = ("state", "result", "answered_at", "ended_at", "seconds", "provider_id")
     if values != tuple(call[name] for name in names):
-        await work.connection.execute(
-            _MOVE, call["message_id"], *values, _patience(board, after, found, legs)
-        )
+        patience = _patience(board, after, found, legs)
+        recorded = found.result is CallResult.ANSWERED and board.settings.record_talks
+        await work.connection.execute(_MOVE, call["message_id"], *values, patience, recorded, RECORDED_AFTER)
         _tell(board, work, call, found)
     elif after is CallState.ENDED and all(leg.has_ended for leg in legs):
         await work.connection.execute(_REST, call["message_id"])

@@ -66,7 +66,7 @@ async def take_ring(desk: LineDesk, message_id: int, step: int, told: DialEnded)
 async def take_left(desk: LineDesk, message_id: int, step: int, told: LeftMessage) -> Document:
     """A message was left, or nothing was said. Raises NotFound."""
     if told.recording is not None and told.recording.status != "absent":
-        await keep_recording(desk, message_id, "voicemail", told.recording)
+        await keep_recording(desk.board, message_id, "voicemail", told.recording)
     heard = Heard(left=told.recording is not None)
     return await _take_step(desk, message_id, step, told.call.status, lambda call: heard)
 
@@ -137,7 +137,7 @@ async def _take_step(
         connection = work.connection
         call = await hold_incoming(connection, message_id)
         if told is not None and told.recording is not None:
-            await keep_recording(desk, message_id, "talk", told.recording, work)
+            await keep_recording(desk.board, message_id, "talk", told.recording, work)
         if call["state"] == CallState.ENDED:
             return (Hangup(),)
         if step > call["step"] or step < 1:

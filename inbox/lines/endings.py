@@ -10,11 +10,11 @@ from domain.events import EventType
 from inbox.calls.keeping import hold_call, tell_of
 from inbox.calls.switchboard import Switchboard
 from inbox.lines.callers import ask_for_answer
-from inbox.lines.desk import position_of, stop_ringing
+from inbox.lines.desk import line_of, position_of, stop_ringing
 from inbox.lines.position import Mode
 from storage.unit_of_work import UnitOfWork
 
-#: seconds that a message may take to be told of, after its caller has hung up
+#: seconds that a recording may take to be told of, after its call has ended
 GRACE: Final = 60.0
 
 _LEFT: Final = """
@@ -22,12 +22,12 @@ SELECT seconds FROM recordings WHERE message_id = $1 AND kind = 'voicemail' ORDE
 """
 _END: Final = """
 UPDATE calls SET state = 'ended', result = $2, ended_at = $3, seconds = $4, position = position - 'line',
-       answer = NULL, version = version + 1, changed_at = now(),
-       look_at = CASE WHEN $2::text IS NULL THEN now() + make_interval(secs => $5) END
+       answer = NULL, version = version + 1, changed_at = now(), look_at = NULL,
+       recordings_at = CASE WHEN $5 THEN now() + make_interval(secs => $6) END
 WHERE message_id = $1
 """
 _SETTLE: Final = """
-UPDATE calls SET result = $2, seconds = coalesce($3, seconds), look_at = NULL, version = version + 1, changed_at = now()
+UPDATE calls SET result = $2, seconds = coalesce($3, seconds), version = version + 1, changed_at = now()
 WHERE message_id = $1
 """
 _QUEUE: Final = """
@@ -65,8 +65,9 @@ async def end_incoming(
         result, length = CallResult.MISSED, None
     else:
         result, length = CallResult.ABANDONED, None
+    recorded = result is None or (result is CallResult.ANSWERED and line_of(call).record)
     await work.connection.execute(
-        _END, call["message_id"], result.value if result else None, ended, length, GRACE
+        _END, call["message_id"], result.value if result else None, ended, length, recorded, GRACE
     )
     await stop_ringing(work.connection, call["message_id"], ended)
     if result is not None:

@@ -18,8 +18,8 @@ from domain.events import EventType, NewEvent
 from domain.messages import Direction
 from inbox.calls.keeping import hold_call
 from inbox.calls.phrases import Phrase, phrase
+from inbox.calls.switchboard import Switchboard
 from inbox.lines.callers import ask_for_answer, offer_other_channel
-from inbox.lines.desk import LineDesk
 from inbox.lines.endings import queue_of, settle_incoming
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
@@ -53,11 +53,10 @@ UPDATE calls SET version = version + 1, changed_at = now() WHERE message_id = $1
 
 
 async def keep_recording(
-    desk: LineDesk, message_id: int, kind: Kind, report: RecordingReport, work: UnitOfWork | None = None
+    board: Switchboard, message_id: int, kind: Kind, report: RecordingReport, work: UnitOfWork | None = None
 ) -> None:
     """Keep where a recording is; a message that was left comes to its queue. Raises NotFound."""
-    board = desk.board
-    async with _joined(desk, work) as inner:
+    async with _joined(board, work) as inner:
         call = await hold_call(inner.connection, message_id)
         if report.status == "absent" or (report.status == "failed" and not report.url):
             if kind == "voicemail":
@@ -80,27 +79,27 @@ async def keep_recording(
         if new is None:
             raise NotFound(f"Recording {report.provider_id} belongs to another call.")
         if new and kind == "voicemail" and call["direction"] == Direction.IN:
-            await _receive(desk, inner, call, report)
+            await _receive(board, inner, call, report)
         await inner.connection.execute(_BRIEF, message_id)
 
 
-async def keep_transcript(desk: LineDesk, message_id: int, report: TranscriptReport) -> None:
+async def keep_transcript(board: Switchboard, message_id: int, report: TranscriptReport) -> None:
     """Keep what was said; one that comes before its recording is told makes it known. Raises NotFound."""
     text = " ".join(report.text.split())
     if not text:
         return
-    async with unit_of_work(desk.board.pool, desk.board.announcer) as work:
+    async with unit_of_work(board.pool, board.announcer) as work:
         call = await hold_call(work.connection, message_id)
-        known = RecordingReport(report.recording_id, report.call_id, "completed", "")
-        await keep_recording(desk, message_id, "voicemail", known, work)
+        known = RecordingReport(report.recording_id, report.call_id, "completed", report.url)
+        await keep_recording(board, message_id, "voicemail", known, work)
         kind = await work.connection.fetchval(_TRANSCRIPT, message_id, report.recording_id, text)
         if kind == "voicemail" and call["direction"] == Direction.IN:
             await work.connection.execute(_SAY, message_id, text)
 
 
-async def _receive(desk: LineDesk, work: UnitOfWork, call: Any, report: RecordingReport) -> None:
+async def _receive(board: Switchboard, work: UnitOfWork, call: Any, report: RecordingReport) -> None:
     """A message was left: its conversation waits for an answer, and rules hear of it."""
-    message_id, now = call["message_id"], desk.board.clock.now()
+    message_id, now = call["message_id"], board.clock.now()
     said = await work.connection.fetchval(_SAID, message_id)
     queue, language = await queue_of(work, call)
     await work.connection.execute(_SAY, message_id, said or _sentence(report.seconds, language))
@@ -138,10 +137,10 @@ def _sentence(seconds: int | None, language: str) -> str:
 
 
 @asynccontextmanager
-async def _joined(desk: LineDesk, work: UnitOfWork | None) -> AsyncIterator[UnitOfWork]:
+async def _joined(board: Switchboard, work: UnitOfWork | None) -> AsyncIterator[UnitOfWork]:
     """This work, or one of its own."""
     if work is not None:
         yield work
         return
-    async with unit_of_work(desk.board.pool, desk.board.announcer) as own:
+    async with unit_of_work(board.pool, board.announcer) as own:
         yield own

@@ -1,7 +1,7 @@
 """Calls that came in and of which nothing is heard any more: the provider is asked whether they go on.
 
 Somebody who hangs up in a menu tells nothing by that: the number's status address should, but may be unset, or its
-request lost. A caller who hung up while speaking is given a while, in which the message is told of.
+request lost.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domain.calls import LEG_ENDS, CallPart, CallResult, CallState
+from domain.calls import LEG_ENDS, CallPart
 from domain.errors import Unavailable
 from inbox.calls.keeping import hold_call, keep_news
 from inbox.calls.legs import Leg
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
-from inbox.lines.endings import end_incoming, settle_incoming
+from inbox.lines.endings import end_incoming
 from storage.unit_of_work import unit_of_work
 
 log = logging.getLogger("clytie.inbox")
@@ -31,7 +31,7 @@ UPDATE calls SET look_at = now() + make_interval(secs => $2), looks = looks + 1
 WHERE message_id IN (
     SELECT c.message_id FROM calls c JOIN messages m ON m.id = c.message_id
     WHERE c.look_at <= now() AND m.direction = 'in' ORDER BY c.look_at LIMIT $1 FOR UPDATE OF c SKIP LOCKED)
-RETURNING message_id, provider_id, state, version, looks
+RETURNING message_id, provider_id, version, looks
 """
 
 
@@ -46,19 +46,8 @@ class IncomingSweeper:
         """Look at what is due; gives how many there were."""
         rows = await self.board.pool.fetch(_DUE, _AT_ONCE, _LIVE)
         for row in rows:
-            if row["state"] == CallState.ENDED:
-                await self._settle(row)
-            else:
-                await self._ask(row)
+            await self._ask(row)
         return len(rows)
-
-    async def _settle(self, row: Any) -> None:
-        async with unit_of_work(self.board.pool, self.board.announcer) as work:
-            call = await hold_call(work.connection, row["message_id"])
-            await settle_incoming(work, call, CallResult.MISSED)
-            await work.connection.execute(
-                "UPDATE calls SET look_at = NULL WHERE message_id = $1", row["message_id"]
-            )
 
     async def _ask(self, row: Any) -> None:
         try:

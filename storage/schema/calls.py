@@ -34,7 +34,9 @@ calls = Table(  # one per call, which is a message of the channel voice
     moment("changed_at", default=True),
     moment("look_at", nullable=True),  # when to ask the provider how it stands, unless a report comes before
     Column("looks", Integer, nullable=False, server_default="0"),  # asked in vain so often
+    moment("recordings_at", nullable=True),  # when to ask the provider for recordings that nobody told of
     Index("ix_calls_look_at", "look_at", postgresql_where=text("look_at IS NOT NULL")),
+    Index("ix_calls_recordings_at", "recordings_at", postgresql_where=text("recordings_at IS NOT NULL")),
     Index("ix_calls_provider_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("ix_calls_changed_at", "changed_at"),
     Index("ix_calls_live", "user_id", "message_id", postgresql_where=text("state <> 'ended'")),

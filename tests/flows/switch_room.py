@@ -22,6 +22,7 @@ from domain.clock import SystemClock
 from inbox.calls.addresses import INBOUND_PATH, CallAddresses
 from inbox.calls.switchboard import Switchboard
 from inbox.lines.desk import LineDesk
+from inbox.lines.lost import LostRecordings
 from inbox.lines.recordings import RecordingKeeper
 from inbox.lines.store import save_line
 from inbox.lines.sweeping import IncomingSweeper
@@ -196,6 +197,11 @@ class Room:
         """Let every recording become due, and see to it."""
         await self.pool.execute("UPDATE recordings SET due_at = now() WHERE due_at IS NOT NULL")
         await self.keeper.work_due()
+
+    async def find_lost(self) -> None:
+        """Let the time pass in which recordings are told of."""
+        await self.pool.execute("UPDATE calls SET recordings_at = now() WHERE recordings_at IS NOT NULL")
+        await LostRecordings(self.desk.board, self.channel).find_due()
 
     def problems(self) -> list[str]:
         """What addresses and documents of ours did wrong."""

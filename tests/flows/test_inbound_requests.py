@@ -358,8 +358,8 @@ async def test_a_message_is_the_same_in_whatever_order_it_is_told(room: Room, or
             room.desk, number, 1, LeftMessage(asked(status="in-progress"), replace(RECORDING, source=""))
         ),
         "end": lambda: take_end(room.desk, number, ended()),
-        "transcript": lambda: keep_transcript(room.desk, number, transcript),
-        "recorded": lambda: keep_recording(room.desk, number, "voicemail", RECORDING),
+        "transcript": lambda: keep_transcript(room.desk.board, number, transcript),
+        "recorded": lambda: keep_recording(room.desk.board, number, "voicemail", RECORDING),
     }
     for name in order.split():
         for _ in range(2):
@@ -380,33 +380,32 @@ async def test_hanging_up_at_the_tone_is_decided_when_nothing_comes(room: Room) 
     number = await at_the_tone(room)
     await take_end(room.desk, number, ended())
     assert await room.pool.fetchval("SELECT result FROM calls") is None
-    await room.pool.execute("UPDATE calls SET look_at = now()")
-    await room.sweeper.sweep_due()
+    await room.find_lost()
     assert await room.events(number) == [("Called", None), ("CallEnded", "missed")]
-    await keep_recording(room.desk, number, "voicemail", RECORDING)  # it comes after all
+    await keep_recording(room.desk.board, number, "voicemail", RECORDING)  # it comes after all
     assert await room.pool.fetchval("SELECT result FROM calls") == "voicemail"
     assert [kind for kind, _ in await room.events(number)] == ["Called", "CallEnded", "Received"]
 
 
 async def test_a_transcript_that_comes_after_the_retention_is_not_kept(room: Room) -> None:
     number = await at_the_tone(room)
-    await keep_recording(room.desk, number, "voicemail", RECORDING)
+    await keep_recording(room.desk.board, number, "voicemail", RECORDING)
     await room.pool.execute("UPDATE recordings SET delete_after = now() - interval '1 day'")
     await room.keeper.delete_expired()
     late = TranscriptReport("TR1", RECORDING.provider_id, SID, "completed", "Secret")
-    await keep_transcript(room.desk, number, late)
+    await keep_transcript(room.desk.board, number, late)
     assert await room.pool.fetchval("SELECT transcript FROM recordings") is None
     assert "Secret" not in await room.pool.fetchval("SELECT body FROM message_contents")
 
 
 async def test_a_recording_of_another_call_changes_nothing(room: Room) -> None:
     number = await at_the_tone(room)
-    await keep_recording(room.desk, number, "voicemail", RECORDING)
+    await keep_recording(room.desk.board, number, "voicemail", RECORDING)
     await take_call(room.desk, asked("CA" + "7" * 32))
     other = await find_incoming(room.desk, "CA" + "7" * 32)
     assert other is not None
     with pytest.raises(NotFound):
-        await keep_recording(room.desk, other, "voicemail", RECORDING)
+        await keep_recording(room.desk.board, other, "voicemail", RECORDING)
 
 
 async def test_a_recording_that_cannot_be_fetched_is_tried_again_and_given_up_in_the_end(room: Room) -> None:
@@ -414,7 +413,7 @@ async def test_a_recording_that_cannot_be_fetched_is_tried_again_and_given_up_in
     gone = replace(
         RECORDING, url=f"{room.carrier.url}/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING.provider_id}"
     )
-    await keep_recording(room.desk, number, "voicemail", gone)
+    await keep_recording(room.desk.board, number, "voicemail", gone)
     await room.fetch_recordings()
     row = await room.pool.fetchrow("SELECT state, attempts, due_at > now() AS again, trouble FROM recordings")
     assert row is not None
@@ -429,7 +428,9 @@ async def test_a_recording_that_cannot_be_fetched_is_tried_again_and_given_up_in
 
 async def test_a_recording_elsewhere_than_at_the_provider_is_never_asked_for(room: Room) -> None:
     number = await at_the_tone(room)
-    await keep_recording(room.desk, number, "voicemail", replace(RECORDING, url="http://127.0.0.1:1/secret"))
+    await keep_recording(
+        room.desk.board, number, "voicemail", replace(RECORDING, url="http://127.0.0.1:1/secret")
+    )
     await room.fetch_recordings()
     assert await room.pool.fetchval("SELECT state FROM recordings") == "failed"
 

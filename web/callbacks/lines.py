@@ -112,11 +112,11 @@ async def _rang(desk: LineDesk, message_id: int, asked: CallbackRequest) -> None
 
 
 async def _recorded(kind: Kind, desk: LineDesk, message_id: int, asked: CallbackRequest) -> None:
-    await keep_recording(desk, message_id, kind, read_recording(asked.body))
+    await keep_recording(desk.board, message_id, kind, read_recording(asked.body))
 
 
 async def _transcript(desk: LineDesk, message_id: int, asked: CallbackRequest) -> None:
-    await keep_transcript(desk, message_id, read_transcript(asked.body))
+    await keep_transcript(desk.board, message_id, read_transcript(asked.body))
 
 
 def _numbers(asked: CallbackRequest, count: int) -> list[int]:

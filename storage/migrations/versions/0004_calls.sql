@@ -23,6 +23,7 @@ CREATE TABLE calls (
     changed_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     look_at TIMESTAMP WITH TIME ZONE,
     looks INTEGER DEFAULT '0' NOT NULL,
+    recordings_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_calls PRIMARY KEY (message_id)
 );
 
@@ -33,6 +34,8 @@ CREATE INDEX ix_calls_live ON calls (user_id, message_id) WHERE state <> 'ended'
 CREATE INDEX ix_calls_look_at ON calls (look_at) WHERE look_at IS NOT NULL;
 
 CREATE INDEX ix_calls_provider_id ON calls (provider_id) WHERE provider_id IS NOT NULL;
+
+CREATE INDEX ix_calls_recordings_at ON calls (recordings_at) WHERE recordings_at IS NOT NULL;
 
 CREATE INDEX ix_calls_task_id ON calls (task_id) WHERE task_id IS NOT NULL;
 
