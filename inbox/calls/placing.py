@@ -49,8 +49,11 @@ UPDATE calls SET state = 'unconfirmed', trouble = left($2, 500), version = versi
        look_at = now() + interval '5 seconds'
 WHERE message_id = $1 AND state = 'placing'
 """
+#: its end is asked for soon: when it was over already, no report of that comes any more
 _TAKE_BACK: Final = """
-UPDATE calls SET position = position || '{"hung_up": true}', version = version + 1, changed_at = now() WHERE message_id = $1
+UPDATE calls SET position = position || '{"hung_up": true}', version = version + 1, changed_at = now(),
+       look_at = CASE WHEN provider_id IS NULL THEN look_at ELSE now() + interval '3 seconds' END
+WHERE message_id = $1
 """
 _NOT_YET: Final = frozenset({CallState.PLACING, CallState.RINGING_US})
 

@@ -20,6 +20,7 @@ from inbox.calls.legs import Leg
 from inbox.calls.placing import lease_of
 from inbox.calls.provider import CallProvider
 from inbox.calls.switchboard import Switchboard
+from storage.pool import DATABASE_AWAY
 from storage.unit_of_work import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,10 @@ _DUE: Final = """
 SELECT c.*, m.direction, m.created_at AS marked_at FROM calls c JOIN messages m ON m.id = c.message_id
 WHERE c.look_at <= now() AND m.direction = 'out' ORDER BY c.look_at LIMIT $1
 """
+#: legs of other calls that changed since; by the machine's time
 _TAKEN: Final = """
 SELECT l.provider_id FROM call_legs l JOIN calls c ON c.message_id = l.message_id
-WHERE c.message_id <> $1 AND c.placed_at > $2
+WHERE c.message_id <> $1 AND c.changed_at > $2
 """
 _DOUBT: Final = """
 UPDATE calls SET state = 'unconfirmed', version = version + 1, changed_at = now() WHERE message_id = $1
@@ -69,24 +71,35 @@ class CallSweeper:
             try:
                 rows = await guard.fetch(_DUE, _AT_ONCE)
                 for row in rows:
-                    await self._look(row)
+                    if not await self._try(row):
+                        return False
             finally:
                 if not guard.is_closed():
                     await guard.execute("SELECT pg_advisory_unlock($1)", _LOCK)
         return len(rows) == _AT_ONCE
 
-    async def _look(self, row: Any) -> None:
-        message_id = row["message_id"]
+    async def _try(self, row: Any) -> bool:
+        """Look at one; false when nobody can be asked now. One that breaks does not keep the others waiting."""
         try:
-            if row["provider_id"] is None:
-                found = await self._find(row)
-                records = [] if found is None else [(CallPart.US, found)]
-            else:
-                records = await self._ask(row["provider_id"])
+            await self._look(row)
+        except DATABASE_AWAY:
+            raise
         except Unavailable as error:
             log.warning("calls cannot be looked up: %s", error)
-            await self.board.pool.execute(_LATER, message_id, _AWAY, 0)
-            return
+            await self.board.pool.execute(_LATER, row["message_id"], _AWAY, 0)
+            return False
+        except Exception:
+            log.exception("call %d cannot be looked at", row["message_id"])
+            await self.board.pool.execute(_LATER, row["message_id"], _LONGEST, 1)
+        return True
+
+    async def _look(self, row: Any) -> None:
+        message_id = row["message_id"]
+        if row["provider_id"] is None:
+            found = await self._find(row)
+            records = [] if found is None else [(CallPart.US, found)]
+        else:
+            records = await self._ask(row["provider_id"])
         async with unit_of_work(self.board.pool, self.board.announcer) as work:
             call = await hold_call(work.connection, message_id)
             if call["version"] != row["version"]:
@@ -113,7 +126,7 @@ class CallSweeper:
 
     async def _find(self, row: Any) -> CallRecord | None:
         """The call that was placed in doubt."""
-        taken = await self.board.pool.fetch(_TAKEN, row["message_id"], row["placed_at"] - timedelta(days=1))
+        taken = await self.board.pool.fetch(_TAKEN, row["message_id"], row["marked_at"] - timedelta(hours=1))
         known = {one["provider_id"] for one in taken}
         lease = timedelta(seconds=lease_of(self.board))
         phone = row["position"].get("phone", "")

@@ -22,7 +22,7 @@ from inbox.calls.addresses import CallAddresses
 from inbox.calls.bridging import connect
 from inbox.calls.keeping import hold_call, keep_news, settle_call
 from inbox.calls.legs import Leg
-from inbox.calls.placing import Wish, place_call
+from inbox.calls.placing import Wish, hang_up, place_call
 from inbox.calls.prices import CallPrices
 from inbox.calls.sweeping import CallSweeper
 from inbox.calls.switchboard import Switchboard
@@ -322,3 +322,66 @@ async def test_a_call_in_doubt_is_found_though_a_demo_moved_its_clock(
     desk.provider.add(record(created=datetime.now(UTC) + created_after))
     await desk.sweep()
     assert await desk.look(call) == ("ringing_us", None)
+
+
+async def test_whoever_hangs_up_a_call_that_is_over_is_soon_free_for_another(desk: Desk) -> None:
+    call = await desk.place()
+    us = await desk.pool.fetchval("SELECT provider_id FROM calls")
+    await connect(desk.board, call, us, "1")
+    await desk.tell(call, Leg(THEM, CallPart.THEM, "in-progress"))
+    desk.provider.add(record(us, "completed"))  # the reports of the end got lost
+    desk.provider.add(
+        record(THEM, "completed", parent_id=us, recipient=ANNA, seconds=7, ended=datetime.now(UTC))
+    )
+    await hang_up(desk.board, desk.provider, call)
+    assert await desk.pool.fetchval("SELECT look_at < now() + interval '10 seconds' FROM calls")
+    await desk.sweep()
+    assert await desk.look(call) == ("ended", "answered")
+    assert await desk.place() != call
+
+
+async def test_a_call_in_doubt_that_is_taken_back_keeps_the_time_of_its_request(desk: Desk) -> None:
+    """A look before the request can have been answered would find nothing, and say that nobody knows."""
+    await desk.place()
+    await desk.pool.execute("UPDATE calls SET state = 'placing', provider_id = NULL")
+    await desk.pool.execute("UPDATE calls SET look_at = now() + interval '1 minute'")
+    await hang_up(desk.board, desk.provider, await desk.pool.fetchval("SELECT message_id FROM calls"))
+    assert await desk.pool.fetchval("SELECT look_at > now() + interval '30 seconds' FROM calls")
+
+
+async def test_a_call_that_cannot_be_looked_at_does_not_keep_the_others_waiting(desk: Desk) -> None:
+    first = await desk.place()
+    await desk.pool.execute("UPDATE calls SET look_at = now() - interval '1 hour'")
+    max_ = await desk.pool.fetchval(
+        "INSERT INTO users (email, name, role, phone) VALUES ('m@x.example', 'Max', 'rep', $1) RETURNING id",
+        "+33639980022",
+    )
+    second = await place_call(
+        desk.board, desk.provider, Wish(max_, "+33639980022", OURS, "+33639980003", contact_id=desk.anna)
+    )
+    us = [row[0] for row in await desk.pool.fetch("SELECT provider_id FROM calls ORDER BY message_id")]
+    desk.provider.add(record(us[0]))
+    desk.provider.add(record(us[1], "completed"))
+    odd = record(THEM, parent_id=us[0])
+    desk.provider.add(odd)
+    await desk.tell(second, Leg(odd.provider_id, CallPart.THEM, "ringing"))  # a leg that both would have
+    await desk.sweep()
+    assert (await desk.look(first))[0] == "ringing_us"
+    assert (await desk.look(second))[0] == "ringing"
+    assert await desk.pool.fetchval("SELECT look_at > now() FROM calls WHERE message_id = $1", first)
+    assert (
+        await desk.pool.fetchval("SELECT status FROM call_legs WHERE provider_id = $1", us[1]) == "completed"
+    )
+
+
+async def test_nobody_is_asked_about_the_next_call_while_the_provider_is_away(desk: Desk) -> None:
+    for number in range(3):
+        desk.provider.answer = UNCERTAIN
+        user = await desk.pool.fetchval(
+            "INSERT INTO users (email, name, role) VALUES ($1, 'Max', 'rep') RETURNING id",
+            f"{number}@x.example",
+        )
+        await place_call(desk.board, desk.provider, Wish(user, ROSA, OURS, ANNA, contact_id=desk.anna))
+    desk.provider.away = True
+    await desk.sweep()
+    assert desk.provider.looked == 1
