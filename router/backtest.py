@@ -29,7 +29,8 @@ from router.rulebook import CompiledRule, RuleBook, compile_rule, load_rule_book
 from router.rules import Moment, Rule
 from router.settings import RouterSettings
 from router.sightings import EVENT_COLUMNS, Sighting, load_campaigns, read_sighting
-from router.staff import Staff, load_staff
+from router.staff import Staff, load_staff, load_staff_for
+from router.then.tasks import OpenTaskAction
 from storage.pool import Connection, Pool
 
 log = logging.getLogger("clytie.router")
@@ -139,7 +140,7 @@ async def backtest(
             frozenset[EventType]().union(*(rule.history for rule in every)),
             any(rule.asks & {"message", "campaign"} for rule in every if rule.history),
         )
-        staff = await _everybody(connection, settings)
+        staff = await _everybody(connection, settings, every, until)
         batch: list[Sighting] = [
             sighting
             for rule in {rule.name: rule for rule in (*active.rules, *draft.rules)}.values()
@@ -299,11 +300,24 @@ def _count(connection: Connection, player: _Player, decision: Decision, at: date
             )
 
 
-async def _everybody(connection: Connection, settings: RouterSettings) -> Staff:
-    """All teams, and everybody who is active."""
+async def _everybody(
+    connection: Connection, settings: RouterSettings, rules: Sequence[CompiledRule], now: datetime
+) -> Staff:
+    """All teams, and everybody. Nothing was ever finished in a test, so nobody is ever full."""
+    orders = [
+        action.open_task.assign
+        for rule in rules
+        for action in rule.rule.then
+        if isinstance(action, OpenTaskAction)
+    ]
+    owners = [row["id"] for row in await connection.fetch("SELECT id FROM users WHERE active")]
+    wanted = [(order, owner) for order in orders for owner in owners]
+    staff = await load_staff_for(connection, settings, wanted, now, lock=False)
     names = [row["name"] for row in await connection.fetch("SELECT name FROM teams")]
-    people = [row["id"] for row in await connection.fetch("SELECT id FROM users WHERE active")]
-    return await load_staff(connection, settings, names=names, owners=people)
+    staff.teams = (await load_staff(connection, settings, names=names)).teams
+    for person in staff.rota.people.values():
+        person.capacity, person.load, person.present = {}, {}, True
+    return staff
 
 
 async def _names(connection: Connection, trial: Trial) -> dict[int, str]:

@@ -77,7 +77,7 @@ async def _do(connection: Connection, row: Any, router: Router) -> tuple[Work, d
     await load_facts(connection, [(sighting, [rule])], now, router.settings)
     key = row["key"].removesuffix(f":{sighting.id}:{row['number']}")
     decision = Decision(rule, sighting, Result.ACTED, key=key)
-    work = Work(connection, now, await load_people(connection, [decision], router.settings))
+    work = Work(connection, now, await load_people(connection, [decision], now, router.settings))
     planned = plan_action(work, decision, row["number"])
     await EXECUTORS[type(rule.rule.then[row["number"]])].execute(work, [planned])
     if work.troubles:

@@ -25,7 +25,7 @@ from router.deeds import put_down
 from router.facts import load_facts
 from router.passing import PASSING
 from router.settings import RouterSettings
-from router.staff import Staff, load_staff
+from router.staff import Staff, load_staff_for
 from router.then import key_of
 from router.then.tasks import OpenTaskAction
 from storage.event_store import record
@@ -81,7 +81,7 @@ async def answer(
         return False
     known = await _load_episodes(connection, decisions)
     begun = sort_out_repeats(decisions, known)
-    work = Work(connection, now, await load_people(connection, decisions, settings))
+    work = Work(connection, now, await load_people(connection, decisions, now, settings))
     planned = _plan(work, decisions)
     await _begin(connection, decisions, begun, known)
     acting = [item for item in planned if item.decision.result is Result.ACTED]
@@ -135,20 +135,17 @@ async def _begin(
 
 
 async def load_people(
-    connection: Connection, decisions: Sequence[Decision], settings: RouterSettings
+    connection: Connection, decisions: Sequence[Decision], now: datetime, settings: RouterSettings
 ) -> Staff:
-    """The teams and owners that the tasks of these decisions may go to."""
-    teams: set[str] = set()
-    owners: set[int] = set()
-    for decision in decisions:
-        if decision.result is Result.ACTED:
-            for action in decision.rule.rule.then:
-                if isinstance(action, OpenTaskAction):
-                    teams.add(action.open_task.assign.team_name)
-                    owner = decision.sighting.contact.get("owner_id")
-                    if owner is not None:
-                        owners.add(owner)
-    return await load_staff(connection, settings, names=teams, owners=owners) if teams else Staff()
+    """The teams and people that the tasks of these decisions may go to."""
+    wanted = [
+        (action.open_task.assign, decision.sighting.contact.get("owner_id"))
+        for decision in decisions
+        if decision.result is Result.ACTED
+        for action in decision.rule.rule.then
+        if isinstance(action, OpenTaskAction)
+    ]
+    return await load_staff_for(connection, settings, wanted, now)
 
 
 def _plan(work: Work, decisions: Sequence[Decision]) -> list[Planned]:

@@ -1,22 +1,25 @@
-"""Who may get a task: owners who are still active, teams with their members, hours and supervisors."""
+"""Who may get a task: teams with their working time, the people whom steps ask, supervisors."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from domain.errors import InvalidInput, NotFound
+from router.assignment.offering import Rota
+from router.assignment.rota import find_people, load_rota
+from router.assignment.steps import Step, Who, end_with_a_person
+from router.calendars import CALENDAR_COLUMNS, calendar_of, usual_calendar
 from router.settings import RouterSettings
 from router.then.tasks import Assign
-from router.working_time import WorkingCalendar, is_working, read_calendar
+from router.working_time import WorkingCalendar, is_working
 from storage.pool import Connection
 
-_TEAMS: Final = "SELECT id, name, country, timezone, hours FROM teams WHERE name = ANY ($1::text[]) OR id = ANY ($2::bigint[])"
-_ACTIVE: Final = "SELECT id FROM users WHERE active AND id = ANY ($1::bigint[])"
+_TEAMS: Final = f"""
+SELECT t.id, t.name, {CALENDAR_COLUMNS} FROM teams t WHERE t.name = ANY ($1::text[]) OR t.id = ANY ($2::bigint[])
+"""
 _SUPERVISORS: Final = """
 SELECT m.team_id, u.id, u.role FROM users u LEFT JOIN team_members m ON m.user_id = u.id
 WHERE u.active AND u.role IN ('manager', 'administrator') ORDER BY u.id
@@ -41,52 +44,92 @@ class Team:
 
 @dataclass(slots=True)
 class Staff:
-    """The teams and owners that a batch of tasks may go to."""
+    """The teams and people that a batch of tasks may go to. `named` gives people by mail address."""
 
     teams: Mapping[str, Team] = field(default_factory=dict)
-    active: frozenset[int] = frozenset()
+    named: Mapping[str, int] = field(default_factory=dict)
+    rota: Rota = field(default_factory=Rota)
+    fallback: WorkingCalendar = field(default_factory=lambda: usual_calendar(RouterSettings()))
 
-    def assign(self, assign: Assign, owner_id: int | None) -> tuple[int | None, Team]:
-        """The person, if there is one, and the team that answers. Raises NotFound for a team that is gone."""
-        team = self.teams.get(assign.team_name)
+    def steps_of(self, assign: Assign) -> tuple[Step, ...]:
+        """The steps with ids for names, a person at their end. Raises NotFound for a team that is gone.
+
+        People who are gone are not asked; the step after theirs is.
+        """
+        steps = []
+        for written in assign.in_steps:
+            team_id = None if written.team is None else self.team(written.team).id
+            if written.owner:
+                who = Who.OWNER
+            elif written.person is not None:
+                who = Who.PERSON
+            elif written.supervisor:
+                who = Who.SUPERVISOR
+            else:
+                who = Who.ANYONE if team_id is None else Who.TEAM
+            steps.append(
+                Step(
+                    who,
+                    team_id=team_id,
+                    person_id=self.named.get((written.person or "").lower()),
+                    skill=written.skill,
+                    language=written.language,
+                    by=written.choice,
+                    within=None if written.within is None else str(written.within),
+                )
+            )
+        return end_with_a_person(steps)
+
+    def team(self, name: str) -> Team:
+        """A team by name. Raises NotFound."""
+        team = self.teams.get(name)
         if team is None:
-            raise NotFound(f"There is no team {assign.team_name!r} any more; name another one in the rule.")
-        owner = owner_id if assign.owner and owner_id in self.active else None
-        return owner, team
+            raise NotFound(f"There is no team {name!r} any more; name another one in the rule.")
+        return team
+
+    def calendar_of(self, person_id: int | None, team_id: int | None) -> WorkingCalendar:
+        """Whose time a clock counts: the person's own, else the team's, else the one of the settings."""
+        person = None if person_id is None else self.rota.people.get(person_id)
+        if person is not None and person.calendar is not None:
+            return person.calendar
+        team = next((team for team in self.teams.values() if team.id == team_id), None)
+        return self.fallback if team is None else team.calendar
 
 
 async def load_staff(
+    connection: Connection, settings: RouterSettings, *, names: Iterable[str] = (), ids: Iterable[int] = ()
+) -> Staff:
+    """The teams with these names or ids, without their people."""
+    rows = await connection.fetch(_TEAMS, list(names), list(ids))
+    teams = {row["name"]: Team(row["id"], row["name"], calendar_of(dict(row), settings)) for row in rows}
+    return Staff(teams, fallback=usual_calendar(settings))
+
+
+async def load_staff_for(
     connection: Connection,
     settings: RouterSettings,
+    wanted: Sequence[tuple[Assign, int | None]],
+    now: datetime,
     *,
-    names: Iterable[str] = (),
-    ids: Iterable[int] = (),
-    owners: Iterable[int] = (),
+    lock: bool = True,
 ) -> Staff:
-    """The teams with these names or ids, and those of these users who are active."""
-    rows = await connection.fetch(_TEAMS, list(names), list(ids))
-    teams = {row["name"]: Team(row["id"], row["name"], calendar_of(row, settings)) for row in rows}
-    wanted = list(set(owners))
-    active = await connection.fetch(_ACTIVE, wanted) if wanted else []
-    return Staff(teams, frozenset(row["id"] for row in active))
-
-
-def calendar_of(team: Any, settings: RouterSettings) -> WorkingCalendar:
-    """The working time of a team's row; a team without hours works those of the settings.
-
-    A team whose own hours cannot be read works those of the settings too, in UTC: a wrong setting of one team must
-    not keep tasks from being opened.
-    """
-    hours = team["hours"] or settings.hours
-    try:
-        return _calendar(json.dumps(hours, sort_keys=True), team["timezone"], team["country"])
-    except InvalidInput:
-        return _calendar(json.dumps(settings.hours, sort_keys=True, default=dict), "UTC", "")
-
-
-@lru_cache(maxsize=1024)
-def _calendar(hours: str, timezone: str, country: str) -> WorkingCalendar:
-    return read_calendar(json.loads(hours), timezone, country or None)
+    """The teams and people that these orders may ask, for contacts with these owners; see `load_rota` for `lock`."""
+    if not wanted:
+        return Staff()
+    orders = list({id(assign): assign for assign, _ in wanted}.values())
+    staff = await load_staff(connection, settings, names={team for one in orders for team in one.teams})
+    emails = {email for one in orders for email in one.people}
+    if emails:
+        staff.named = await find_people(connection, emails)
+    steps: list[Step] = []
+    for assign in orders:
+        try:
+            steps += staff.steps_of(assign)
+        except NotFound:
+            continue  # told when its task is planned
+    owners = {owner for _, owner in wanted if owner is not None}
+    staff.rota = await load_rota(connection, steps, owners, now, settings, lock=lock)
+    return staff
 
 
 async def find_supervisors(connection: Connection, teams: Sequence[int | None]) -> dict[int | None, int]:

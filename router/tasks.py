@@ -13,9 +13,10 @@ from domain.events import NewEvent
 from domain.tasks import MOVERS, Priority, TaskKind, TaskMove, TaskMover, TaskState, moves_from
 from router.actions.open_task import TaskPlan, open_tasks
 from router.actions.work import Work
+from router.calendars import CALENDAR_COLUMNS, calendar_of
 from router.settings import RouterSettings
 from router.spans import parse_span
-from router.staff import Staff, calendar_of, find_supervisors
+from router.staff import Staff, find_supervisors
 from router.task_moves import TaskFacts, Wish, plan_move
 from router.then.base import LONGEST_NOTE, LONGEST_TITLE
 from storage.announce import Announcer
@@ -51,7 +52,7 @@ SELECT id, kind, title, state, version, contact_id, campaign_id, conversation_id
        requester_id, decide_by, due, details
 FROM tasks WHERE id = $1 FOR UPDATE
 """
-_TEAM: Final = "SELECT id, name, country, timezone, hours FROM teams WHERE id = $1"
+_TEAM: Final = f"SELECT t.id, t.name, {CALENDAR_COLUMNS} FROM teams t WHERE t.id = $1"
 _ACTOR: Final = """
 SELECT u.role, EXISTS (SELECT FROM team_members m WHERE m.user_id = u.id AND m.team_id = $2) AS member
 FROM users u WHERE u.id = $1 AND u.active

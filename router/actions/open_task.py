@@ -1,4 +1,4 @@
-"""The action `open_task`: a task for the owner or a team, with its two clocks and an event on the timeline."""
+"""The action `open_task`: a task with its two clocks, its first offer and an event on the timeline."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from domain.errors import NotFound
 from domain.events import EventType, NewEvent
-from domain.tasks import Priority, TaskKind
+from domain.tasks import Priority, TaskKind, channel_of
 from router.actions.work import Planned, Shown, Work
+from router.assignment.offering import Need, Offer, next_offer
+from router.assignment.rota import keep_turns
+from router.assignment.steps import Step
 from router.decide import Decision
-from router.then.tasks import OpenTaskAction
+from router.staff import Team
+from router.then.tasks import OpenTask, OpenTaskAction
 
 _OPEN: Final = """
 WITH made AS (
@@ -26,11 +31,15 @@ WITH made AS (
       AS given (kind, title, priority, contact_id, campaign_id, conversation_id, case_id, event_id, rule_id,
                 requester_id, assignee_id, team_id, key, decide_by, due, details)
     ON CONFLICT (idempotency_key) DO NOTHING
-    RETURNING id, idempotency_key, decide_by, due
+    RETURNING id, idempotency_key, decide_by, due, assignee_id, team_id, details
 ), clocks AS (
     INSERT INTO timers (kind, key, due_at, payload)
     SELECT clock, clock || ':' || id, at, jsonb_build_object('task_id', id)
     FROM made CROSS JOIN LATERAL (VALUES ('decide_by', decide_by), ('due', due)) AS clocks (clock, at)
+), offers AS (
+    INSERT INTO task_offers (task_id, step, user_id, team_id, deputy_of, offered_at)
+    SELECT id, coalesce((details ->> 'step')::smallint, 0), assignee_id, team_id, (details ->> 'deputy_of')::bigint, $17
+    FROM made
 )
 SELECT id, idempotency_key FROM made
 """
@@ -59,21 +68,29 @@ class TaskPlan:
 
 
 def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
-    """The task that this decision opens. Raises NotFound when the team is gone, InvalidInput for a broken calendar."""
+    """The task that this decision opens. Raises NotFound when a team is gone, InvalidInput for a broken calendar."""
     compiled, sighting = decision.rule.actions[number], decision.sighting
     assert isinstance(compiled.action, OpenTaskAction)
     wanted = compiled.action.open_task
     facts = sighting.facts(work.now)
-    assignee, team = work.staff.assign(wanted.assign, sighting.contact.get("owner_id"))
+    steps = work.staff.steps_of(wanted.assign)
+    answers = work.staff.team(wanted.assign.teams[0]) if wanted.assign.teams else None
+    offer = _first_offer(decision, wanted, steps, answers, work)
+    team_id = offer.team_id
     details: dict[str, Any] = {
         "depth": sighting.depth + 1,
         "decide_within": str(wanted.decide_within),
         "due_within": str(wanted.due_within),
+        "steps": [step.written() for step in steps],
+        "step": offer.step,
     }
+    if offer.deputy_of is not None:
+        details["deputy_of"] = offer.deputy_of
     text = compiled.texts["description"](facts)
     if text:
         details["description"] = text
-    decide_by = wanted.decide_within.after(work.now, team.calendar)
+    calendar = work.staff.calendar_of(offer.person_id, team_id)
+    decide_by = steps[offer.step].span(wanted.decide_within).after(work.now, calendar)
     return TaskPlan(
         kind=wanted.kind,
         title=compiled.texts["title"](facts),
@@ -85,13 +102,30 @@ def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
         event_id=sighting.id,
         rule_id=decision.rule.id,
         requester_id=None,
-        assignee_id=assignee,
-        team_id=team.id,
+        assignee_id=offer.person_id,
+        team_id=team_id,
         key=f"{decision.key}:{sighting.id}:{number}",
         decide_by=decide_by,
-        due=max(decide_by, wanted.due_within.after(work.now, team.calendar)),
+        due=max(decide_by, wanted.due_within.after(work.now, calendar)),
         details=details,
     )
+
+
+def _first_offer(
+    decision: Decision, wanted: OpenTask, steps: Sequence[Step], answers: Team | None, work: Work
+) -> Offer:
+    """To whom it is offered first; to the whole team when the house has nobody at all who could have it."""
+    sighting = decision.sighting
+    need = Need(
+        owner_id=sighting.contact.get("owner_id"),
+        team_id=None if answers is None else answers.id,
+        language=sighting.contact.get("language"),
+        channel=channel_of(wanted.kind, (sighting.conversation or {}).get("channel")),
+    )
+    offer = next_offer(steps, 0, need, work.staff.rota, work.now)
+    if offer is None and answers is None:
+        raise NotFound("There is nobody who could get the task; name a team in the rule.")
+    return offer or Offer(len(steps) - 1, None, need.team_id)
 
 
 def show(plan: TaskPlan, work: Work) -> Shown:
@@ -114,6 +148,7 @@ async def open_tasks(work: Work, plans: Sequence[tuple[TaskPlan, str | None]]) -
     Each plan comes with the name of the rule that asks for it, None for a person. Keys must differ.
     """
     tasks = [one for one, _ in plans]
+    await keep_turns(work.connection, work.staff.rota)
     rows = await work.connection.fetch(
         _OPEN,
         [task.kind.value for task in tasks],

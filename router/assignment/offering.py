@@ -46,10 +46,14 @@ class Offer:
 
 @dataclass(slots=True)
 class Rota:
-    """Everybody who may be asked, and the clocks of turns by scope. Choosing counts the task and passes the turn."""
+    """Everybody who may be asked, and the clocks of turns by scope. Choosing counts the task and passes the turn.
+
+    `passed` names the scopes in which somebody had a turn.
+    """
 
     people: Mapping[int, Person] = field(default_factory=dict)
     clocks: dict[str, dict[int, int]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
 
     def stands_in(self, person_id: int | None, need: Need, now: datetime) -> tuple[int, int | None] | None:
         """The person, or who answers for that person today, with whom it was meant for; None when there is nobody."""
@@ -123,6 +127,7 @@ def choose(step: Step, candidates: Collection[Person], rota: Rota, channel: str)
     if step.by is By.LEAST_LOADED:
         lightest = min(person.load.get(channel, 0) for person in candidates)
         weights = {person.id: 1 for person in candidates if person.load.get(channel, 0) == lightest}
+    rota.passed.add(step.scope)
     return pass_turn(rota.clocks.setdefault(step.scope, {}), weights)
 
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from router.spans import Span, parse_span
+
 
 class Who(StrEnum):
     """Whom a step asks."""
@@ -52,6 +54,10 @@ class Step:
         """The name under which turns are counted: people of another step have turns of their own."""
         parts = (("team", self.team_id), ("skill", self.skill), ("language", self.language))
         return ",".join(f"{name}={value}" for name, value in parts if value is not None)
+
+    def span(self, otherwise: Span) -> Span:
+        """How long the step has; `otherwise` when it does not say."""
+        return otherwise if self.within is None else parse_span(self.within)
 
     def written(self) -> dict[str, Any]:
         """As JSON, without what is not said."""

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from domain.tasks import Priority, TaskKind
 from router.spans import Measure, WrittenSpan, parse_span
 from router.then.base import LONGEST_NOTE, LONGEST_TITLE, Mention, Order, Template, Written
+from router.then.steps import AssignStep
 
 
 class Assign(Written):
-    """Who gets a task: the contact's owner, a team, or the owner and else a team."""
+    """Who gets a task: the contact's owner, a team, or the owner and else a team; in the end a supervisor.
+
+    Or a list of steps, asked one after the other, each with its time:
+    `[{owner: true, within: 2 working hours}, {team: sales, by: round_robin}, {supervisor: true}]`. Whoever declines is
+    not asked again. The last step is a person: unless a list ends with one, the supervisor comes last.
+    """
 
     owner: Literal[True] | None = Field(None, description="true: the user who looks after the contact")
     else_team: str | None = Field(
-        None, max_length=200, description="the team when the contact has no owner who is still active"
+        None, max_length=200, description="the team when the owner is gone, away, declines or does not answer"
     )
     team: str | None = Field(None, max_length=200, description="the team, whoever owns the contact")
+    steps: tuple[AssignStep, ...] | None = Field(
+        None, min_length=1, max_length=10, description="the steps, when the list is not written directly"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return {"steps": value} if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _somebody(self) -> Assign:
+        if self.steps is not None:
+            if self.owner or self.else_team or self.team:
+                raise ValueError("write either steps, or owner and team")
+            return self
         if self.team is not None and (self.owner or self.else_team):
             raise ValueError("write either team alone, or owner with else_team")
         if self.team is None and not (self.owner and self.else_team):
@@ -32,9 +50,22 @@ class Assign(Written):
         return self
 
     @property
-    def team_name(self) -> str:
-        """The team that answers for the task in the end."""
-        return self.team or self.else_team or ""
+    def in_steps(self) -> tuple[AssignStep, ...]:
+        """The steps, whichever way they are written."""
+        if self.steps is not None:
+            return self.steps
+        owner = (AssignStep(owner=True),) if self.owner else ()
+        return (*owner, AssignStep(team=self.team or self.else_team))
+
+    @property
+    def teams(self) -> tuple[str, ...]:
+        """The teams that are asked, in order; the first one answers for the task."""
+        return tuple(step.team for step in self.in_steps if step.team is not None)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The mail addresses of the people that are asked."""
+        return tuple(step.person for step in self.in_steps if step.person is not None)
 
 
 class OpenTask(Order):
@@ -51,7 +82,7 @@ class OpenTask(Order):
     assign: Assign = Field(description="who gets it")
     decide_within: WrittenSpan = Field(
         default_factory=lambda: parse_span("4 working hours"),
-        description="time to accept, decline, reschedule or ask; then it escalates",
+        description="time to accept, decline, reschedule or ask; then the next step is asked, at last a supervisor",
     )
     due_within: WrittenSpan = Field(
         default_factory=lambda: parse_span("2 working days"), description="time to have it done"
@@ -75,9 +106,14 @@ class OpenTask(Order):
         }
 
     def mentions(self) -> Iterator[Mention]:
-        """The team that answers for it."""
-        key = "team" if self.assign.team is not None else "else_team"
-        yield Mention("team", self.assign.team_name, ("assign", key))
+        """The teams and people that are asked."""
+        if self.assign.steps is None:
+            key = "team" if self.assign.team is not None else "else_team"
+            yield Mention("team", self.assign.teams[0], ("assign", key))
+            return
+        for number, step in enumerate(self.assign.steps):
+            for what, name, place in step.mentions(number):
+                yield Mention(what, name, ("assign", *place))
 
 
 class OpenTaskAction(Written):
