@@ -139,7 +139,7 @@ async def _take_step(
         if told is not None and told.recording is not None:
             await keep_recording(desk.board, message_id, "talk", told.recording, work)
         if call["state"] == CallState.ENDED:
-            return (Hangup(),)
+            return kept_answer(call)
         if step > call["step"] or step < 1:
             raise NotFound(f"Call {message_id} has no step {step} yet.")
         if step < call["step"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from channels.voice.callbacks import CallAsked
-from domain.calls import Document, Hangup
+from domain.calls import Document
 from domain.events import EventType
 from inbox.calls.announcement import must_announce
 from inbox.calls.keeping import hold_call, tell_of
@@ -58,7 +58,7 @@ async def take_call(desk: LineDesk, asked: CallAsked) -> Document:
         known = await connection.fetchval(_KNOWN, asked.provider_id)
         if known is not None:
             call = await hold_call(connection, known)
-            return (Hangup(),) if call["state"] == "ended" else kept_answer(call)
+            return kept_answer(call)
         line_id, line = await line_for(connection, ours, desk.default_queue)
         refusal = begin(line, await _first_scene(desk, connection, line, theirs))
         if refusal.position.mode is Mode.OVER:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain.calls import Document
+from domain.calls import Document, Hangup
 from inbox.calls.switchboard import Switchboard
 from inbox.lines.documents import pack, unpack
 from inbox.lines.menus import Line
@@ -112,5 +112,5 @@ async def stop_ringing(
 
 
 def kept_answer(call: Any) -> Document:
-    """The last document that was given."""
-    return unpack(call["answer"]["document"]) if call["answer"] else ()
+    """The last document that was given; of a call that has ended only its goodbye is kept."""
+    return unpack(call["answer"]["document"]) if call["answer"] else (Hangup(),)

@@ -22,7 +22,8 @@ SELECT seconds FROM recordings WHERE message_id = $1 AND kind = 'voicemail' ORDE
 """
 _END: Final = """
 UPDATE calls SET state = 'ended', result = $2, ended_at = $3, seconds = $4, position = position - 'line',
-       answer = NULL, version = version + 1, changed_at = now(), look_at = NULL,
+       answer = CASE WHEN answer -> 'document' -> -1 ->> 'verb' = 'Hangup' THEN answer END,
+       version = version + 1, changed_at = now(), look_at = NULL,
        recordings_at = CASE WHEN $5 THEN now() + make_interval(secs => $6) END
 WHERE message_id = $1
 """

@@ -376,6 +376,16 @@ async def test_a_message_is_the_same_in_whatever_order_it_is_told(room: Room, or
     assert sorted(kinds) == ["CallEnded", "Called", "Received"]
 
 
+async def test_the_goodbye_is_said_again_when_its_answer_was_lost(room: Room) -> None:
+    number = await at_the_tone(room)
+    left = LeftMessage(asked(status="in-progress"), replace(RECORDING, source=""))
+    goodbye = await take_left(room.desk, number, 1, left)
+    assert words(goodbye) == ["Thank you. We will call you back."]
+    assert await take_left(room.desk, number, 1, left) == goodbye
+    await take_end(room.desk, number, ended())
+    assert isinstance((await take_left(room.desk, number, 1, left))[-1], Hangup)
+
+
 async def test_hanging_up_at_the_tone_is_decided_when_nothing_comes(room: Room) -> None:
     number = await at_the_tone(room)
     await take_end(room.desk, number, ended())
