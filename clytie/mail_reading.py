@@ -20,6 +20,7 @@ from domain.clock import Clock
 from inbox.mails.process import ReadingProcess
 from inbox.mails.reading import Reader
 from outbox.letters.writing import Stationery
+from router.confiding import Confider
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
@@ -53,6 +54,7 @@ async def open_reader(
         domains,
         partial(ask_judge, JunkJudge(inbox.junk)),
         checks,
+        Confider(clock, settings.router).confide,
     )
     try:
         yield reader

@@ -16,6 +16,7 @@ from inbox.texts.media import MediaFetcher
 from inbox.texts.prices import PriceFetcher
 from inbox.texts.reading import SmsReader
 from inbox.texts.reports import settle_reported_texts
+from router.confiding import Confider
 from storage.announce import Announcer
 from storage.blobs import BlobStore
 from storage.pool import Pool
@@ -70,7 +71,8 @@ async def open_sms_loops(
     """What a worker does with messages and reports that arrived."""
     blobs, poll = BlobStore(settings.var / "blobs"), settings.worker.poll
     inbox = settings.inbox
-    reader = SmsReader(pool, blobs, clock, announcer, inbox.reading, inbox.text_answers)
+    confide = Confider(clock, settings.router).confide
+    reader = SmsReader(pool, blobs, clock, announcer, inbox.reading, inbox.text_answers, confide)
     scan = None
     if inbox.junk.clamav is not None:
         scan = partial(ask_clamav, inbox.junk.clamav, timeout=inbox.junk.timeout)

@@ -21,6 +21,7 @@ from router.decide import (
     repeat,
     sort_out_repeats,
 )
+from router.confidence import keep_confidential, leave_out_uncleared
 from router.deeds import put_down
 from router.facts import load_facts
 from router.passing import PASSING
@@ -75,8 +76,12 @@ async def answer(
     asked = [question for question in questions if question.rules]
     if not asked:
         return False
+    asked = await leave_out_uncleared(connection, asked)
+    if not asked:
+        return False
     await load_facts(connection, [(question.sighting, question.rules) for question in asked], now, settings)
     decisions = [decision for question in asked for decision in decide(question, now, settings)]
+    decisions = await keep_confidential(connection, decisions)
     if not decisions:
         return False
     known = await _load_episodes(connection, decisions)

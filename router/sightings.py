@@ -34,7 +34,7 @@ class Sighting:
     """One event to route. `contact_id` is the contact's present id, whatever it was merged into.
 
     `judged` tells whether the hit's verdict stands (true for what is no hit), `settles_in` how long its settle window
-    still lasts in real time.
+    still lasts in real time. `arriving`: what it tells of is being stored in this very transaction, and nobody has seen it.
     """
 
     id: int
@@ -61,6 +61,7 @@ class Sighting:
     case: Mapping[str, Any] | None = None
     task: Mapping[str, Any] | None = None
     works: Callable[[str], bool] = lambda team: False
+    arriving: bool = False
 
     @property
     def verdict(self) -> str | None:

@@ -23,6 +23,7 @@ from domain.conversations import (
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.events import EventType, NewEvent
 from inbox.desk.not_junk import tell_received
+from inbox.desk.sealing import seal
 from storage.announce import Announcer
 from storage.event_store import record
 from storage.pool import Connection, Pool
@@ -172,6 +173,7 @@ async def move_to_queue(desk: Desk, conversation_id: int, queue_id: int, version
         changed = replace(found, queue_id=queue_id, assignee_id=None)
         data = {"old": found.queue_id, "new": queue_id}
         await _make(desk, work, found, ConversationMove.MOVE, changed, data)
+        await seal(work.connection, [found.id], desk.clock.now())
 
 
 async def close(desk: Desk, conversation_id: int, version: int | None = None) -> None:

@@ -36,7 +36,7 @@ from outbox.addresses import read_bounce_address, read_header_id, read_reply_add
 from outbox.letters.writing import Stationery
 from storage.announce import Announcer
 from storage.blobs import BlobStore
-from storage.pool import DATABASE_AWAY, Pool
+from storage.pool import DATABASE_AWAY, Connection, Pool
 from storage.unit_of_work import unit_of_work
 
 log = logging.getLogger("clytie.inbox")
@@ -46,6 +46,16 @@ Judge = Callable[[bytes, ParsedMail, str, Sequence[str], Mapping[str, str]], Awa
 
 Authenticate = Callable[[bytes, ParsedMail, str, Mapping[str, str]], Awaitable[Mapping[str, str]]]
 """Bytes, mail, envelope sender, and what the door noted; the results of SPF, DKIM and DMARC by their names."""
+
+
+Confide = Callable[[Connection, Sequence[int]], Awaitable[Collection[int]]]
+"""Asks the rules about confidential messages of events that were just recorded, in the same transaction; gives the
+conversations that one of them took charge of: in those nothing is said by itself."""
+
+
+async def confide_nothing(connection: Connection, events: Sequence[int]) -> Collection[int]:
+    """Nothing is confidential."""
+    return ()
 
 
 async def judge_nothing(
@@ -79,6 +89,7 @@ class Reader:
     domains: Collection[str] = ()
     judge: Judge = judge_nothing
     authenticate: Authenticate = authenticate_nothing
+    confide: Confide = confide_nothing
     _unsettled: list[tuple[int, int]] = field(default_factory=list)
 
     async def read_due(self) -> int:
@@ -227,10 +238,11 @@ class Reader:
             numbers = await take_numbers(connection, len(mine), people)
             house = House(self._is_ours, self.clock.now() - timedelta(days=self.settings.history_days))
             deeds = [decide(one, known, numbers, house) for one in mine]
-            await write_deeds(connection, deeds, known)
+            events = await write_deeds(connection, deeds, known)
+            confided = await self.confide(connection, events)
             await carry_out(work, deeds, self.bounces)
             for deed in deeds:
-                if deed.greets:
+                if deed.greets and deed.conversation_id not in confided:
                     await greet(work, deed, known, self.stationery, self.auto_answers)
         for deed in deeds:
             reading_metrics.READ.labels(_kind(deed)).inc()

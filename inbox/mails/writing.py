@@ -109,8 +109,11 @@ async def take_numbers(connection: Connection, mails: int, contacts: int) -> Num
     )
 
 
-async def write_deeds(connection: Connection, deeds: Sequence[Deed], known: Known) -> None:
-    """Store messages and what belongs to them, change conversations, record the events, settle the stored bytes."""
+async def write_deeds(connection: Connection, deeds: Sequence[Deed], known: Known) -> list[int]:
+    """Store messages and what belongs to them, change conversations, record the events, settle the stored bytes.
+
+    Gives the numbers of the events that rules look at.
+    """
     stored = [deed for deed in deeds if deed.stored]
     await _put(
         connection,
@@ -147,16 +150,18 @@ async def write_deeds(connection: Connection, deeds: Sequence[Deed], known: Know
         _PLACEMENTS,
         ((deed.message_id, *deed.placement) for deed in stored if deed.placement is not None),
     )
-    await _tell(connection, stored)
+    told = await _tell(connection, stored)
     await _put(connection, _SETTLE, ((deed.arrived.raw_id, deed.message_id) for deed in deeds))
+    return told
 
 
-async def _tell(connection: Connection, deeds: Sequence[Deed]) -> None:
-    """Record the events. Those of history are told to people only: rules look at what happens now."""
-    await record(connection, [event for deed in deeds if not deed.history for event in deed.events])
+async def _tell(connection: Connection, deeds: Sequence[Deed]) -> list[int]:
+    """Record the events; gives those of now. Those of history are told to people only: no rule looks at them."""
+    now = await record(connection, [event for deed in deeds if not deed.history for event in deed.events])
     ids = await record(connection, [event for deed in deeds if deed.history for event in deed.events])
     if ids:
         await connection.execute(_TOLD_ALREADY, ids)
+    return [number for number in now if number is not None]
 
 
 async def _put(connection: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -18,6 +18,7 @@ from domain.errors import InvalidInput
 from domain.messages import ChannelKind
 from inbox import reading_metrics
 from inbox.arrival.claims import Claimed, claim_again, claim_new, give_back, quarantine, try_later
+from inbox.mails.reading import Confide, confide_nothing
 from inbox.mails.writing import HOLD
 from inbox.reading_settings import ReadingSettings, TextAnswerSettings
 from inbox.texts.automatic import answer_command
@@ -25,8 +26,9 @@ from inbox.texts.consent import has_opted_out, opt_in, opt_out
 from inbox.texts.writing import find_place, hold_number, store_message, was_stored
 from storage.announce import Announcer
 from storage.blobs import BlobStore
+from storage.event_store import record
 from storage.pool import DATABASE_AWAY, Connection, Pool
-from storage.unit_of_work import unit_of_work
+from storage.unit_of_work import UnitOfWork, unit_of_work
 
 log = logging.getLogger("clytie.inbox")
 
@@ -51,6 +53,7 @@ class SmsReader:
     announcer: Announcer | None = None
     settings: ReadingSettings = field(default_factory=ReadingSettings)
     answers: TextAnswerSettings = field(default_factory=TextAnswerSettings)
+    confide: Confide = confide_nothing
     _unsettled: list[tuple[int, int]] = field(default_factory=list)
 
     async def read_due(self) -> int:
@@ -123,8 +126,15 @@ class SmsReader:
                     command = Command.START if opened else None
                 if command is not None:
                     await answer_command(connection, message, command, place, at, self.answers, self.clock)
+                await self._confide(work)
             await connection.execute(_SETTLE, claimed.id, number)
         reading_metrics.READ.labels("sms").inc()
+
+    async def _confide(self, work: UnitOfWork) -> None:
+        """Let the rules about confidential messages act before anybody can see this one."""
+        told = await record(work.connection, work.events)
+        work.events.clear()
+        await self.confide(work.connection, [number for number in told if number is not None])
 
 
 async def _command_of(connection: Connection, message: InboundSms) -> Command | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from domain.events import EventType, NewEvent
+from inbox.desk.sealing import seal
 from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.queues import RouteAction
@@ -22,7 +23,9 @@ WITH wanted AS MATERIALIZED (
     UPDATE conversations AS v SET queue_id = w.new, assignee_id = NULL, version = v.version + 1, updated_at = now()
     FROM wanted AS w WHERE v.id = w.id
 )
-SELECT id, old, new, contact_id, case_id FROM wanted
+SELECT id, old, new, contact_id, case_id,
+       (SELECT count(*) FROM (SELECT FROM messages m WHERE m.conversation_id = wanted.id LIMIT 2) AS few) < 2 AS first
+FROM wanted
 """
 
 
@@ -41,7 +44,7 @@ def show(plan: str, work: Work) -> Shown:
 async def execute(work: Work, planned: Sequence[Planned]) -> None:
     """Move the conversations, and tell a ConversationMoved for each that was elsewhere. Of several rules the last wins.
 
-    Nobody in the new queue has taken it yet, so its assignee leaves it.
+    Nobody in the new queue has taken it yet, so its assignee leaves it. `arriving` tells that nobody saw it in the old one.
     """
     last: dict[int, Planned] = {}
     for item in planned:
@@ -54,6 +57,7 @@ async def execute(work: Work, planned: Sequence[Planned]) -> None:
     rows: Sequence[Any] = await work.connection.fetch(
         _ROUTE, list(last), [item.plan for item in last.values()]
     )
+    await seal(work.connection, [row["id"] for row in rows], work.now)
     for row in rows:
         item = last[row["id"]]
         sighting = item.decision.sighting
@@ -72,6 +76,7 @@ async def execute(work: Work, planned: Sequence[Planned]) -> None:
                     "rule": item.decision.rule.name,
                     "depth": sighting.depth + 1,
                     "about": sighting.id,
-                },
+                }
+                | ({"arriving": True} if sighting.arriving and row["first"] else {}),
             )
         )

@@ -64,6 +64,7 @@ conversations = Table(
     moment("waiting_since", nullable=True),  # of the oldest message of theirs that has no answer
     moment("last_message_at", nullable=True),
     moment("closed_at", nullable=True),
+    moment("sealed_at", nullable=True),  # when it was moved into a confidential queue; business time
     Index("ix_conversations_contact_id", "contact_id"),
     Index("ix_conversations_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("ix_conversations_queue_open", "queue_id", "waiting_since", "id", postgresql_where=_NOT_CLOSED),

@@ -200,8 +200,9 @@ async def test_a_conversation_goes_to_the_owner_or_else_to_whoever_has_least_to_
 
 async def test_a_confidential_conversation_goes_to_its_own_people_only(world: World) -> None:
     await world.apply(
-        "- {name: a, when: Received, then: [{assign: zoe@example.org}]}\n"
-        "- {name: b, when: Noted, then: [{assign: {person: zoe@example.org, team: sales}}]}"
+        "- {name: a, when: Received, where: {field: conversation.queue, is: HR}, then: [{assign: zoe@example.org}]}\n"
+        "- {name: b, when: Noted, where: {field: conversation.queue, is: HR},"
+        " then: [{assign: {person: zoe@example.org, team: sales}}]}"
     )
     queue = await world.pool.fetchval(
         "INSERT INTO queues (name, team_id, confidential) VALUES ('HR', $1, true) RETURNING id", world.sales

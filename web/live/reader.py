@@ -25,7 +25,8 @@ _NEW: Final = """
 SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id,
        v.assignee_id AS reader_id, q.team_id AS readers_team, coalesce(q.confidential, false) AS confidential,
        o.team_id AS old_team
-FROM (SELECT id, contact_id, task_id, actor_id, conversation_id, CASE WHEN type = 'ConversationMoved' THEN data END AS moved
+FROM (SELECT id, contact_id, task_id, actor_id, conversation_id,
+             CASE WHEN type = 'ConversationMoved' AND NOT data ? 'arriving' THEN data END AS moved
       FROM events
       WHERE id > $1 AND id <= $2
         AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))

@@ -35,10 +35,16 @@ LEFT JOIN LATERAL (SELECT type, occurred_at, data, campaign_id FROM events e WHE
 LEFT JOIN campaign_links l ON l.campaign_id = e.campaign_id
   AND l.no = CASE WHEN e.data ->> 'link_no' ~ '^[0-9]{1,4}$' THEN (e.data ->> 'link_no')::smallint END
 """
-#: $1 the person, $2 the person's teams, $3 may supervise
-_VISIBLE: Final = """
-(t.assignee_id = $1 OR t.requester_id = $1 OR t.team_id = ANY ($2::bigint[])
- OR ($3 AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential)))
+#: whether a task is about what a confidential queue of others holds. $2 the person's teams
+_SEALED: Final = """
+EXISTS (SELECT FROM conversations v JOIN queues q ON q.id = v.queue_id
+        WHERE v.id = t.conversation_id AND q.confidential AND NOT coalesce(q.team_id = ANY ($2::bigint[]), false)"""
+#: $1 the person, $2 the person's teams, $3 may supervise. What somebody had to do about a conversation before it was moved
+#: into a confidential queue is none of theirs any more; what a rule asks them to do about it afterwards is.
+_VISIBLE: Final = f"""
+((t.assignee_id = $1 OR t.requester_id = $1 OR t.team_id = ANY ($2::bigint[])) AND NOT {_SEALED}
+      AND t.opened_at < v.sealed_at)
+ OR ($3 AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential) AND NOT {_SEALED})))
 """
 _OPEN: Final = "t.state NOT IN ('done','cancelled','declined')"
 

@@ -4,6 +4,8 @@ ALTER TABLE conversations ADD COLUMN priority TEXT DEFAULT 'normal' NOT NULL;
 
 ALTER TABLE conversations ADD COLUMN tags TEXT[] DEFAULT '{}'::text[] NOT NULL;
 
+ALTER TABLE conversations ADD COLUMN sealed_at TIMESTAMP WITH TIME ZONE;
+
 ALTER TABLE message_contents ADD COLUMN language TEXT;
 
 ALTER TABLE message_contents ADD COLUMN files_text TEXT;
