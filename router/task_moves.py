@@ -95,6 +95,44 @@ class Change:
         return {clock: at for clock, at in self.clocks().items() if at > now or at != old[clock]}
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Where a task goes from somebody who declined it or did not answer: a person or a whole team.
+
+    `stays` is true when the team that it is offered to has other members who may still take it.
+    """
+
+    step: int
+    assignee_id: int | None
+    team_id: int | None
+    decide_by: datetime
+    deputy_of: int | None = None
+    escalates: bool = False
+    stays: bool = False
+
+
+def hand_on(task: TaskFacts, change: Change, handed: Handed, now: datetime) -> Change:
+    """A decline, or silence, that does not end the task, for somebody else is asked. The due time stays."""
+    details = {name: value for name, value in change.details.items() if name not in ("reason", "deputy_of")}
+    if handed.stays:
+        return replace(
+            change, state=task.state, closed_at=None, details=dict(task.details), decide_by=task.decide_by
+        )
+    details["step"] = handed.step
+    if handed.deputy_of is not None:
+        details["deputy_of"] = handed.deputy_of
+    return replace(
+        change,
+        state=TaskState.ESCALATED if handed.escalates else TaskState.OFFERED,
+        assignee_id=handed.assignee_id,
+        team_id=handed.team_id or change.team_id,
+        decide_by=handed.decide_by,
+        closed_at=None,
+        escalated_at=now if handed.escalates else None,
+        details=details,
+    )
+
+
 def plan_move(task: TaskFacts, wish: Wish, now: datetime, calendar: WorkingCalendar) -> Change:
     """What `wish` makes of `task`. Raises Conflict when the table of moves forbids it, InvalidInput for what is missing."""
     move = wish.move
@@ -155,6 +193,8 @@ def plan_move(task: TaskFacts, wish: Wish, now: datetime, calendar: WorkingCalen
                 "from": task.assignee_id,
                 "to": wish.supervisor_id or task.assignee_id,
             }
+            if change.details.get("steps"):
+                change.details["step"] = len(change.details["steps"]) - 1
             return replace(
                 change, assignee_id=wish.supervisor_id or task.assignee_id, escalated_at=now, text=words
             )

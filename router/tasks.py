@@ -13,6 +13,7 @@ from domain.events import NewEvent
 from domain.tasks import MOVERS, Priority, TaskKind, TaskMove, TaskMover, TaskState, moves_from
 from router.actions.open_task import TaskPlan, open_tasks
 from router.actions.work import Work
+from router.assignment.handing_on import Decline, keep_move
 from router.calendars import CALENDAR_COLUMNS, calendar_of
 from router.settings import RouterSettings
 from router.spans import parse_span
@@ -279,7 +280,11 @@ async def move_task(
     Raises Conflict when somebody else was faster or the table forbids the move, Forbidden when this person may not make
     it, InvalidInput for what is missing, NotFound.
     """
+    settings = settings or RouterSettings()
     async with pool.acquire() as connection, connection.transaction():
+        decline = None
+        if move is TaskMove.DECLINE:
+            decline = await Decline.prepare(connection, task_id, actor_id, now, settings)
         row = await connection.fetchrow(_LOCK, task_id)
         if row is None:
             raise NotFound(f"There is no task {task_id}.")
@@ -294,7 +299,7 @@ async def move_task(
         supervisors = (
             await find_supervisors(connection, [row["team_id"]]) if move is TaskMove.ESCALATE else {}
         )
-        calendar = calendar_of(await _team(connection, row["team_id"]), settings or RouterSettings())
+        calendar = calendar_of(await _team(connection, row["team_id"]), settings)
         facts = TaskFacts(
             TaskKind(row["kind"]),
             TaskState(row["state"]),
@@ -317,6 +322,8 @@ async def move_task(
             supervisor_id=supervisors.get(row["team_id"]),
         )
         change = plan_move(facts, wish, now, calendar)
+        if decline is not None:
+            change = await decline.hand_on(connection, facts, change, now)
         await connection.execute(
             _STORE,
             task_id,
@@ -345,7 +352,12 @@ async def move_task(
             actor_id=actor_id,
             data=change.data,
         )
-        (event_id,) = await record(connection, [event])
+        if decline is not None:
+            more = await decline.keep(connection, dict(row), actor_id, now)
+        else:
+            more = []
+            await keep_move(connection, task_id, move, change, actor_id, now)
+        event_id, *_ = await record(connection, [event, *more])
         if change.text:
             await connection.execute(
                 "INSERT INTO event_texts (event_id, body) VALUES ($1, $2)", event_id, change.text

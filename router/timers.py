@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from domain.events import EventType
-from domain.tasks import TaskMove, TaskState, escalates, next_state
+from domain.tasks import UNDECIDED_STATES, TaskMove, TaskState, escalates, next_state
+from router.assignment.handing_on import keep_escalation, widen
 from router.decide import Question
 from router.loop import Router, answer_carefully
 from router.moments import plan_moments, reach_moments
@@ -39,7 +40,10 @@ SELECT id, kind, state, contact_id, campaign_id, conversation_id, case_id, assig
 FROM tasks WHERE id = ANY ($1::bigint[]) FOR UPDATE SKIP LOCKED
 """
 _ESCALATE: Final = """
-UPDATE tasks SET state = given.state, assignee_id = given.assignee_id, escalated_at = $4, version = version + 1
+UPDATE tasks SET state = given.state, assignee_id = given.assignee_id, escalated_at = $4, version = version + 1,
+       details = CASE WHEN given.state = 'escalated' AND details ? 'steps'
+                      THEN details || jsonb_build_object('step', jsonb_array_length(details -> 'steps') - 1)
+                      ELSE details END
 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS given (id, state, assignee_id)
 WHERE tasks.id = given.id
 """
@@ -133,7 +137,22 @@ async def _run_clocks(router: Router) -> int:
                 continue
             done.append(timer["id"])
             late[task_id] = timer["kind"]  # due comes after decide_by, and says more
-        acted = await _escalate(connection, [(tasks[id], clock) for id, clock in late.items()], now)
+        undecided = [
+            dict(tasks[id])
+            for id, clock in late.items()
+            if clock == "decide_by" and TaskState(tasks[id]["state"]) in UNDECIDED_STATES
+        ]
+        until, supervisors, told = (
+            await widen(connection, undecided, now, router.settings) if undecided else ({}, {}, [])
+        )
+        await record(connection, told)
+        for timer in timers:
+            task_id = timer["payload"]["task_id"]
+            if task_id in until and timer["kind"] == "decide_by":
+                done.remove(timer["id"])
+                later.append((timer["id"], until[task_id]))
+        passed_on = [(tasks[id], clock) for id, clock in late.items() if id not in until]
+        acted = await _escalate(connection, passed_on, now, supervisors) or bool(told)
         await connection.execute(_DELETE, done)
         if later:
             await connection.execute(_REARM, [id for id, _ in later], [at for _, at in later])
@@ -142,18 +161,23 @@ async def _run_clocks(router: Router) -> int:
     return len(done) + len(later)
 
 
-async def _escalate(connection: Connection, late: Sequence[tuple[Any, str]], now: datetime) -> bool:
+async def _escalate(
+    connection: Connection, late: Sequence[tuple[Any, str]], now: datetime, asked: Mapping[int, int]
+) -> bool:
+    """`asked`: the supervisors that the steps of tasks name, by task."""
     moved = [(task, clock) for task, clock in late if escalates(TaskState(task["state"]), clock) is not None]
     if not moved:
         return False
     supervisors = await find_supervisors(connection, list({task["team_id"] for task, _ in moved}))
     states, assignees, events = [], [], []
+    passed: list[tuple[Any, int | None]] = []
     for task, clock in moved:
         state, assignee = TaskState(task["state"]), task["assignee_id"]
         passed_on = escalates(state, clock)
         if passed_on:
             state = next_state(state, TaskMove.ESCALATE)
-            assignee = supervisors.get(task["team_id"], assignee)
+            assignee = asked.get(task["id"]) or supervisors.get(task["team_id"], assignee)
+            passed.append((task, assignee))
         states.append(state.value)
         assignees.append(assignee)
         events.append(
@@ -170,6 +194,7 @@ async def _escalate(connection: Connection, late: Sequence[tuple[Any, str]], now
             )
         )
     await connection.execute(_ESCALATE, [task["id"] for task, _ in moved], states, assignees, now)
+    await keep_escalation(connection, passed, now)
     await record(connection, events)
     return True
 

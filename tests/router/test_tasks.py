@@ -116,9 +116,16 @@ async def test_declining_takes_a_reason(world: World) -> None:
     with pytest.raises(InvalidInput, match="reason: is missing"):
         await move(world, task, TaskMove.DECLINE, world.claire)
     task = await move(world, task, TaskMove.DECLINE, world.claire, reason="He retired in May")
-    assert (task.state, task.details["reason"]) == (TaskState.DECLINED, "He retired in May")
     (event,) = await world.events(EventType.TASK_DECLINED)
     assert event["data"]["reason"] == "other"  # a word that rules can ask for; the sentence is kept apart
+    assert (task.state, task.assignee_id, task.team_id) == (TaskState.OFFERED, None, world.sales)
+
+
+async def test_a_request_that_is_declined_goes_back_to_who_asked(world: World) -> None:
+    request = Request(TaskKind.TODO, "Count the chairs", world.mona, assignee_id=world.claire)
+    task = await open_task(world.pool, request, now=world.clock.now())
+    task = await move(world, task, TaskMove.DECLINE, world.claire, reason="not_mine")
+    assert (task.state, task.details["reason"]) == (TaskState.DECLINED, "not_mine")
     assert await timers(world, task) == {}
     task = await move(world, task, TaskMove.OFFER, world.mona, assignee_id=world.paul)
     assert (task.state, task.assignee_id, task.closed_at) == (TaskState.OFFERED, world.paul, None)
@@ -136,7 +143,11 @@ async def test_rescheduling_begins_the_clocks_anew_at_the_later_time(world: Worl
     assert await timers(world, task) == {"decide_by": task.decide_by, "due": task.due}
     assert await world.pass_time(timedelta(days=5)) == 0
     await world.pass_time(timedelta(days=3))
-    assert (await get_task(world.pool, task.id))[0].state is TaskState.ESCALATED
+    late = (await get_task(world.pool, task.id))[0]
+    assert (late.state, late.assignee_id) == (
+        TaskState.OFFERED,
+        None,
+    )  # Claire did not come back to it: her team
 
 
 async def test_a_question_stops_the_clocks_and_the_answer_starts_them_where_they_stood(world: World) -> None:

@@ -11,7 +11,7 @@ from domain.tasks import TaskMove
 from router.loop import Router
 from router.tasks import move_task
 from storage.announce import Announcer
-from tests.router.world import CALLBACK, World
+from tests.router.world import CALLBACK, MONDAY, World
 
 SECOND = timedelta(seconds=1)
 
@@ -157,8 +157,8 @@ async def test_a_rule_that_was_switched_off_meanwhile_does_nothing(world: World)
     assert await world.pool.fetchval("SELECT count(*) FROM timers") == 0
 
 
-async def test_an_undecided_task_escalates_to_the_teams_manager(world: World) -> None:
-    await world.apply(CALLBACK.replace("due_within: 4 working hours", "due_within: 2 working days"))
+async def test_an_undecided_task_goes_from_the_owner_to_the_team_and_to_its_manager(world: World) -> None:
+    await world.apply(CALLBACK.replace("due_within: 4 working hours", "due_within: 3 working days"))
     await world.hit(await world.contact())
     await world.route()
     await world.pass_time(timedelta(hours=5))
@@ -166,12 +166,17 @@ async def test_an_undecided_task_escalates_to_the_teams_manager(world: World) ->
     assert (task["state"], task["assignee_id"]) == ("offered", world.claire)
     await world.pass_time(timedelta(hours=1))
     (task,) = await world.tasks()
-    assert (task["state"], task["assignee_id"], task["version"]) == ("escalated", world.mona, 2)
+    assert (task["state"], task["assignee_id"], task["version"]) == ("offered", None, 2)
+    # four working hours from Monday 16:00 in Paris
+    assert task["decide_by"] == MONDAY + timedelta(days=1, hours=1)
+    await world.pass_time(timedelta(hours=20))
+    (task,) = await world.tasks()
+    assert (task["state"], task["assignee_id"], task["version"]) == ("escalated", world.mona, 3)
     assert task["escalated_at"] == world.clock.now()
     (event,) = await world.events(EventType.TASK_ESCALATED)
     assert (event["data"]["clock"], event["data"]["from"], event["data"]["to"]) == (
         "decide_by",
-        world.claire,
+        None,
         world.mona,
     )
     await world.pass_time(timedelta(days=3))  # its due passes too, and it is told again
