@@ -45,9 +45,19 @@ calls left out. 429 was never processed: the call waits for its turn, and is not
 | at Twilio | address |
 |---|---|
 | a number's "a call comes in", HTTP POST | `{public address}/callbacks/voice/inbound` |
-| status callback | none: each call carries its own |
+| its "call status changes", HTTP POST | `{public address}/callbacks/voice/ended`: a caller who hangs up in a menu is told of nowhere else; without it the provider is asked after some minutes |
+| its fallback | the first address again: asked twice, it answers the same |
 
-The signature is that of short messages: it covers the address as the provider calls it.
+Calls that we place carry their own addresses. The signature is that of short messages: it covers the address as the provider
+calls it.
+
+## What is written down
+
+The provider's transcripts of recordings (`<Record transcribe>`) are English, of 2 to 120 seconds. Voicemail in another language is
+recorded and not written down: its conversation says how long the message is, and plays it. The provider's transcription of
+running calls (`<Start><Transcription languageCode="fr-FR">`) knows other languages and is not used: it hands over pieces
+of text while somebody speaks, which belong to no recording and are subject to terms of their own for its use of the
+voice. `transcribed_languages` is for a provider that understands more, as the test carrier does.
 """
 
 _HUB = "https://hub.example/callbacks/voice/…"

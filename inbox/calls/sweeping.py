@@ -30,6 +30,8 @@ _LOCK: Final = 0x63616C6C
 _AT_ONCE: Final = 20
 #: Looks at one call, each after twice the wait, and the longest wait in seconds: some hours altogether.
 _LOOKS: Final = 12
+#: the same at one that the provider had once and does not know any more, after which its person is free again
+_GONE_LOOKS: Final = 3
 _FIRST: Final = 15.0
 _LONGEST: Final = 3_600.0
 _AWAY: Final = 30.0
@@ -119,10 +121,16 @@ class CallSweeper:
             if standing.undecided and len(records) == 1 and row["looks"]:
                 # our side has ended, and the provider knows of no other leg: the contact's phone never rang
                 await end_call(self.board, work, call, CallResult.CANCELLED)
-            elif not goes_on and row["looks"] + 1 >= _LOOKS:
+            elif not goes_on and row["looks"] + 1 >= self._most_looks(row, found=bool(records)):
                 await end_call(self.board, work, call, CallResult.FAILED, _NOTHING_TOLD)
         if records and row["position"].get("hung_up") and not records[0][1].is_end:
             await self._end(records[0][1].provider_id)
+
+    def _most_looks(self, row: Any, *, found: bool) -> int:
+        """After how many looks nothing more is waited for; whoever has hung up waits for none."""
+        if found or row["provider_id"] is None:
+            return _LOOKS
+        return 1 if row["position"].get("hung_up") else _GONE_LOOKS
 
     async def _find(self, row: Any) -> CallRecord | None:
         """The call that was placed in doubt."""

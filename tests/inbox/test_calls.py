@@ -385,3 +385,17 @@ async def test_nobody_is_asked_about_the_next_call_while_the_provider_is_away(de
     desk.provider.away = True
     await desk.sweep()
     assert desk.provider.looked == 1
+
+
+@pytest.mark.parametrize(("taken_back", "looks"), [(False, 3), (True, 1)])
+async def test_a_call_that_the_provider_has_forgotten_does_not_block_its_person(
+    desk: Desk, taken_back: bool, looks: int
+) -> None:
+    call = await desk.place()
+    if taken_back:
+        await hang_up(desk.board, desk.provider, call)
+    await desk.sweep(looks - 1)
+    assert (await desk.look(call))[0] == "ringing_us"
+    await desk.sweep()
+    assert await desk.look(call) == ("ended", "failed")
+    assert await desk.place() != call
