@@ -18,6 +18,7 @@ from channels.sandbox.carrier.carrier import Carrier
 from channels.sandbox.door import SandboxDoor
 from clytie.calling import open_voice_callbacks, open_voice_loops
 from clytie.carrying import open_carrier, open_test_phone
+from clytie.errands import open_errand_loops
 from clytie.keys import load_token_keys
 from clytie.mail_reading import open_reader
 from clytie.mailboxes import open_imap, open_tokens
@@ -137,7 +138,7 @@ def _front_door(settings: Settings) -> tuple[str, int] | None:
 async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
     """Everything a worker process holds."""
     async with AsyncExitStack() as stack:
-        core = await stack.enter_async_context(open_core(settings, connections=CONNECTIONS + 4))
+        core = await stack.enter_async_context(open_core(settings, connections=CONNECTIONS + 6))
         await make_partitions(core.pool)
         bell = await stack.enter_async_context(_open_bell(settings))
         if settings.demo:
@@ -154,6 +155,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
         )
         voice_loops = await stack.enter_async_context(
             open_voice_loops(settings, core.pool, core.announcer, core.clock)
+        )
+        errand_loops = await stack.enter_async_context(
+            open_errand_loops(settings, core.pool, core.announcer, core.clock)
         )
         yield WorkerContext(
             pool=core.pool,
@@ -181,6 +185,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
                 ),
                 *sms_loops,
                 *voice_loops,
+                *errand_loops,
                 Loop("uploads", partial(sweep_uploads, core.pool, uploads), UPLOADS_EVERY, rings=False),
                 Loop(
                     "answer files",

@@ -38,6 +38,12 @@ def make_carrier_token(configured: Mapping[int, str], var: Path) -> str:
     return blake2b(keys[max(keys)], digest_size=16, person=b"clytie carrier").hexdigest()
 
 
+def make_webhook_secret(configured: Mapping[int, str], var: Path) -> bytes:
+    """What signs the webhooks of rules, where no other secret is set."""
+    keys = load_root_keys(configured, var)
+    return blake2b(keys[max(keys)], digest_size=32, person=b"clytie webhooks").digest()
+
+
 def _from_file(path: Path) -> dict[int, str]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

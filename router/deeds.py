@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from router.actions.work import Trouble
+from router.actions.work import Errand, Trouble
 from router.settings import RouterSettings
 from router.then import key_of
 from storage.pool import Connection
-
-#: what the run log says of an action that waits for whoever performs it
-UNDER_WAY: Final = "under way"
 
 _PUT_DOWN: Final = """
 INSERT INTO rule_deeds (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id,
@@ -35,23 +32,48 @@ async def put_down(connection: Connection, troubles: Sequence[Trouble], settings
     """Keep actions that failed, to be tried again."""
     if not troubles:
         return
-    rows = [
-        (
-            f"{trouble.decision.key}:{trouble.decision.sighting.id}:{trouble.number}",
-            trouble.decision.rule.id,
-            trouble.decision.sighting.id,
-            trouble.decision.sighting.recorded_at,
-            trouble.number,
-            key_of(trouble.decision.rule.rule.then[trouble.number]),
-            trouble.decision.sighting.contact_id,
-            trouble.decision.sighting.case_id,
-            trouble.decision.sighting.conversation_id,
-            trouble.words,
-        )
-        for trouble in troubles
-    ]
+    rows = [(*_facts(trouble), trouble.words) for trouble in troubles]
     columns = [list(column) for column in zip(*rows, strict=True)]
     await connection.execute(_PUT_DOWN, *columns, settings.retry_after)
+
+
+#: A row that is there waits for another attempt of planning it, which has come to this.
+_ERRANDS: Final = """
+INSERT INTO rule_deeds AS d (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id,
+                             conversation_id, due_at, payload)
+SELECT key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id, now(),
+       payload::jsonb
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::text[])
+  AS given (key, rule_id, event_id, event_recorded_at, number, action, contact_id, case_id, conversation_id, payload)
+ON CONFLICT (key) DO UPDATE SET payload = excluded.payload, due_at = now(), attempts = 0, state = 'due', trouble = ''
+  WHERE d.payload = '{}'::jsonb
+"""
+
+
+async def put_errands(connection: Connection, errands: Sequence[Errand]) -> None:
+    """Keep what is to be done after this transaction."""
+    if not errands:
+        return
+    rows = [
+        (*_facts(errand), json.dumps(errand.payload, ensure_ascii=False, default=str)) for errand in errands
+    ]
+    await connection.execute(_ERRANDS, *[list(column) for column in zip(*rows, strict=True)])
+
+
+def _facts(one: Trouble | Errand) -> tuple[Any, ...]:
+    decision, sighting = one.decision, one.decision.sighting
+    return (
+        f"{decision.key}:{sighting.id}:{one.number}",
+        decision.rule.id,
+        sighting.id,
+        sighting.recorded_at,
+        one.number,
+        key_of(decision.rule.rule.then[one.number]),
+        sighting.contact_id,
+        sighting.case_id,
+        sighting.conversation_id,
+    )
 
 
 _TELL: Final = """

@@ -78,7 +78,7 @@ _WORDS: Final[dict[str, str]] = {
     "int": "number",
     "float": "number",
     "datetime": "date",
-    **dict.fromkeys(("Assign", "Absence", "Moment", "Valid"), "mapping"),
+    **dict.fromkeys(("Assign", "AssignStep", "Absence", "Moment", "Valid"), "mapping"),
     **dict.fromkeys(("All", "Any_", "Not", "Compare", "Did", "Consent", "WorkingTime"), "condition"),
     **{action.__name__: "action" for action in ACTIONS.values()},
 }

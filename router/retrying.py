@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from domain.errors import Conflict, NotFound
 from router.actions import EXECUTORS
-from router.actions.work import Work
+from router.actions.work import UNDER_WAY, Work
 from router.decide import Decision, Result
-from router.deeds import UNDER_WAY, tell_run, wait_after
+from router.deeds import tell_run, wait_after
 from router.facts import load_facts
 from router.loop import Router
 from router.passing import PASSING

@@ -11,6 +11,7 @@ from typing import Any, Final
 from domain.errors import ClytieError
 from router.actions import EXECUTORS
 from router.actions.work import Planned, Trouble, Work
+from router.confidence import keep_confidential, leave_out_uncleared
 from router.decide import (
     Decision,
     Episode,
@@ -21,8 +22,7 @@ from router.decide import (
     repeat,
     sort_out_repeats,
 )
-from router.confidence import keep_confidential, leave_out_uncleared
-from router.deeds import put_down
+from router.deeds import put_down, put_errands
 from router.facts import load_facts
 from router.passing import PASSING
 from router.settings import RouterSettings
@@ -104,6 +104,7 @@ async def finish(work: Work, settings: RouterSettings) -> None:
         told = [(ids[place], text) for place, text in work.texts.items() if ids[place] is not None]
         await work.connection.execute(_TEXTS, [id for id, _ in told], [text for _, text in told])
     await put_down(work.connection, work.troubles, settings)
+    await put_errands(work.connection, work.errands)
 
 
 async def _load_episodes(connection: Connection, decisions: Sequence[Decision]) -> dict[str, Episode]:
@@ -210,7 +211,7 @@ async def act_carefully(work: Work, planned: Sequence[Planned]) -> None:
     done: set[int] = set()
     errors: dict[int, Exception] = {}
     for item in planned:
-        events, acted = len(work.events), work.acted
+        events, acted, errands = len(work.events), work.acted, len(work.errands)
         try:
             async with work.connection.transaction():
                 await EXECUTORS[type(item.decision.rule.rule.then[item.number])].execute(work, [item])
@@ -226,6 +227,7 @@ async def act_carefully(work: Work, planned: Sequence[Planned]) -> None:
             del work.events[events:]
             work.texts = {place: text for place, text in work.texts.items() if place < events}
             work.acted = acted
+            del work.errands[errands:]
             tell_trouble(work, item.decision, item.number, error)
             errors[id(item.decision)] = error
         else:

@@ -5,11 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from channels.http.hooks import read_secret
+from channels.http.public import read_networks
 from router.working_time import read_calendar
 
 _DAY = [["09:00", "12:30"], ["14:00", "18:00"]]
+
+
+class WebhookSettings(BaseModel):
+    """Webhooks of rules."""
+
+    timeout: float = Field(10.0, gt=0, le=60, description="Seconds that a receiver has to answer.")
+    at_once: int = Field(8, ge=1, le=100, description="Webhooks that one process posts side by side.")
+    allowed: tuple[str, ...] = Field(
+        (),
+        description="Networks inside that webhooks may go to, though they are not public: 10.1.0.0/16, 127.0.0.1.",
+    )
+    secret: SecretStr | None = Field(
+        None,
+        description="What signs them: `whsec_` and 24 to 64 bytes in base64. Made from the token keys when unset; "
+        "`clytie rules secret` shows it.",
+    )
+
+    @field_validator("allowed")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        read_networks(value)
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_secret(value.get_secret_value())
+        return value
 
 
 class RouterSettings(BaseModel):
@@ -63,6 +94,8 @@ class RouterSettings(BaseModel):
         default_factory=lambda: dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _DAY),
         description="Working hours of teams that have none of their own.",
     )
+
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
 
     def model_post_init(self, context: object) -> None:
         """Refuse working hours that cannot be used, with the field and the remedy."""

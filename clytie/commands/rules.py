@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from channels.http.hooks import write_secret
 from clytie.attach import reach_servers
 from clytie.commands.backtest import backtest_file
 from clytie.commands.output import say
+from clytie.errands import webhook_secret
 from clytie.settings import load_settings
 from router.rule_checks import require_sound
 from router.rule_files import load_rules
@@ -51,6 +53,12 @@ def diff(file: _File) -> None:
 def apply(file: _File) -> None:
     """Make these the rules of the house; a rule that is not in the file any more is switched off."""
     _show(asyncio.run(_apply(file)), "")
+
+
+@app.command()
+def secret() -> None:
+    """Show what the webhooks of rules are signed with, as receivers are given it."""
+    typer.echo(write_secret(webhook_secret(load_settings())))
 
 
 async def _compare(file: Path) -> RulesDiff:

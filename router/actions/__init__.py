@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from router.actions import assign, changes, escalate, note, open_task, route
+from router.actions import assign, changes, escalate, note, open_task, route, webhook
 from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.changes import SetAction, TagAction, UntagAction
@@ -13,6 +13,7 @@ from router.then.notes import NoteAction
 from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
+from router.then.webhooks import WebhookAction
 
 
 class Executor(Protocol):
@@ -43,4 +44,5 @@ EXECUTORS: Final[Mapping[type, Executor]] = {
     UntagAction: changes,
     AssignAction: assign,
     EscalateAction: escalate,
+    WebhookAction: webhook,
 }

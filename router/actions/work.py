@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from domain.events import NewEvent
 from router.decide import Decision
 from router.staff import Staff
 from storage.pool import Connection
+
+#: what the run log says of an action that waits for whoever does it
+UNDER_WAY: Final = "under way"
 
 
 @dataclass(slots=True)
@@ -40,6 +44,15 @@ class Trouble:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An action that is done after the commit of its rule; `payload` holds all that it takes."""
+
+    decision: Decision
+    number: int
+    payload: Mapping[str, Any]
+
+
 @dataclass(slots=True)
 class Work:
     """An open transaction with the business time it happens at; `events` are recorded at its end.
@@ -54,6 +67,7 @@ class Work:
     texts: dict[int, str] = field(default_factory=dict)
     acted: bool = False
     troubles: list[Trouble] = field(default_factory=list)
+    errands: list[Errand] = field(default_factory=list)
 
     def fail(self, item: Planned, words: str) -> None:
         """Note that an action could not be done: the log says so, and it is tried again by itself."""

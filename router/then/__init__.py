@@ -15,6 +15,7 @@ from router.then.notes import NoteAction
 from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
+from router.then.webhooks import WebhookAction
 
 ACTIONS: Final[dict[str, type[BaseModel]]] = {
     "open_task": OpenTaskAction,
@@ -25,6 +26,7 @@ ACTIONS: Final[dict[str, type[BaseModel]]] = {
     "untag": UntagAction,
     "assign": AssignAction,
     "escalate": EscalateAction,
+    "webhook": WebhookAction,
 }
 
 
@@ -41,7 +43,8 @@ Action = Annotated[
     | Annotated[TagAction, Tag("tag")]
     | Annotated[UntagAction, Tag("untag")]
     | Annotated[AssignAction, Tag("assign")]
-    | Annotated[EscalateAction, Tag("escalate")],
+    | Annotated[EscalateAction, Tag("escalate")]
+    | Annotated[WebhookAction, Tag("webhook")],
     Discriminator(
         _action,
         custom_error_type="action",

@@ -1,0 +1,1 @@
+"""How errands of rules are done, one file per action: see router/performing.py, which calls them."""
