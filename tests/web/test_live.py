@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -49,12 +50,11 @@ class Listener:
         return False
 
 
-async def listen(visitor: Visitor, *topics: str, last_id: str = "") -> Listener:
+async def listen(visitor: Visitor, *topics: str, last_id: str = "", since: str = "") -> Listener:
     """Open the stream and wait until it answers."""
     headers = {"Last-Event-ID": last_id} if last_id else {}
-    response = await visitor.session.get(
-        f"{visitor.url}/live", params=[("topic", topic) for topic in topics], headers=headers
-    )
+    asked = [("topic", topic) for topic in topics] + ([("since", since)] if since else [])
+    response = await visitor.session.get(f"{visitor.url}/live", params=asked, headers=headers)
     visitor.streams.append(response)
     assert response.status == 200
     assert (await response.content.readline()).startswith(b"retry:")
@@ -229,6 +229,97 @@ async def test_conversations_tell_of_events_drafts_and_deliveries(house: House, 
     assert await listener.next() == [f"conversation:{number}"]
     await pool.execute("UPDATE deliveries SET state = 'sent'")
     assert await listener.next() == [f"conversation:{number}"]
+
+
+async def rendered(visitor: Visitor, path: str) -> str:
+    """The cursor of a page that is made now."""
+    text = (await visitor.get(path)).text
+    found = re.search(r'data-cursor="([0-9-]+)"', text)
+    assert found is not None
+    return found[1]
+
+
+async def test_what_happened_between_a_page_and_its_stream_is_told_at_once(house: House) -> None:
+    contact, other = await house.contact(), await house.contact("Other")
+    visitor = await house.signed_in("rep")
+    since = await rendered(visitor, f"/contacts/{contact}")
+    await tell(house, opened(contact))
+    listener = await listen(visitor, f"contact:{contact}", f"contact:{other}", since=since)
+    assert await listener.next() == [f"contact:{contact}"]
+    assert await listener.silent(1.2)
+
+
+async def test_a_page_to_which_nothing_happened_is_told_nothing(house: House) -> None:
+    contact = await house.contact()
+    await tell(house, opened(contact))
+    visitor = await house.signed_in("rep")
+    since = await rendered(visitor, f"/contacts/{contact}")
+    assert await (await listen(visitor, f"contact:{contact}", "tasks", since=since)).silent(1.2)
+
+
+async def test_an_event_that_was_open_while_the_page_was_made_is_told(house: House, pool: Pool) -> None:
+    contact, visitor = await house.contact(), await house.signed_in("rep")
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await record(connection, [opened(contact)])
+            await tell(house, opened(await house.contact("Other")))
+            since = await rendered(visitor, f"/contacts/{contact}")
+        listener = await listen(visitor, f"contact:{contact}", since=since)
+        assert await listener.next() == [f"contact:{contact}"]
+
+
+async def test_rows_that_change_without_an_event_are_told_from_the_page_on(house: House, pool: Pool) -> None:
+    visitor = await house.signed_in("agent")
+    me = await pool.fetchval("SELECT id FROM users")
+    number = await pool.fetchval("INSERT INTO conversations (subject) VALUES ('x') RETURNING id")
+    message = await pool.fetchval(
+        "INSERT INTO messages (direction, channel, conversation_id) VALUES ('in', 'voice', $1) RETURNING id",
+        number,
+    )
+    await pool.execute(
+        "INSERT INTO calls (message_id, state, user_id, placed_at) VALUES ($1, 'talking', $2, now())",
+        message,
+        me,
+    )
+    topics = (f"call:{message}", f"conversation:{number}", f"ringing:{me}")
+    since = await rendered(visitor, f"/conversations/{number}")
+    assert await (await listen(visitor, *topics, since=since)).silent(1.2)
+    since = await rendered(visitor, f"/conversations/{number}")
+    await pool.execute("UPDATE calls SET version = version + 1, changed_at = now()")
+    assert await (await listen(visitor, *topics, since=since)).next() == sorted(topics)
+
+
+@pytest.mark.parametrize("since", ["", "x", "1", "-1-5", "1-2-3", "9" * 30 + "-1"])
+async def test_an_odd_cursor_begins_now(house: House, since: str) -> None:
+    contact = await house.contact()
+    listener = await listen(await house.signed_in("rep"), f"contact:{contact}", since=since)
+    assert await listener.silent(0.6)
+
+
+async def test_the_list_of_calls_hears_of_the_team_s_and_of_no_confidential_one(
+    house: House, pool: Pool
+) -> None:
+    team = await house.team("HR")
+    queue = await pool.fetchval(
+        "INSERT INTO queues (name, team_id, confidential) VALUES ('HR', $1, true) RETURNING id", team
+    )
+    line = await pool.fetchval(
+        "INSERT INTO phone_lines (number, name, queue_id, definition) VALUES ('+33639980020', 'HR', $1, '{}') RETURNING id",
+        queue,
+    )
+    mate = await listen(await house.signed_in("agent", teams=(team,), email="hr@house.example"), "calls")
+    chief = await listen(await house.signed_in("administrator"), "calls")
+    await asyncio.sleep(0.3)
+    message = await pool.fetchval(
+        "INSERT INTO messages (direction, channel) VALUES ('in', 'voice') RETURNING id"
+    )
+    await pool.execute(
+        "INSERT INTO calls (message_id, state, result, line_id, placed_at, ended_at) VALUES ($1, 'ended', 'missed', $2, now(), now())",
+        message,
+        line,
+    )
+    assert await mate.next() == ["calls"]
+    assert await chief.silent(1.5)
 
 
 async def test_an_unreadable_message_is_told(house: House, pool: Pool) -> None:

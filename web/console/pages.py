@@ -24,6 +24,7 @@ from web.console.visit import ANONYMOUS_COOKIE, LANGUAGE_COOKIE, Visit, read_for
 from web.context import CONTEXT
 from web.headers import protect
 from web.i18n import LANGUAGES, N_, choose_language, use_language
+from web.live.gap import CURSOR
 
 PageHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
 
@@ -121,6 +122,8 @@ async def _answer(declared: Page, visit: Visit) -> web.StreamResponse:
         if not declared.streamed:
             visit.fields = await read_form(request)
             visit.check_csrf(visit.fields.get("csrf", "") or request.headers.get("X-CSRF-Token", ""))
+    if request.method == "GET" and visit.session is not None and not visit.is_fragment:
+        visit.cursor = await visit.context.pool.fetchval(CURSOR)
     return await declared.handler(visit)
 
 

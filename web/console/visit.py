@@ -36,6 +36,7 @@ class Visit:
     language: str
     now: datetime  #: business time
     fields: Mapping[str, str] = field(default_factory=dict)  #: the form's fields, of a POST
+    cursor: str = ""  #: from where on what happens is news to the page: web/live/gap.py
 
     @property
     def person(self) -> Person:
@@ -92,6 +93,7 @@ class Visit:
             demo=self.context.demo,
             values={
                 "csrf": self.csrf,
+                "cursor": self.cursor,
                 "can_call": self.context.voice is not None and self.context.voice.switchboard.reachable,
                 "notice": notice_text(self.request.query.get("notice", "")),
                 **values,

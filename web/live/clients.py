@@ -23,6 +23,8 @@ class Client:
         self._untold: set[str] = set()
         self._something = asyncio.Event()
         self._over = asyncio.Event()
+        #: set once the reader has looked at what this client listens to: from then on it is told of every change
+        self.heard = asyncio.Event()
 
     def tell(self, topics: Iterable[str]) -> None:
         """Remember topics to be told."""
@@ -40,6 +42,11 @@ class Client:
         """Let some time pass, less when the stream is to end; what happens meanwhile is told in one message."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), seconds)
+
+    async def rest_until_heard(self, patience: float) -> None:
+        """Wait for the reader's first look, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.heard.wait(), patience)
 
     async def next(self, patience: float) -> frozenset[str]:
         """The topics to tell now; empty after `patience` seconds without any."""

@@ -21,22 +21,31 @@ _BACK_IDS: Final = 500
 _LIMIT: Final = 5000
 
 _END: Final = "SELECT coalesce(max(id), 0) FROM events"
-_NEW: Final = """
+
+
+def select_events(condition: str, limit: str) -> str:
+    """The newest events for which it holds, oldest first, with whom they concern."""
+    return f"""
 SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id,
        v.assignee_id AS reader_id, q.team_id AS readers_team, coalesce(q.confidential, false) AS confidential,
        o.team_id AS old_team
 FROM (SELECT id, contact_id, task_id, actor_id, conversation_id,
              CASE WHEN type = 'ConversationMoved' AND NOT data ? 'arriving' THEN data END AS moved
-      FROM events
-      WHERE id > $1 AND id <= $2
-        AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
-        AND id <> ALL ($4::bigint[]) ORDER BY id DESC LIMIT $5) e
+      FROM events WHERE {condition} ORDER BY id DESC LIMIT {limit}) e
 LEFT JOIN tasks t ON t.id = e.task_id
 LEFT JOIN conversations v ON v.id = e.conversation_id
 LEFT JOIN queues q ON q.id = v.queue_id
 LEFT JOIN queues o ON o.id = (e.moved ->> 'old')::bigint
 ORDER BY e.id
 """
+
+
+_NEW: Final = select_events(
+    """id > $1 AND id <= $2
+        AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
+        AND id <> ALL ($4::bigint[])""",
+    "$5",
+)
 _NEW_OF_CAMPAIGNS: Final = """
 SELECT campaign_id AS id, max(id) AS newest FROM events
 WHERE id > $1 AND id <= $2 AND campaign_id = ANY ($3::int[]) GROUP BY 1
@@ -72,6 +81,24 @@ SELECT u.id, array(
        OR EXISTS (SELECT FROM call_legs g WHERE g.message_id = c.message_id AND g.user_id = u.id)
     ORDER BY 1) AS calls
 FROM unnest($1::bigint[]) AS u(id)
+"""
+#: who may hear of a call that changed lately: as in web/queries/calls.py, as far as rows tell it
+_RECENT_CALLS: Final = """
+SELECT c.message_id AS id, c.version, v.assignee_id AS reader_id,
+       array(SELECT c.user_id WHERE c.user_id IS NOT NULL
+             UNION SELECT g.user_id FROM call_legs g WHERE g.message_id = c.message_id AND g.user_id IS NOT NULL) AS people,
+       array(SELECT coalesce(q.team_id, l.team_id)
+             UNION SELECT b.team_id FROM team_members b WHERE b.user_id = c.user_id AND m.direction = 'out'
+                          AND m.conversation_id IS NULL) AS teams,
+       coalesce(q.confidential, l.confidential, false) AS confidential,
+       EXISTS (SELECT FROM cases k WHERE k.id = coalesce(m.case_id, v.case_id) AND k.confidential) AS hidden,
+       m.direction = 'in' AND coalesce(q.team_id, l.team_id) IS NULL AS open
+FROM calls c JOIN messages m ON m.id = c.message_id
+LEFT JOIN conversations v ON v.id = m.conversation_id
+LEFT JOIN queues q ON q.id = v.queue_id
+LEFT JOIN phone_lines p ON p.id = c.line_id
+LEFT JOIN queues l ON l.id = p.queue_id AND m.conversation_id IS NULL
+WHERE c.changed_at > now() - interval '5 minutes' ORDER BY c.message_id DESC LIMIT 1000
 """
 _MAILS: Final = "SELECT coalesce(max(id), 0) FROM sandbox_mails"
 
@@ -152,7 +179,9 @@ class ChangeReader:
         rows = await self.pool.fetch(_NEW, low, high, ids_of("contact", watched), list(self._told), _LIMIT)
         looks = _Looks(dict(self._looks))
         topics = await self._look_at_rows(looks, watched, low, high)
-        changes = [_read_change(row) for row in rows]
+        changes = [read_change(row) for row in rows]
+        if "calls" in watched:
+            changes += await self._look_at_calls(looks)
         self._told = {number for number in self._told if number > low} | {row["id"] for row in rows}
         self._looks, self._ends, self.position = looks.seen, ends, high
         if first:
@@ -165,6 +194,23 @@ class ChangeReader:
         while len(ends) > 1 and ends[1][0] < now - _BACK_SECONDS:
             ends.popleft()
         return ends
+
+    async def _look_at_calls(self, looks: _Looks) -> list[Change]:
+        """A call in the lists: told to those who may see it."""
+        return [
+            Change(
+                frozenset(),
+                heard=frozenset({"calls"}),
+                audience=Audience(
+                    _numbers(row["reader_id"], *row["people"]),
+                    frozenset() if row["hidden"] else _numbers(*row["teams"]),
+                    open=row["open"] and not row["confidential"] and not row["hidden"],
+                    supervised=not row["confidential"] and not row["hidden"],
+                ),
+            )
+            for row in await self.pool.fetch(_RECENT_CALLS)
+            if looks.at(f"listed:{row['id']}", row["version"], "call")
+        ]
 
     async def _look_at_rows(
         self, looks: _Looks, watched: frozenset[str], low: int, high: int
@@ -196,7 +242,8 @@ class ChangeReader:
         return frozenset(changed)
 
 
-def _read_change(row: Any) -> Change:
+def read_change(row: Any) -> Change:
+    """What an event of select_events changed, and for whom."""
     topics = {f"contact:{row['contact_id']}"} if row["contact_id"] is not None else set()
     heard: set[str] = set()
     audience = None

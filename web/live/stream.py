@@ -6,7 +6,8 @@ client may not see stays behind the permission check of the part it fetches.
 
 Topics: `tasks` (the tasks of this person and their teams changed), `task:ID`, `contact:ID`, `campaign:ID`,
 `import:ID`, `mailbox`, `phones` (the test phones), `conversations` (one of them changed), `conversation:ID`, `quarantine`,
-`call:ID`, `ringing:ID` (calls that ring this person or that they are in; each hears of their own only).
+`call:ID`, `calls` (one that this person may see), `ringing:ID` (calls that ring this person or that they are in; each
+hears of their own only). `since=` is the cursor of the page that listens: web/live/gap.py.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from web.access.permissions import OPEN_IN_DEMOS, Permission
 from web.access.sessions import SESSION_COOKIE, find_session
 from web.context import CONTEXT, WebContext
 from web.live.clients import Client, topics_of
+from web.live.gap import read_cursor, read_gap
 from web.live.reader import Change, ChangeReader
 from web.queries.calls import find_call
 from web.queries.conversations import find_conversation
@@ -40,7 +42,7 @@ from web.settings import WebSettings
 _log = structlog.get_logger("web.live.stream")
 #: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
 _TOPIC: Final = re.compile(
-    r"tasks|mailbox|phones|conversations|quarantine|(task|contact|import|conversation|call|ringing):[0-9]{1,18}|campaign:[0-9]{1,9}"
+    r"tasks|mailbox|phones|calls|conversations|quarantine|(task|contact|import|conversation|call|ringing):[0-9]{1,18}|campaign:[0-9]{1,9}"
 )
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -112,6 +114,7 @@ class LiveHub:
                     self._somebody.clear()
                     self._reader.forget()
                     await self._somebody.wait()
+                heard = list(self._clients)
                 try:
                     self._tell(await self._reader.read(self._watched()))
                 except _AWAY as error:
@@ -122,6 +125,8 @@ class LiveHub:
                     _log.exception("live updates broke, and go on")
                     await asyncio.sleep(1)
                     continue
+                for client in heard:
+                    client.heard.set()
                 await asyncio.sleep(_PACE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(rung.wait(), _POLL)
@@ -163,6 +168,7 @@ _ASKED: Final = {
     "conversations": Permission.CONVERSATIONS_WORK,
     "conversation": Permission.CONVERSATIONS_WORK,
     "quarantine": Permission.QUARANTINE_WORK,
+    "calls": Permission.TASKS_WORK,
 }
 
 
@@ -207,9 +213,13 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     hub.join(client, int(last) if _EVENT_ID.fullmatch(last) else None)
+    cursor = None if last else read_cursor(request.query.get("since", ""))
     try:
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n")
+        if cursor is not None:
+            await client.rest_until_heard(context.settings.live_heartbeat)
+            client.tell(topics_of(client, await read_gap(context.pool, cursor, client.topics)))
         while not client.ended:
             topics = await client.next(context.settings.live_heartbeat)
             if topics:

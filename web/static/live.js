@@ -7,6 +7,7 @@ const waiting = new Set();
 const running = new Set();
 let source = null;
 let hiddenSince = 0;
+let cursor = document.documentElement.dataset.cursor; // what happens from here on is not on the page yet
 
 function isBusy(element) {
   return Boolean(
@@ -80,15 +81,16 @@ function refreshAll() {
 function listen() {
   if (source || document.hidden) return;
   const topics = [...new Set(parts.map((part) => part.dataset.live))];
-  source = new EventSource(`/live?${topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join("&")}`);
+  const asked = topics.map((topic) => `topic=${encodeURIComponent(topic)}`);
+  if (cursor) asked.push(`since=${encodeURIComponent(cursor)}`);
+  cursor = ""; // whoever comes back later looks at everything again
+  source = new EventSource(`/live?${asked.join("&")}`);
   source.addEventListener("changed", (event) => {
     const changed = new Set(JSON.parse(event.data));
     for (const part of parts) if (changed.has(part.dataset.live)) refresh(part);
   });
   source.addEventListener("open", () => {
     document.documentElement.toggleAttribute("data-connected", true);
-    // what changed between the page and the server's first look is told to nobody
-    setTimeout(() => parts.filter((part) => part.hasAttribute("data-at-once")).forEach(refresh), 1200);
   });
   source.addEventListener("error", () => document.documentElement.toggleAttribute("data-connected", false));
 }
