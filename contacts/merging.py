@@ -29,8 +29,8 @@ _MOVES: Final = (
     """,
     "DELETE FROM consents WHERE contact_id = $1",
     """
-    INSERT INTO case_contacts (case_id, contact_id, part)
-    SELECT case_id, $2, part FROM case_contacts WHERE contact_id = $1 ON CONFLICT DO NOTHING
+    INSERT INTO case_contacts (case_id, contact_id, part, added_at)
+    SELECT case_id, $2, part, added_at FROM case_contacts WHERE contact_id = $1 ON CONFLICT DO NOTHING
     """,
     "DELETE FROM case_contacts WHERE contact_id = $1",
     "UPDATE tasks SET contact_id = $2 WHERE contact_id = $1",

@@ -30,6 +30,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -38,6 +39,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
+from domain.cases import CASE_EVENTS
 from domain.conditions import All, Any_, Compare, Condition, Consent, Did, Not, Value, WorkingTime
 from domain.contacts import IdentityKind
 from domain.errors import InvalidInput
@@ -46,6 +48,7 @@ from domain.folding import COLLATION, fold
 from domain.predicates import NUMBER
 from storage.schema import (
     campaigns,
+    cases,
     consents,
     contact_aliases,
     contacts,
@@ -129,6 +132,8 @@ def _compile_did(did: Did, scope: _Scope) -> Clause:
     person = func.coalesce(alias.c.contact_id, event.c.contact_id)
     source = event.outerjoin(alias, alias.c.old_id == event.c.contact_id)
     wanted = [event.c.type == did.did.value, event.c.contact_id.is_not(None)]
+    if did.did in CASE_EVENTS:  # who has a part in a confidential case is not told by a list of contacts
+        wanted.append(not_(exists().where(cases.c.id == event.c.case_id, cases.c.confidential)))
     if did.within is not None:
         wanted.append(event.c.occurred_at >= scope.now - did.within)
     hit = hits.alias("hit")

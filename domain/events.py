@@ -56,6 +56,14 @@ class EventType(StrEnum):
     CONVERSATION_REOPENED = "ConversationReopened"  #: a person said that we owe an answer after all
     CONVERSATION_JUDGED = "ConversationJudged"  #: a person said whether a conversation is junk
     PLACED = "Placed"  #: a person decided which conversation a message belongs to
+    # Cases
+    CASE_OPENED = "CaseOpened"  #: a case of the contact was opened
+    CASE_MOVED = "CaseMoved"  #: a case moved to another stage: old, new
+    CASE_CHANGED = "CaseChanged"  #: title, owner, people or a field of a case changed: field, old, new
+    CASE_CLOSED = "CaseClosed"  #: a case was closed
+    CASE_REOPENED = "CaseReopened"  #: a closed case was opened again
+    CASE_JOINED = "CaseJoined"  #: a conversation, task or message was put into a case
+    CASE_LEFT = "CaseLeft"  #: a conversation, task or message was taken out of a case
     # Data
     CHANGED = "Changed"  #: a field of the contact changed: field, old, new
     # Time

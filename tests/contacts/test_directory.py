@@ -13,7 +13,7 @@ from contacts.history import load_consents, load_history
 from contacts.merging import merge_contacts
 from contacts.notes import add_note
 from contacts.segments import count_segment, load_segment, sample_segment, save_segment
-from contacts.timeline import Viewer, read_timeline
+from contacts.timeline import Viewer, read_case_timeline, read_timeline
 from domain.conditions import read_condition
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import IdentityKind
@@ -163,6 +163,46 @@ async def test_confidential_cases_of_others_stay_out_of_a_timeline(pool: Pool) -
     assert await read_timeline(pool, 1, viewer=Viewer(6, (), sees_all=True)) == []
 
 
+async def test_whatever_joins_a_confidential_case_is_gone_from_the_timelines_of_others(pool: Pool) -> None:
+    await keep(pool, 1, name="A")
+    await pool.execute(
+        "INSERT INTO users (id, email, name, role) VALUES (5, 'o@x', 'O', 'rep'), (6, 'm@x', 'M', 'rep'), (7, 't@x', 'T', 'rep')"
+    )
+    await pool.execute("INSERT INTO teams (id, name) VALUES (3, 'Legal')")
+    await pool.execute("INSERT INTO team_members VALUES (3, 7)")
+    await pool.execute(
+        "INSERT INTO cases (id, kind, title, owner_id, team_id, confidential) VALUES (4, 'dispute', 'X', 5, 3, true)"
+    )
+    await pool.execute("INSERT INTO case_members VALUES (4, 6)")
+    await pool.execute("INSERT INTO conversations (id, contact_id) VALUES (8, 1)")
+    await pool.execute(
+        "INSERT INTO messages (id, direction, channel, contact_id) VALUES (9, 'in', 'voice', 1)"
+    )
+    await keep_task(pool, 10)
+    async with transaction(pool) as connection:
+        await record(
+            connection,
+            [
+                NewEvent(EventType.RECEIVED, NOW, contact_id=1, conversation_id=8),
+                NewEvent(EventType.CALLED, NOW, contact_id=1, message_id=9),
+            ],
+        )
+    stranger = Viewer(99, (4,), sees_all=True)
+    assert len(await read_timeline(pool, 1, viewer=stranger)) == 4
+    for table in ("conversations", "messages", "tasks"):
+        await pool.execute(f"UPDATE {table} SET case_id = 4")
+    assert await read_timeline(pool, 1, viewer=stranger) == []
+    assert await read_case_timeline(pool, 4, viewer=stranger) == []
+    for number in (5, 6, 7):
+        viewer = Viewer(number)
+        for rows in (
+            await read_timeline(pool, 1, viewer=viewer),
+            await read_case_timeline(pool, 4, viewer=viewer),
+        ):
+            assert [row["type"] for row in rows] == ["Called", "Received", "TaskDone", "TaskOpened"]
+    assert len(await read_case_timeline(pool, 4, viewer=Viewer(5), limit=1)) == 1
+
+
 async def keep_task(pool: Pool, number: int, *, kind: str = "callback", case_id: int | None = None) -> None:
     """A task of team 4, asked for by 6 and given to 5, with its two events and what was noted at its end."""
     await pool.execute(
@@ -215,8 +255,8 @@ async def test_whoever_supervises_does_not_see_the_tasks_of_confidential_cases(p
         "INSERT INTO cases (id, kind, title, owner_id, confidential) VALUES (4, 'dispute', 'X', 5, true)"
     )
     await keep_task(pool, 7, case_id=4)
-    rows = await read_timeline(pool, 1, viewer=Viewer(9, (), sees_all=True))
-    assert [(row["body"], row["task_title"]) for row in rows] == [(None, None)] * 2
+    for other in (Viewer(9, (), sees_all=True), Viewer(9, (4,))):
+        assert await read_timeline(pool, 1, viewer=other) == []
     assert (await read_timeline(pool, 1, viewer=Viewer(5)))[0]["body"] == "He cried."
 
 

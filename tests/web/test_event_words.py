@@ -35,3 +35,17 @@ def test_a_timeline_tells_that_the_evidence_of_a_task_changed(language: str, sen
     }
     with speaking(language):
         assert describe_event(row).sentence == sentence
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_every_event_has_a_sentence_even_when_nothing_else_is_known(kind: EventType) -> None:
+    row = dict.fromkeys(("data", "campaign_name", "link_label", "link_url", "task_title", "actor_name"))
+    assert describe_event({**row, "type": kind.value}).sentence
+
+
+def test_what_was_put_into_a_case_is_told_with_its_title() -> None:
+    row = dict.fromkeys(("campaign_name", "link_label", "link_url", "task_title"))
+    row |= {"case_title": "Roof", "actor_name": "Rosa"}
+    with speaking("en"):
+        line = describe_event({**row, "type": "CaseLeft", "data": {"kind": "sale", "what": "conversation"}})
+    assert line.sentence == "Rosa took a conversation out of the case “Roof”"

@@ -49,7 +49,15 @@ _LINES: Final[Mapping[EventType, tuple[str, str, str]]] = {
     _T.CONVERSATION_REOPENED: ("conversations", "", N_("%(actor)s opened the conversation again")),
     _T.CONVERSATION_JUDGED: ("shield", "", N_("%(actor)s decided whether the conversation is junk")),
     _T.PLACED: ("conversations", "", N_("%(actor)s decided where a message belongs")),
+    _T.CASE_OPENED: ("case", "sun", N_("%(actor)s opened the case %(case)s")),
+    _T.CASE_MOVED: ("case", "", N_("%(actor)s moved the case %(case)s to another stage")),
+    _T.CASE_CHANGED: ("edit", "", N_("%(actor)s changed the case %(case)s")),
+    _T.CASE_CLOSED: ("check", "good", N_("%(actor)s closed the case %(case)s")),
+    _T.CASE_REOPENED: ("case", "", N_("%(actor)s opened the case %(case)s again")),
+    _T.CASE_JOINED: ("case", "", N_("%(actor)s put something into the case %(case)s")),
+    _T.CASE_LEFT: ("case", "", N_("%(actor)s took something out of the case %(case)s")),
     _T.CHANGED: ("edit", "", N_("%(field)s changed from “%(old)s” to “%(new)s”")),
+    _T.REACHED: ("clock", "", N_("A day came that a rule waits for")),
     _T.NOTED: ("note", "", N_("%(note)s noted by %(actor)s")),
 }
 
@@ -80,6 +88,22 @@ _CALLS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("in", "missed"): ("bad", N_("Called us: nobody answered")),
     ("in", "abandoned"): ("", N_("Called us and hung up before anybody's phone rang")),
     ("in", "failed"): ("bad", N_("Called us: the call broke off")),
+}
+
+#: what was put into a case → sentence, and when it was taken out
+_PUT: Final[Mapping[str, tuple[str, str]]] = {
+    "conversation": (
+        N_("%(actor)s put a conversation into the case %(case)s"),
+        N_("%(actor)s took a conversation out of the case %(case)s"),
+    ),
+    "task": (
+        N_("%(actor)s put a task into the case %(case)s"),
+        N_("%(actor)s took a task out of the case %(case)s"),
+    ),
+    "message": (
+        N_("%(actor)s put a message into the case %(case)s"),
+        N_("%(actor)s took a message out of the case %(case)s"),
+    ),
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
@@ -149,6 +173,8 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         sentence = N_("%(actor)s made the author of a forwarded mail the contact")
     if kind is EventType.CHANGED and data.get("field") == "conversation.contact":
         sentence = N_("%(actor)s said whose conversation it is")
+    if kind in (EventType.CASE_JOINED, EventType.CASE_LEFT) and data.get("what") in _PUT:
+        sentence = _PUT[data["what"]][kind is EventType.CASE_LEFT]
     subject, preview = row.get("subject"), row.get("preview")
     if kind in _SUBJECTS and subject:
         sentence = _SUBJECTS[kind]
@@ -173,6 +199,7 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         else quote(str(data.get("asset") or data.get("name") or data.get("url") or _("a file"))),
         "purpose": label("purpose", data.get("purpose", "")).lower() if data.get("purpose") else "",
         "task": row["task_title"] or "",
+        "case": quote(row.get("case_title") or f"{data.get('kind', '')} {row.get('case_id') or ''}".strip()),
         "actor": row["actor_name"] or (_("A rule") if data.get("rule") else _("Somebody")),
         "field": field_label(str(data.get("field", ""))),
         "old": _shown(data.get("old")),
