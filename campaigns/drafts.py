@@ -76,13 +76,14 @@ async def create_campaign(
     given: CampaignInput,
     created_by: int | None = None,
 ) -> int:
-    """Begin a draft; gives its id. Short messages ask for a consent of their own unless a purpose was set.
+    """Begin a draft; gives its id. Short messages ask for a consent of their own, the one that STOP takes back.
 
-    Raises InvalidInput for an empty or taken name or an unknown segment.
+    Raises InvalidInput for an empty or taken name, an unknown segment, and short messages for another purpose.
     """
     purpose = given.purpose
-    if given.channel is ChannelKind.SMS and "purpose" not in given.model_fields_set:
+    if given.channel is ChannelKind.SMS:
         purpose = Purpose.TEXTS
+        _refuse_other_purpose(given)
     if not given.name:
         raise InvalidInput("name", "is empty.", "Give the campaign a name.")
     try:
@@ -105,6 +106,8 @@ async def update_campaign(connection: Connection, campaign_id: int, changes: Cam
     values = {name: getattr(changes, name) for name in changes.model_fields_set}
     if "channel" in values:
         await _refuse_other_channel(connection, campaign_id, values.pop("channel"))
+    if "purpose" in values and (await load_campaign(connection, campaign_id)).channel is ChannelKind.SMS:
+        _refuse_other_purpose(changes)
     names = sorted(values)
     if values.get("name", "-") == "":
         raise InvalidInput("name", "is empty.", "Give the campaign a name.")
@@ -130,6 +133,14 @@ async def _refuse_other_channel(connection: Connection, campaign_id: int, channe
     if campaign.channel is not channel:
         raise InvalidInput(
             "channel", "the channel of a campaign cannot be changed.", "Begin another campaign for it."
+        )
+
+
+def _refuse_other_purpose(given: CampaignInput) -> None:
+    """Who agreed to something else did not agree to messages on a phone, and could not end them by STOP."""
+    if "purpose" in given.model_fields_set and given.purpose is not Purpose.TEXTS:
+        raise InvalidInput(
+            "purpose", "short messages go to those who agreed to short messages only.", "Choose texts."
         )
 
 

@@ -7,41 +7,33 @@ after the checks; a worker then launches (`launch_due`), so that a large audienc
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from campaigns.audience import Audience, load_condition, select_audience
-from campaigns.drafts import Campaign, load_campaign
-from campaigns.reach import LOOKED_AT, find_unfit_numbers
-from domain.campaigns import CampaignMove, CampaignState, next_state
+from campaigns.drafts import Campaign
+from campaigns.reach import LOOKED_AT
+from campaigns.readiness import (
+    check_recipients,
+    compared_fields,
+    find_audience,
+    find_unfit,
+    load_draft,
+    nobody,
+    try_plan,
+)
 from domain.clock import Clock
-from domain.contacts import IdentityKind
-from domain.errors import ClytieError, Conflict, InvalidInput
-from domain.messages import ChannelKind
-from outbox.composing import MailKitchen, read_source
+from domain.errors import ClytieError, Conflict
+from outbox.composing import MailKitchen
 from outbox.ranges import range_size
 from outbox.statements import MAKE_RANGES
 from storage.announce import Announcer
 from storage.pool import DATABASE_AWAY, Connection, Pool, transaction
-from templates.context import Refusal
-from templates.plan import Plan
-from templates.preview import preview
-from templates.source import MailTemplate
-from templates.texts import read_text_source
 
 log = logging.getLogger(__name__)
 
-#: Columns of contacts that templates speak of; `contact.email` is the address itself.
-_COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation", "country", "language"})
 #: What a launch looks at before it locks the campaign.
 _TRIED: Final = ("name", "source", "segment_id", "purpose", "tracking_policy")
-_CHUNK: Final = 5000
-_SAMPLES: Final = 5
-_CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
 
 _WRITE: Final = """
 WITH audience AS MATERIALIZED (
@@ -100,12 +92,11 @@ async def _check(
     pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock
 ) -> tuple[LaunchCheck, Campaign]:
     """What `check_launch` does; gives the draft that was checked, too."""
-    plan, tried = await _try_plan(pool, campaign_id, kitchen, clock)
+    plan, tried = await try_plan(pool, campaign_id, kitchen, clock)
     async with transaction(pool) as connection:
-        unfit = await _unfit_numbers(connection, tried, clock, LOOKED_AT)
-        recipients = await _check_recipients(
-            connection, plan, await _audience(connection, tried, clock, unfit)
-        )
+        unfit = await find_unfit(connection, tried, clock, LOOKED_AT)
+        audience = await find_audience(connection, tried, clock, unfit)
+        recipients = await check_recipients(connection, plan, audience, compared_fields(tried))
     return LaunchCheck(recipients, plan.warnings), tried
 
 
@@ -125,16 +116,16 @@ async def launch(
     InvalidInput for a template that cannot be used, a missing segment, an audience without anybody, or fields that
     the template prints and recipients lack (with counts).
     """
-    plan, tried = await _try_plan(pool, campaign_id, kitchen, clock, checked=checked)
+    plan, tried = await try_plan(pool, campaign_id, kitchen, clock, checked=checked)
     async with pool.acquire() as connection:
-        unfit = await _unfit_numbers(connection, tried, clock)
+        unfit = await find_unfit(connection, tried, clock)
     async with transaction(pool) as connection:
         campaign = await _lock_as_tried(connection, tried)
         if checked and campaign.launch_at is None:
             raise Conflict(f"The launch of “{campaign.name}” was called off.")
-        audience = await _audience(connection, campaign, clock, unfit)
+        audience = await find_audience(connection, campaign, clock, unfit)
         if not checked:
-            await _check_recipients(connection, plan, audience, _compared(campaign))
+            await check_recipients(connection, plan, audience, compared_fields(campaign))
         await connection.executemany(
             "INSERT INTO campaign_links (campaign_id, no, url, label) VALUES ($1, $2, $3, $4)",
             [(campaign_id, link.no, link.url, link.label) for link in plan.links],
@@ -153,7 +144,7 @@ async def launch(
             timeout=3600,
         )
         if not recipients:
-            raise _nobody()
+            raise nobody()
     if announcer is not None:
         announcer.touch()
     return recipients
@@ -197,142 +188,10 @@ async def _note_refusal(pool: Pool, campaign_id: int, words: str, announcer: Ann
         announcer.touch()
 
 
-async def _load_draft(connection: Connection, campaign_id: int) -> Campaign:
-    campaign = await load_campaign(connection, campaign_id)
-    next_state(CampaignState(campaign.state), CampaignMove.LAUNCH)
-    return campaign
-
-
 async def _lock_as_tried(connection: Connection, tried: Campaign) -> Campaign:
     """Lock a draft whose plan was made. Raises Conflict when it is none any more, or says something else by now."""
     await connection.execute("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", tried.id)
-    campaign = await _load_draft(connection, tried.id)
+    campaign = await load_draft(connection, tried.id)
     if any(getattr(campaign, name) != getattr(tried, name) for name in _TRIED):
         raise Conflict(f"“{tried.name}” was changed in the meantime. Look at it and launch it again.")
     return campaign
-
-
-async def _try_plan(
-    pool: Pool, campaign_id: int, kitchen: MailKitchen, clock: Clock, *, checked: bool = False
-) -> tuple[Plan, Campaign]:
-    """The campaign's plan, after it was tried on some recipients in a process that can be killed, and the draft."""
-    async with pool.acquire() as connection:
-        campaign = await _load_draft(connection, campaign_id)
-        source = _read_source(campaign)
-        assets = [row["name"] for row in await connection.fetch("SELECT name FROM assets")]
-        context = kitchen.context(campaign_id, campaign.name, source, assets)
-        if not checked:
-            audience = await _audience(connection, campaign, clock)
-            samples = await connection.fetch(
-                _CONTACTS.format(audience.sql) + f" LIMIT {_SAMPLES}", *audience.args
-            )
-    if not checked:
-        await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
-    return await kitchen.plan(source, context), campaign
-
-
-async def _audience(
-    connection: Connection, campaign: Campaign, clock: Clock, without: Sequence[str] = ()
-) -> Audience:
-    condition = await load_condition(connection, campaign.segment_id)
-    return select_audience(
-        condition,
-        campaign.purpose,
-        campaign.tracking_policy,
-        clock.now(),
-        IdentityKind.PHONE if campaign.channel is ChannelKind.SMS else IdentityKind.MAIL,
-        without,
-    )
-
-
-async def _unfit_numbers(
-    connection: Connection, campaign: Campaign, clock: Clock, at_most: int | None = None
-) -> list[str]:
-    """Landlines and the like, which a campaign by SMS passes over; nothing for mail."""
-    if campaign.channel is not ChannelKind.SMS:
-        return []
-    condition = await load_condition(connection, campaign.segment_id)
-    return await find_unfit_numbers(connection, condition, campaign.purpose, clock.now(), at_most)
-
-
-def _read_source(campaign: Campaign) -> MailTemplate:
-    """The template, that of short messages as the mail whose text it is. Raises InvalidInput."""
-    if campaign.channel is ChannelKind.SMS:
-        return read_text_source(campaign.source).as_mail()
-    return read_source(campaign.source)
-
-
-def _compared(campaign: Campaign) -> frozenset[str]:
-    """Fields that our own words about stopping ask for and never print: they keep nobody from being written to."""
-    if campaign.channel is not ChannelKind.SMS:
-        return frozenset()
-    source = read_text_source(campaign.source)
-    return frozenset({"contact.language"} if source.stop_hint and "language" not in source.text else ())
-
-
-async def _check_recipients(
-    connection: Connection, plan: Plan, audience: Audience, compared: frozenset[str] = frozenset()
-) -> int:
-    """Count the recipients and the fields they lack; `compared` ones are never printed. Raises InvalidInput when there
-    is nobody, or when the template prints a field that somebody lacks."""
-    required = sorted(plan.required_fields - {"contact.email"})
-    lacking = "".join(
-        f", count(*) FILTER (WHERE coalesce(btrim({_column(name)}, E' \\t\\n\\r'), '') = '')"
-        for name in required
-    )
-    row = await connection.fetchrow(
-        f"SELECT count(*){lacking} FROM ({audience.sql}) AS a JOIN contacts AS c ON c.id = a.contact_id",
-        *audience.args,
-        timeout=600,
-    )
-    assert row is not None
-    recipients: int = row[0]
-    if recipients == 0:
-        raise _nobody()
-    missing = Counter({Refusal(name, ""): row[place] for place, name in enumerate(required, 1) if row[place]})
-    if not missing and {use.name for use in plan.uses} - plan.required_fields - compared:
-        missing = await _count_refusals(connection, plan, audience)
-    if missing:
-        raise _lacking(missing, recipients)
-    return recipients
-
-
-def _nobody() -> InvalidInput:
-    return InvalidInput(
-        "segment_id",
-        "nobody in this segment may be written to.",
-        "Choose another segment, or look at how many have given their consent and have an address.",
-    )
-
-
-def _lacking(missing: Counter[Refusal], recipients: int) -> InvalidInput:
-    """The error that says how many recipients cannot be written to, and why."""
-    (refusal, count), *others = missing.most_common()
-    also = "".join(f", {other.field}: {more}" for other, more in others)
-    if not refusal.field.startswith("contact."):
-        return InvalidInput(refusal.field, f"{refusal.problem} ({count} of {recipients} recipients{also})")
-    return InvalidInput(
-        refusal.field,
-        f"{count} of {recipients} recipients have no value for it{also}.",
-        f"Write {{{{ {refusal.field}|default('…') }}}} to say what stands in for it, or narrow the segment.",
-    )
-
-
-def _column(name: str) -> str:
-    """The SQL of a field that a template requires; names of own fields are quoted as text."""
-    parts = name.split(".")
-    if len(parts) == 3:
-        return "c.fields->>'" + parts[2].replace("'", "''") + "'"
-    if parts[1] not in _COLUMNS:
-        raise InvalidInput(name, "there is no such field.")
-    return f"c.{parts[1]}"
-
-
-async def _count_refusals(connection: Connection, plan: Plan, audience: Audience) -> Counter[Refusal]:
-    """Ask the plan about every recipient, for templates whose conditions decide which fields they print."""
-    counts: Counter[Refusal] = Counter()
-    cursor = await connection.cursor(_CONTACTS.format(audience.sql), *audience.args)
-    while rows := await cursor.fetch(_CHUNK):
-        for row in rows:
-            counts.update(plan.refusals(dict(row)))
-    return counts

@@ -17,6 +17,7 @@ from typing import Any, Final
 from campaigns.audience import load_condition, select_audience
 from campaigns.drafts import Campaign, CampaignInput, load_campaign
 from campaigns.reach import find_unfit_numbers
+from channels.sms.content import LONGEST
 from channels.sms.costs import Prices
 from channels.sms.keywords import Command, read_keyword
 from channels.sms.lookalikes import Replacement, replace_lookalikes
@@ -88,7 +89,8 @@ class Saving:
 class CampaignWeight:
     """What the texts take, as the template asks for them. `shortest`, `typical` and `longest` are None when nobody gets
     one. `amount` leaves out the `unpriced` numbers. `without_stop`: languages of readers (empty for those who told none)
-    whose text does not say how to stop. `refused`: readers for whom the template cannot be filled."""
+    whose text does not say how to stop. `refused`: readers for whom the template cannot be filled; `too_long`: those whose text
+    no provider takes."""
 
     recipients: int
     parts: int
@@ -103,6 +105,7 @@ class CampaignWeight:
     saving: Saving
     without_stop: tuple[str, ...]
     refused: int
+    too_long: int
     is_exact: bool
     is_mute: bool  #: readers are told to answer STOP to a name, which nobody can answer
 
@@ -173,7 +176,7 @@ def _weigh(
     parts: Counter[str] = Counter()
     encodings: Counter[Encoding] = Counter()
     signs: Counter[tuple[str, str]] = Counter()
-    before = after = refused = 0
+    before = after = refused = too_long = 0
     unstoppable: set[str] = set()
     known: dict[str, tuple[Segments, Segments]] = {}
     for reader in readers:
@@ -190,6 +193,7 @@ def _weigh(
         for change in replaced.replacements:
             signs[change.sign, change.by] += change.times
         text, segments = (replaced.text, small) if source.lookalikes else (written, plain)
+        too_long += len(text) > LONGEST
         country = country_of(reader["email"])
         numbers[country] += 1
         parts[country] += segments.segments
@@ -225,6 +229,7 @@ def _weigh(
         ),
         without_stop=tuple(sorted(unstoppable)),
         refused=every * refused,
+        too_long=every * too_long,
         is_exact=every == 1,
         is_mute=source.stop_hint and not source.stop_number and _NUMBER.fullmatch(source.sender) is None,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from campaigns.control import complete_finished
-from campaigns.drafts import CampaignInput, create_campaign
+from campaigns.drafts import CampaignInput, create_campaign, update_campaign
 from campaigns.launch import check_launch, launch
 from campaigns.reach import Obstacle, count_reach
 from campaigns.texts import tells_how_to_stop, weigh_campaign
@@ -342,3 +342,33 @@ async def test_a_template_that_cannot_be_used_is_refused_at_the_launch(
         await launch(pool, await add_text(pool, **changes), KITCHEN, CLOCK)
     assert field in (None, refused.value.field)
     assert await pool.fetchval("SELECT count(*) FROM deliveries") == 0
+
+
+async def test_who_agreed_to_something_else_gets_no_text_of_it(pool: Pool) -> None:
+    campaign_id = await add_text(pool)
+    async with pool.acquire() as connection:
+        newsletter = CampaignInput(name="News", channel=ChannelKind.SMS, purpose=Purpose.NEWSLETTER)
+        with pytest.raises(InvalidInput, match="purpose: short messages go to those who agreed"):
+            await create_campaign(connection, newsletter)
+        with pytest.raises(InvalidInput, match="purpose: short messages go to those who agreed"):
+            await update_campaign(connection, campaign_id, CampaignInput(purpose=Purpose.CALLS))
+        await update_campaign(connection, campaign_id, CampaignInput(purpose=Purpose.TEXTS))
+
+
+async def test_a_text_that_no_provider_takes_is_told_before_it_is_sent(pool: Pool) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    await add_phone(pool, "Bob", "+33612000002")
+    campaign_id = await add_text(pool, text="x" * 1595 + "{{ contact.name }} …", lookalikes=True)
+    weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, Prices())
+    assert weight.too_long == 2  # the three dots are what makes it so
+    with pytest.raises(InvalidInput, match=r"text: the text is longer than 1600 characters"):
+        await check_launch(pool, campaign_id, KITCHEN, CLOCK)
+    fits = (await weigh_campaign(pool, await _shorter(pool, campaign_id), KITCHEN, CLOCK, Prices())).too_long
+    assert fits == 0
+    assert (await check_launch(pool, campaign_id, KITCHEN, CLOCK)).recipients == 2
+
+
+async def _shorter(pool: Pool, campaign_id: int) -> int:
+    source = {**TEXT, "text": "x" * 1595 + "{{ contact.name }}"}
+    await pool.execute("UPDATE campaigns SET source = $2 WHERE id = $1", campaign_id, source)
+    return campaign_id

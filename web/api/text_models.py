@@ -76,6 +76,7 @@ class WeightModel(BaseModel):
     without_stop: list[str] = Field(description="Languages of readers who are not told how to stop.")
     mute: bool = Field(description="Readers are told to answer STOP to a name, which nobody can answer.")
     refused: int = Field(description="Readers who lack a field that the text prints.")
+    too_long: int = Field(description="Readers whose text is longer than providers take (1600 characters).")
     exact: bool = Field(description="False: a share of a large audience was written.")
 
 
@@ -118,6 +119,7 @@ def describe_weight(weight: CampaignWeight) -> WeightModel:
         without_stop=list(weight.without_stop),
         mute=weight.is_mute,
         refused=weight.refused,
+        too_long=weight.too_long,
         exact=weight.is_exact,
     )
 

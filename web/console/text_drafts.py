@@ -80,7 +80,7 @@ async def text_form(
         values={"name": "", "segment_id": "", "rate": "", "segment_name": "", "condition": "", **values},
         errors=errors,
         segments=await list_segments(visit.context.pool),
-        purposes=[purpose.value for purpose in Purpose],
+        purposes=[Purpose.TEXTS.value],
         senders=await list_senders(visit.context),
         example=EXAMPLE,
     )
