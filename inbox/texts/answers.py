@@ -120,8 +120,14 @@ class Weighed:
         return self.segments.segments - self.replaced_segments.segments
 
 
+def tidy(text: str) -> str:
+    """A text as it will be sent: its ends of lines are one character, whatever a browser makes of them."""
+    return text.replace("\r\n", "\n").strip()
+
+
 def weigh(text: str) -> Weighed:
     """Parts of a text, for the page on which it is written."""
+    text = tidy(text)
     replaced = replace_lookalikes(text)
     return Weighed(count(text), replaced, count(replaced.text))
 
@@ -189,9 +195,10 @@ async def send_in(
     Raises InvalidInput that names the field.
     """
     connection = work.connection
-    if not answer.text.strip() and not files:
+    text = tidy(answer.text)
+    if not text and not files:
         raise InvalidInput("text", "the message is empty.", "Write something first.")
-    if len(answer.text.strip()) > LONGEST:
+    if len(text) > LONGEST:
         raise InvalidInput("text", f"the text is longer than {LONGEST} characters.", "Shorten it.")
     newest = await newest_message(connection, found.id)
     prepared = await prepare_sms_answer(connection, found.id)
@@ -206,7 +213,7 @@ async def send_in(
             kind=LetterKind.ANSWER,
             sender=sender,
             to=to,
-            text=answer.text.strip(),
+            text=text,
             files=files,
             lookalikes=answer.lookalikes,
             contact_id=prepared.contact_id if to in [one.number for one in prepared.phones] else None,

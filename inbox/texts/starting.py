@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from channels.sms.lookalikes import replace_lookalikes
 from channels.sms.numbers import read_number
 from domain.errors import InvalidInput
 from inbox.desk.answers import Sent, load_files
 from inbox.desk.conversations import Desk, lock_conversation
 from inbox.desk.preparation import Agent
-from inbox.texts.answers import SmsAnswer, TextPost, prepare_first_sms, send_in
+from inbox.texts.answers import SmsAnswer, TextPost, prepare_first_sms, send_in, tidy
 from inbox.texts.writing import hold_number
+from storage.pool import Connection
 from storage.unit_of_work import unit_of_work
 
 _GOES_ON: Final = """
@@ -22,6 +24,16 @@ ORDER BY f.message_id DESC LIMIT 1
 _BEGIN: Final = """
 INSERT INTO conversations (contact_id, queue_id, channel, state, assignee_id, created_at)
 VALUES ($1, $2, 'sms', 'open', $3, $4) RETURNING id
+"""
+#: The same words of the same person to the same number, a moment ago: a button that was pressed twice.
+_JUST_SENT: Final = """
+SELECT m.id, m.conversation_id, coalesce(d.not_before, now()) AS undo_until
+FROM sms_facts f JOIN messages m ON m.id = f.message_id JOIN message_contents x ON x.message_id = m.id
+  JOIN deliveries d ON d.message_id = m.id
+WHERE f.theirs = $1 AND f.ours = $2 AND m.direction = 'out' AND m.contact_id = $3 AND x.author_id = $4 AND x.body = $5
+  AND m.created_at > now() - interval '1 minute' AND d.state <> 'cancelled'
+  AND NOT EXISTS (SELECT FROM attachments a WHERE a.message_id = m.id)
+ORDER BY m.id DESC LIMIT 1
 """
 _QUEUE: Final = "SELECT queue_id FROM queue_addresses WHERE address = $1"
 _DEFAULT_QUEUE: Final = """
@@ -55,7 +67,8 @@ async def start_sms(
 ) -> Started:
     """Write to a contact: in the conversation to `go_on` with, else in a new one in the queue of the sender's number.
 
-    Raises InvalidInput that names the field.
+    The same text of the same person to the same number, without files, goes once in a minute; the one that is on its way
+    is given then. Raises InvalidInput that names the field.
     """
     prepared = await prepare_first_sms(desk.pool, contact_id)
     to = answer.to.strip() or prepared.to
@@ -69,6 +82,8 @@ async def start_sms(
     async with unit_of_work(desk.pool, desk.announcer) as work:
         connection = work.connection
         await hold_number(connection, number)
+        if not files and (twin := await _just_sent(connection, contact_id, agent, answer)) is not None:
+            return twin
         conversation_id = go_on
         if conversation_id is None:
             queue = await connection.fetchval(_QUEUE, sender)
@@ -81,3 +96,13 @@ async def start_sms(
         found = await lock_conversation(connection, conversation_id)
         message_id = await send_in(work, desk, found, agent, answer, files, post.blobs, undo_until)
     return Started(conversation_id, Sent(message_id, undo_until))
+
+
+async def _just_sent(
+    connection: Connection, contact_id: int, agent: Agent, answer: SmsAnswer
+) -> Started | None:
+    text = tidy(answer.text)
+    if answer.lookalikes:
+        text = replace_lookalikes(text).text
+    row = await connection.fetchrow(_JUST_SENT, answer.to, answer.sender, contact_id, agent.id, text)
+    return None if row is None else Started(row["conversation_id"], Sent(row["id"], row["undo_until"]))

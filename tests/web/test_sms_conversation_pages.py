@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -217,6 +218,55 @@ async def test_one_writes_to_a_contact_first(house: House, texting: Texting, poo
     assert again.url == page.url  # the talk goes on
 
 
+async def test_one_sends_a_first_message_once_however_often_it_is_posted(
+    house: House, texting: Texting, pool: Pool
+) -> None:
+    agent, niamh = await house.signed_in("agent"), texting.contacts["Niamh"]
+    await agent.get(f"/contacts/{niamh}/text")
+    written = {"to": "+447700900003", "sender": OURS, "text": "Hello\r\nNiamh "}
+    first = await agent.post(f"/contacts/{niamh}/text", written)
+    again = await agent.post(f"/contacts/{niamh}/text", written)
+    assert (again.status, again.url) == (200, first.url)
+    count_sent = "SELECT count(*) FROM deliveries WHERE state = 'queued'"
+    assert await pool.fetchval(count_sent) == 1
+    conversation = first.url.partition("?")[0].rpartition("/")[2]
+    await agent.post(
+        f"/conversations/{conversation}/undo", {"message": await newest(pool, int(conversation))}
+    )
+    await agent.post(f"/contacts/{niamh}/text", written)  # it was taken back, and is meant now
+    assert await pool.fetchval(count_sent) == 1
+    await pool.execute("UPDATE messages SET created_at = now() - interval '2 minutes'")
+    await agent.post(f"/contacts/{niamh}/text", written)
+    assert await pool.fetchval(count_sent) == 2
+
+
+async def test_a_file_that_is_not_here_says_why(house: House, texting: Texting, pool: Pool) -> None:
+    agent, number = await house.signed_in("agent"), texting.conversations["parcel"]
+    message = await pool.fetchval(
+        "SELECT max(id) FROM messages WHERE conversation_id = $1 AND direction = 'in'", number
+    )
+    await pool.execute(
+        """INSERT INTO sms_media (message_id, no, url, content_type, fetch_at, trouble)
+           SELECT $1, no, 'https://x.example', 'image/png', fetch_at, trouble
+           FROM unnest($2::smallint[], $3::timestamptz[], $4::text[]) AS m(no, fetch_at, trouble)""",
+        message,
+        [1, 2, 3],
+        [None, None, datetime.now(UTC)],
+        ["virus: Eicar-Signature", "404", None],
+    )
+    page = await agent.get(f"/conversations/{number}")
+    assert "A virus was found: Eicar-Signature." in page.words
+    assert "could not be fetched" in page.words
+    assert "is on its way" in page.words
+    _, thread = await agent.call("GET", f"/conversations/{number}")
+    (told,) = [one["awaited"] for one in thread["messages"] if one["id"] == message]
+    assert [(one["virus"], one["is_over"]) for one in told] == [
+        ("Eicar-Signature", True),
+        ("", True),
+        ("", False),
+    ]
+
+
 async def test_who_has_no_mobile_or_stopped_is_told_so(house: House, texting: Texting) -> None:
     agent = await house.signed_in("agent")
     page = await agent.get(f"/contacts/{texting.contacts['Jürgen']}/text")
@@ -285,6 +335,8 @@ async def test_the_api_answers_begins_and_counts(house: House, texting: Texting,
         "replacements": [{"sign": "’", "by": "'", "times": 1}],
         "amount": "0.1358", "currency": "EUR",
     }  # fmt: skip
+    _, counted = await agent.call("POST", "/texts/count", {"text": "a\r\nb "})
+    assert counted["segments"] == {"encoding": "GSM-7", "segments": 1, "characters": 3}  # as it is sent
     status, begun = await agent.call(
         "POST", f"/contacts/{texting.contacts['Niamh']}/texts", {"text": "Hello", "sender": OURS}
     )

@@ -22,10 +22,8 @@ _LONGEST: Final = 20_000
 @page("POST", "/texts/count", permission=_PERMISSION)
 async def show_count(visit: Visit) -> web.StreamResponse:
     """Characters, parts, alphabet and price of what is being written; a fragment below the field."""
-    text = visit.fields.get("text", "").replace("\r\n", "\n")[:_LONGEST]
-    return visit.page(
-        "text_count.html", counted=count_text(visit.context, text.strip(), visit.fields.get("to", ""))
-    )
+    text = visit.fields.get("text", "")[:_LONGEST]
+    return visit.page("text_count.html", counted=count_text(visit.context, text, visit.fields.get("to", "")))
 
 
 @page("GET", "/contacts/{id}/text", permission=_PERMISSION)
@@ -39,7 +37,7 @@ async def send_first_text(visit: Visit) -> web.StreamResponse:
     """Send it; the conversation that it is in shows how to take it back."""
     contact = await load_one(visit)
     given = SmsAnswer(
-        visit.fields.get("text", "").replace("\r\n", "\n"),
+        visit.fields.get("text", ""),
         visit.fields.get("to", ""),
         visit.fields.get("sender", ""),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from inbox.texts.media import INFECTED
 from storage.pool import Pool
 from web.access.people import Person
 from web.queries.calls import CallView, calls_of_conversation
@@ -73,8 +74,24 @@ SELECT name, media_type, size, blob, inline FROM attachments
 WHERE message_id = $1 AND no = $2
   AND NOT EXISTS (SELECT FROM mail_facts f WHERE f.message_id = $1 AND f.virus IS NOT NULL)
 """
+#: pictures and files of short messages that are not here (yet)
+_AWAITED: Final = """
+SELECT message_id, no, trouble, fetch_at IS NULL AS is_over FROM sms_media
+WHERE message_id = ANY ($1::bigint[]) ORDER BY message_id, no
+"""
 _HTML: Final = "SELECT html FROM message_contents WHERE message_id = $1"
 _CONVERSATION_OF: Final = "SELECT conversation_id FROM messages WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedFile:
+    """A picture or file of a short message that was not fetched: why not, the virus that was found in it, and whether
+    nobody tries any more."""
+
+    no: int
+    trouble: str
+    virus: str
+    is_over: bool
 
 
 @dataclass(slots=True)
@@ -85,6 +102,7 @@ class MessageView:
     parties: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     files: Sequence[Any] = ()
     deliveries: Sequence[Any] = ()
+    awaited: Sequence[AwaitedFile] = ()
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -176,7 +194,20 @@ async def read_messages(pool: Pool, conversation_id: int, message_id: int | None
     deliveries: dict[int, list[Any]] = defaultdict(list)
     for delivery in await pool.fetch(_DELIVERIES, ids):
         deliveries[delivery["letter_id"]].append(delivery)
-    return [MessageView(row, parties[row["id"]], files[row["id"]], deliveries[row["id"]]) for row in rows]
+    awaited = await _read_awaited(pool, [row["id"] for row in rows if row["channel"] == "sms"])
+    return [
+        MessageView(row, parties[row["id"]], files[row["id"]], deliveries[row["id"]], awaited[row["id"]])
+        for row in rows
+    ]
+
+
+async def _read_awaited(pool: Pool, ids: Sequence[int]) -> Mapping[int, Sequence[AwaitedFile]]:
+    found: dict[int, list[AwaitedFile]] = defaultdict(list)
+    for row in await pool.fetch(_AWAITED, ids) if ids else ():
+        words = row["trouble"] or ""
+        virus = words.removeprefix(INFECTED) if words.startswith(INFECTED) else ""
+        found[row["message_id"]].append(AwaitedFile(row["no"], words, virus, row["is_over"]))
+    return found
 
 
 async def read_thread(pool: Pool, person: Person, conversation_id: int) -> list[Entry]:

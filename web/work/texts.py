@@ -22,6 +22,7 @@ from inbox.texts.answers import (
     prepare_first_sms,
     prepare_sms_answer,
     send_sms_answer,
+    tidy,
     weigh,
 )
 from inbox.texts.starting import Started, find_talk, start_sms
@@ -96,6 +97,7 @@ async def _with_senders(context: WebContext, prepared: SmsPrepared, queue_id: in
 
 def count_text(context: WebContext, text: str, to: str = "") -> Counted:
     """Count a text that is being written, and say what it costs on its way to this number."""
+    text = tidy(text)
     weighed, prices, too_long = weigh(text), context.texts.prices, len(text) > LONGEST
     try:
         number = read_number(to, None, "to").e164
