@@ -22,6 +22,7 @@ from router.rule_files import read_rules
 from router.rules import Absence, Moment, Once, Rule, Valid
 from router.settings import RouterSettings
 from router.then import ACTIONS
+from router.then.steps import AssignStep
 from router.then.tasks import Assign
 
 EXAMPLE: Final = """\
@@ -75,6 +76,8 @@ _WORDS: Final[dict[str, str]] = {
     "Priority": "priority",
     "TaskKind": "kind",
     "Once": "mapping",
+    "AssignStep": "step",
+    "By": "word",
     "int": "number",
     "float": "number",
     "datetime": "date",
@@ -157,8 +160,12 @@ def _sections() -> Iterator[str]:
     yield "`tag: {tags: [name]}`, `assign: owner` for `assign: {owner: true}`, `set: {FIELD: VALUE}` for"
     yield "`set: {values: {FIELD: VALUE}}`.\n"
     yield "### Who gets a task\n"
-    yield (Assign.__doc__ or "").strip() + "\n"
+    yield inspect.cleandoc(Assign.__doc__ or "") + "\n"
     yield from _table(Assign)
+    yield "Each step of a list asks one target:\n"
+    yield from _table(AssignStep)
+    yield "A step that finds nobody is passed over: an owner who is gone or away without a deputy, a team whose members are all"
+    yield "away or full. A person who declines is not asked again; another of the same step is, then the next step.\n"
     yield "### Lengths of time\n"
     yield "`90s`, `15min`, `24h`, `30d` and `2w` pass at every hour. `30 working minutes`, `4 working hours` and `2 working days`"
     yield "pass while the team works: its weekly hours, its time zone and the public holidays of its country. `hold` and"
