@@ -23,7 +23,7 @@ from inbox.lines.desk import LineDesk, keep_step, kept_answer, line_of, position
 from inbox.lines.endings import end_incoming
 from inbox.lines.position import Mode
 from inbox.lines.recorded import keep_recording
-from inbox.lines.stepping import Heard
+from inbox.lines.scene import Heard
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork, unit_of_work
 

@@ -14,7 +14,8 @@ from inbox.lines.desk import LineDesk, keep_step, kept_answer
 from inbox.lines.menus import Line
 from inbox.lines.position import Mode, Position
 from inbox.lines.reach import hold_people, is_line_open, load_reach
-from inbox.lines.stepping import Heard, Next, Scene, begin, take_step
+from inbox.lines.scene import Heard, Next, Scene
+from inbox.lines.stepping import begin, take_step
 from inbox.lines.store import line_for
 from inbox.texts.writing import hold_number
 from storage.pool import Connection

@@ -14,7 +14,7 @@ from inbox.lines.menus import Line
 from inbox.lines.position import Mode, Position
 from inbox.lines.reach import IsOpen
 from inbox.lines.ringing import Rep
-from inbox.lines.stepping import Links, Next
+from inbox.lines.scene import Links, Next
 from storage.pool import Connection
 
 #: seconds in which a step comes back, after which the provider is asked how the call stands

@@ -7,14 +7,11 @@ time that a hold may last.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from channels.sms.numbers import is_e164
 from domain.calls import (
-    Document,
     Gather,
     Hangup,
     Pause,
@@ -27,67 +24,18 @@ from domain.calls import (
     Target,
     Verb,
 )
-from domain.folding import fold
 from inbox.calls.phrases import Phrase, accent, phrase, spoken_language
 from inbox.lines.menus import Hold, Line, Step, Voicemail, Words, is_blocked, words_in
 from inbox.lines.menus import Ring as Plan
 from inbox.lines.position import Mode, Position
-from inbox.lines.ringing import Reach, Rep, choose_next, is_anybody_there
+from inbox.lines.ringing import Rep, choose_next, is_anybody_there
+from inbox.lines.scene import Heard, Next, Scene
+from inbox.lines.speaking import find_spoken, list_hints, match_language
 
 #: questions that one caller is asked; voicemail follows
 MOST_QUESTIONS: Final = 40
 _LANGUAGE_SECONDS: Final = 4
 _LANGUAGE_TRIES: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back. `answered`: somebody of us took the call that was ringing; `left`: a message was recorded."""
-
-    keys: str = ""
-    speech: str = ""
-    answered: bool = False
-    left: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Addresses of ours that the next document names."""
-
-    step: str
-    left: str
-    voicemail: str  #: told of the recorded message
-    transcript: str
-    talk: str  #: told of the recorded talk
-    music: str
-    whisper: Callable[[int], str]  #: by the person who is rung
-    rang: Callable[[int], str]  #: told how the phone of this person stands
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What the step is taken in. `caller`: their number or address, empty for a hidden one; `language`: of the caller, when it is
-    known; `announce`: talks are recorded only after saying so; `written`: languages whose messages are written down."""
-
-    now: datetime
-    is_open: bool
-    links: Links
-    caller: str = ""
-    language: str = ""
-    announce: bool = True
-    reach: Reach = field(default_factory=Reach)
-    voicemail_seconds: int = 120
-    longest_talk: int = 7200
-    written: tuple[str, ...] = ("*",)
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What the caller hears next, where they are then, and whose phones ring."""
-
-    document: Document
-    position: Position
-    ringing: tuple[Rep, ...] = ()
 
 
 def begin(line: Line, scene: Scene) -> Next:
@@ -100,14 +48,6 @@ def begin(line: Line, scene: Scene) -> Next:
 def take_step(line: Line, position: Position, heard: Heard, scene: Scene) -> Next:
     """The document after what was heard."""
     return _Way(line, position, scene).go_on(heard)
-
-
-def match_language(line: Line, language: str) -> str:
-    """The language of a line that suits somebody who speaks `language`; empty when none does."""
-    if language in line.languages:
-        return language
-    plain = language.partition("-")[0]
-    return next((one for one in line.languages if plain and one.partition("-")[0] == plain), "")
 
 
 class _Way:
@@ -149,7 +89,7 @@ class _Way:
 
     def _hear_choice(self, heard: Heard) -> Next:
         menu = self._line.menus[self._at.menu]
-        key = heard.keys if heard.keys in menu.keys else self._spoken_key(heard.speech)
+        key = heard.keys if heard.keys in menu.keys else find_spoken(menu, self._at.language, heard.speech)
         if key:
             return self._run(("menus", self._at.menu, "keys", key))
         tries = self._at.tries + 1
@@ -158,21 +98,6 @@ class _Way:
         if heard.keys or heard.speech:
             self._say_phrase(Phrase.INVALID_KEY)
         return self._ask(self._at.menu, tries)
-
-    def _spoken_key(self, speech: str) -> str:
-        said = f" {fold(speech)} "
-        said = "".join(letter if letter.isalnum() else " " for letter in said)
-        plain = self._at.language.partition("-")[0]
-        menu = self._line.menus[self._at.menu]
-        for key, by_language in menu.words.items():
-            for word in (
-                *by_language.get(self._at.language, ()),
-                *by_language.get(plain, ()),
-                *by_language.get("", ()),
-            ):
-                if f" {fold(word)} " in said:
-                    return key
-        return ""
 
     def _hear_ring(self, heard: Heard) -> Next:
         if heard.answered:
@@ -249,14 +174,9 @@ class _Way:
         if self._at.moves >= MOST_QUESTIONS:
             return self._record(Voicemail())
         menu = self._line.menus[name]
-        hints = tuple(
-            word
-            for by_language in menu.words.values()
-            for tag in (self._at.language, self._at.language.partition("-")[0])
-            for word in by_language.get(tag, ())
-        )
+        hints = list_hints(menu, self._at.language)
         prompt = (Say(words_in(menu.say, self._at.language), accent(self._at.language)),)
-        self._listen(prompt, menu.seconds, tuple(dict.fromkeys(hints)), speech=bool(menu.words))
+        self._listen(prompt, menu.seconds, hints, speech=bool(menu.words))
         return self._stop(mode=Mode.MENU, menu=name, tries=tries, moves=self._at.moves + 1)
 
     def _listen(

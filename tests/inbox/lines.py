@@ -9,7 +9,7 @@ from domain.calls import Document, Gather, Play, Say
 from inbox.lines.files import read_lines
 from inbox.lines.menus import Line
 from inbox.lines.ringing import Reach, Rep
-from inbox.lines.stepping import Links, Next, Scene
+from inbox.lines.scene import Links, Next, Scene
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 OURS, ANA = "+33199000001", "+33639980001"

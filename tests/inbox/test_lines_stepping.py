@@ -15,7 +15,9 @@ from inbox.calls.announcement import must_announce
 from inbox.lines.menus import Line
 from inbox.lines.position import Mode, Position
 from inbox.lines.ringing import Reach, Rep
-from inbox.lines.stepping import Heard, Next, Scene, begin, match_language, take_step
+from inbox.lines.scene import Heard, Next, Scene
+from inbox.lines.speaking import match_language
+from inbox.lines.stepping import begin, take_step
 from tests.inbox.lines import ANA, MENU_LINE, NOW, RING_LINE, line_of, reach_of, scene_of, team, texts, verbs
 
 SILENCE = Heard()
