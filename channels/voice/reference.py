@@ -53,11 +53,12 @@ calls it.
 
 ## What is written down
 
-The provider's transcripts of recordings (`<Record transcribe>`) are English, of 2 to 120 seconds. Voicemail in another language is
-recorded and not written down: its conversation says how long the message is, and plays it. The provider's transcription of
-running calls (`<Start><Transcription languageCode="fr-FR">`) knows other languages and is not used: it hands over pieces
-of text while somebody speaks, which belong to no recording and are subject to terms of their own for its use of the
-voice. `transcribed_languages` is for a provider that understands more, as the test carrier does.
+The provider's transcripts of recordings (`<Record transcribe>`) are English, of two minutes at most. Voicemail in another
+language is recorded and not written down: its conversation says how long the message is, and plays it. The provider has two
+other ways that know more languages, and neither is used: that of running calls (`<Start><Transcription languageCode="fr-FR">`)
+hands over pieces of text while somebody speaks, which belong to no recording; that of recordings (Conversational
+Intelligence) needs a service set up at the provider, and keeps texts there. Both are subject to terms of their own for what
+is made of voices. `transcribed_languages` is for a provider that understands more, as the test carrier does.
 """
 
 _HUB = "https://hub.example/callbacks/voice/…"
