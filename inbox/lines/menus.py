@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from channels.sms.numbers import is_e164
 from channels.voice.twiml import is_address
@@ -52,7 +53,7 @@ def _number(value: str) -> str:
 
 def _sound(value: str) -> str:
     if not is_address(value):
-        raise ValueError("this is no address; write one that begins with https://")
+        raise PydanticCustomError("string_pattern_mismatch", "this is no address")
     return value
 
 
@@ -65,7 +66,7 @@ Blocked = Annotated[
     str, BeforeValidator(_texts), StringConstraints(pattern=r"^\+[1-9][0-9]{1,14}\*?$", max_length=17)
 ]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Sound = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_sound)]
+Sound = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=1000), AfterValidator(_sound)]
 Spoken = Annotated[
     tuple[Name, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
