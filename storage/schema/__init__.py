@@ -54,6 +54,7 @@ from storage.schema.routing import (
     tasks,
     timers,
 )
+from storage.schema.rule_messages import marketing_pauses, message_templates, notices
 from storage.schema.sandbox import sandbox_mails
 from storage.schema.sms import sms_facts, sms_media, sms_paces
 
@@ -98,10 +99,13 @@ __all__ = [
     "imports",
     "letters",
     "mail_facts",
+    "marketing_pauses",
     "message_contents",
     "message_parties",
+    "message_templates",
     "messages",
     "metadata",
+    "notices",
     "pending_events",
     "phone_lines",
     "placements",

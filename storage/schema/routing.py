@@ -100,6 +100,7 @@ rule_deeds = Table(  # actions that could not be done at once: the world outside
     Index("ix_rule_deeds_due_at", "due_at", postgresql_where=text("state = 'due'")),
     Index("ix_rule_deeds_failed", "id", postgresql_where=text("state = 'failed'")),
     Index("ix_rule_deeds_event_id", "event_id"),
+    Index("ix_rule_deeds_contact_id", "contact_id", "settled_at", postgresql_where=text("action = 'send'")),
 )
 
 rule_episodes = Table(
