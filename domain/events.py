@@ -55,6 +55,9 @@ class EventType(StrEnum):
     CONVERSATION_PARKED = "ConversationParked"  #: a person said that the contact owes the next word
     CONVERSATION_REOPENED = "ConversationReopened"  #: a person said that we owe an answer after all
     CONVERSATION_JUDGED = "ConversationJudged"  #: a person said whether a conversation is junk
+    OVERLOOKED = "Overlooked"  #: nobody decided on a message of the contact within the limit of the settings
+    WARNED = "Warned"  #: the time for what a queue promises is nearly over: promise, due
+    BREACHED = "Breached"  #: what a queue promises was not kept: promise, due
     PLACED = "Placed"  #: a person decided which conversation a message belongs to
     # Cases
     CASE_OPENED = "CaseOpened"  #: a case of the contact was opened

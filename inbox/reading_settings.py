@@ -58,6 +58,13 @@ class ReadingSettings(BaseModel):
         description="Mail that came to its mailbox more than so many days before it reached us is history: it is filed in "
         "closed conversations and on timelines; nobody is asked to answer it and no rule acts on it.",
     )
+    undecided_hours: float = Field(
+        default=4,
+        ge=0,
+        le=8760,
+        description="Hours after which a message that nobody decided on raises the alarm: shown as late in the list of what is "
+        "undecided, counted in the metrics, told to the rules as Overlooked. 0: never.",
+    )
     copy_local: _Local = Field(
         default="bcc",
         description="Local part of personal Bcc addresses; a token is added behind a plus sign.",

@@ -31,6 +31,8 @@ queues = Table(  # where conversations wait for somebody to take them
     Column("language", Text, nullable=False, server_default="en"),
     Column("auto_answer", Text),  # acknowledges the first mail of a conversation, when set
     Column("confidential", Boolean, nullable=False, server_default=text("false")),
+    json_object("promises"),  # router/promises/: first_answer, next_answer, resolution, warn_before, escalate
+    Column("hours", JSONB),  # when it works, as for teams; null: as its team does
     moment("created_at", default=True),
 )
 
@@ -64,8 +66,20 @@ conversations = Table(
     moment("waiting_since", nullable=True),  # of the oldest message of theirs that has no answer
     moment("last_message_at", nullable=True),
     moment("closed_at", nullable=True),
+    moment("answer_due", nullable=True),  # what its queue promises: an answer until then
+    moment("resolve_due", nullable=True),  # closed until then
+    moment("clock_since", nullable=True),  # waiting_since and queue_id that these two were counted for
+    Column("clock_queue", BigInteger),
+    moment("breached_at", nullable=True),  # since when a promise is broken; null once it is answered or closed
     moment("sealed_at", nullable=True),  # when it was moved into a confidential queue; business time
     Index("ix_conversations_contact_id", "contact_id"),
+    Index(
+        "ix_conversations_unclocked",
+        "id",
+        postgresql_where=text(
+            "clock_since IS DISTINCT FROM waiting_since OR (state <> 'closed' AND clock_queue IS DISTINCT FROM queue_id)"
+        ),
+    ),
     Index("ix_conversations_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("ix_conversations_queue_open", "queue_id", "waiting_since", "id", postgresql_where=_NOT_CLOSED),
     Index(

@@ -4,7 +4,25 @@ ALTER TABLE conversations ADD COLUMN priority TEXT DEFAULT 'normal' NOT NULL;
 
 ALTER TABLE conversations ADD COLUMN tags TEXT[] DEFAULT '{}'::text[] NOT NULL;
 
+ALTER TABLE queues ADD COLUMN promises JSONB DEFAULT '{}'::jsonb NOT NULL;
+
+ALTER TABLE queues ADD COLUMN hours JSONB;
+
+ALTER TABLE conversations ADD COLUMN answer_due TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE conversations ADD COLUMN resolve_due TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE conversations ADD COLUMN clock_since TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE conversations ADD COLUMN clock_queue BIGINT;
+
+ALTER TABLE conversations ADD COLUMN breached_at TIMESTAMP WITH TIME ZONE;
+
 ALTER TABLE conversations ADD COLUMN sealed_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_conversations_unclocked ON conversations (id) WHERE clock_since IS DISTINCT FROM waiting_since OR (state <> 'closed' AND clock_queue IS DISTINCT FROM queue_id);
+
+CREATE INDEX ix_tasks_conversation_id ON tasks (conversation_id) WHERE conversation_id IS NOT NULL;
 
 ALTER TABLE message_contents ADD COLUMN language TEXT;
 
