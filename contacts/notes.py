@@ -29,7 +29,7 @@ class NoteKind(StrEnum):
 
 async def add_note(
     connection: Connection,
-    contact_id: int,
+    contact_id: int | None,
     *,
     kind: str,
     body: str,
@@ -37,7 +37,7 @@ async def add_note(
     actor_id: int | None,
     case_id: int | None = None,
 ) -> int:
-    """Put a note on a contact's timeline; gives the event's id.
+    """Put a note on the timeline of a contact, or of a case; gives the event's id.
 
     The words lie apart from the event (table event_texts), so that they can be erased. Runs in the caller's
     transaction. Raises InvalidInput for an unknown kind, and for a note that is empty or too long.

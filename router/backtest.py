@@ -39,6 +39,10 @@ _BATCH: Final = 10_000
 #: what is listed one by one; the rest is counted
 SHOWN: Final = 500
 _HIDDEN: Final = """
+  AND NOT EXISTS (SELECT FROM conversations v JOIN cases k ON k.id = v.case_id
+                  WHERE v.id = e.conversation_id AND k.confidential)
+  AND NOT EXISTS (SELECT FROM tasks t JOIN cases k ON k.id = t.case_id WHERE t.id = e.task_id AND k.confidential)
+  AND NOT EXISTS (SELECT FROM messages m JOIN cases k ON k.id = m.case_id WHERE m.id = e.message_id AND k.confidential)
   AND NOT EXISTS (SELECT FROM conversations v JOIN queues q ON q.id = v.queue_id
                   WHERE v.id = e.conversation_id AND q.confidential AND NOT q.id = ANY ($4::bigint[]))
   AND NOT EXISTS (SELECT FROM cases k WHERE k.id = e.case_id AND k.confidential)

@@ -15,7 +15,9 @@ _NO_FACTS: Final[tuple[Mapping[str, Any], ...]] = ()
 
 #: what a query over `events e` and `hits h` gives for one event
 EVENT_COLUMNS: Final = """
-e.id, e.recorded_at, e.type, e.occurred_at, e.contact_id, e.message_id, e.campaign_id, e.conversation_id, e.case_id,
+e.id, e.recorded_at, e.type, e.occurred_at, e.contact_id, e.message_id, e.campaign_id, e.conversation_id,
+coalesce(e.case_id, (SELECT v.case_id FROM conversations v WHERE v.id = e.conversation_id),
+         (SELECT t.case_id FROM tasks t WHERE t.id = e.task_id)) AS case_id,
 e.task_id, e.actor_id, e.data, h.event_id AS hit, h.verdict, h.link_no, h.judged_at IS NOT NULL AS judged,
 h.settle_at - clock_timestamp() AS settles_in
 """

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     MAILBOX_SEE = "mailbox.see"  #: the test mailbox and the test phones
     CONVERSATIONS_WORK = "conversations.work"  #: see, answer and move those of one's teams and open queues
     CONVERSATIONS_SUPERVISE = "conversations.supervise"  #: those of every queue that is not confidential
+    CASES_WORK = "cases.work"  #: see and work on those that are not confidential, and on one's own
+    CASES_SETUP = "cases.setup"  #: their types
     QUEUES_EDIT = "queues.edit"
     QUARANTINE_WORK = "quarantine.work"  #: messages that could not be read
     SUPPRESSIONS_SEE = "suppressions.see"  #: the do-not-contact list
@@ -60,6 +62,8 @@ GRANTS: Final[Mapping[Permission, frozenset[Role]]] = {
     _P.MAILBOX_SEE: frozenset({_R.ADMINISTRATOR, _R.MARKETER}),
     _P.CONVERSATIONS_WORK: frozenset({_R.ADMINISTRATOR, _R.MANAGER, _R.AGENT, _R.REP}),
     _P.CONVERSATIONS_SUPERVISE: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
+    _P.CASES_WORK: _EVERYBODY,
+    _P.CASES_SETUP: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
     _P.QUEUES_EDIT: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
     _P.QUARANTINE_WORK: frozenset({_R.ADMINISTRATOR, _R.MANAGER}),
     _P.SUPPRESSIONS_SEE: _EVERYBODY,

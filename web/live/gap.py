@@ -31,7 +31,7 @@ def _newer(row: str) -> str:
 
 
 _EVENTS: Final = select_events(f"id > $2 AND {_newer('events')} AND (task_id IS NOT NULL OR conversation_id IS NOT NULL"
-                               " OR contact_id = ANY ($3::bigint[]))", "$4")  # fmt: skip
+                               " OR case_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))", "$4")  # fmt: skip
 #: kind of topic → its ids of which something else is news
 _ROWS: Final = {
     "import": f"SELECT r.id FROM imports r WHERE r.id = ANY ($2::bigint[]) AND {_newer('r')}",

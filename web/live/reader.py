@@ -28,21 +28,27 @@ def select_events(condition: str, limit: str) -> str:
     return f"""
 SELECT e.id, e.contact_id, e.task_id, t.assignee_id, t.team_id, e.actor_id, e.conversation_id,
        v.assignee_id AS reader_id, q.team_id AS readers_team, coalesce(q.confidential, false) AS confidential,
-       o.team_id AS old_team
-FROM (SELECT id, contact_id, task_id, actor_id, conversation_id,
+       o.team_id AS old_team, k.id AS case_id, coalesce(k.confidential, false) AND NOT e.joins AS secret,
+       CASE WHEN k.confidential THEN array(
+         SELECT k.owner_id UNION SELECT b.user_id FROM case_members b WHERE b.case_id = k.id
+         UNION SELECT b.user_id FROM team_members b WHERE b.team_id = k.team_id) END AS case_people
+FROM (SELECT id, contact_id, task_id, actor_id, conversation_id, case_id, message_id,
+             type IN ('CaseJoined', 'CaseLeft') AS joins,
              CASE WHEN type = 'ConversationMoved' AND NOT data ? 'arriving' THEN data END AS moved
       FROM events WHERE {condition} ORDER BY id DESC LIMIT {limit}) e
 LEFT JOIN tasks t ON t.id = e.task_id
 LEFT JOIN conversations v ON v.id = e.conversation_id
 LEFT JOIN queues q ON q.id = v.queue_id
 LEFT JOIN queues o ON o.id = (e.moved ->> 'old')::bigint
+LEFT JOIN cases k ON k.id = coalesce(e.case_id, v.case_id, t.case_id,
+                                     (SELECT m.case_id FROM messages m WHERE m.id = e.message_id))
 ORDER BY e.id
 """
 
 
 _NEW: Final = select_events(
     """id > $1 AND id <= $2
-        AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
+        AND (task_id IS NOT NULL OR conversation_id IS NOT NULL OR case_id IS NOT NULL OR contact_id = ANY ($3::bigint[]))
         AND id <> ALL ($4::bigint[])""",
     "$5",
 )
@@ -259,6 +265,16 @@ def read_change(row: Any) -> Change:
     if row["task_id"] is not None:
         topics |= {"tasks", f"task:{row['task_id']}"}
         people, teams = _numbers(row["assignee_id"], row["actor_id"]), _numbers(row["team_id"])
+    if row["case_id"] is not None:
+        about = {"cases", f"case:{row['case_id']}"}
+        if row["secret"]:  # to its people only, whatever else they may see
+            mine = _numbers(*row["case_people"], row["assignee_id"], row["actor_id"])
+            return Change(
+                frozenset(),
+                heard=frozenset(topics | heard | about),
+                audience=Audience(mine, frozenset(), open=False, supervised=False),
+            )
+        topics |= about
     return Change(frozenset(topics), people, teams, frozenset(heard), audience)
 
 

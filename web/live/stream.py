@@ -5,7 +5,8 @@ and tells the clients concerned; nothing polls per client. A message holds topic
 client may not see stays behind the permission check of the part it fetches.
 
 Topics: `tasks` (the tasks of this person and their teams changed), `task:ID`, `contact:ID`, `campaign:ID`,
-`import:ID`, `mailbox`, `phones` (the test phones), `conversations` (one of them changed), `conversation:ID`, `quarantine`,
+`import:ID`, `mailbox`, `phones` (the test phones), `conversations` (one of them changed), `conversation:ID`, `cases` (one of them
+changed), `case:ID`, `quarantine`,
 `call:ID`, `calls` (one that this person may see), `ringing:ID` (calls that ring this person or that they are in; each
 hears of their own only). `since=` is the cursor of the page that listens: web/live/gap.py.
 """
@@ -35,6 +36,7 @@ from web.live.clients import Client, topics_of
 from web.live.gap import read_cursor, read_gap
 from web.live.reader import Change, ChangeReader
 from web.queries.calls import find_call
+from web.queries.cases import find_case
 from web.queries.conversations import find_conversation
 from web.queries.tasks import find_task
 from web.settings import WebSettings
@@ -42,7 +44,7 @@ from web.settings import WebSettings
 _log = structlog.get_logger("web.live.stream")
 #: ids stay within the columns that they are compared with: integer for campaigns, bigint for the others
 _TOPIC: Final = re.compile(
-    r"tasks|mailbox|phones|calls|conversations|quarantine|(task|contact|import|conversation|call|ringing):[0-9]{1,18}|campaign:[0-9]{1,9}"
+    r"tasks|mailbox|phones|calls|cases|conversations|quarantine|(task|contact|import|conversation|case|call|ringing):[0-9]{1,18}|campaign:[0-9]{1,9}"
 )
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -165,6 +167,8 @@ _ASKED: Final = {
     "import": Permission.IMPORTS_RUN,
     "mailbox": Permission.MAILBOX_SEE,
     "phones": Permission.MAILBOX_SEE,
+    "cases": Permission.CASES_WORK,
+    "case": Permission.CASES_WORK,
     "conversations": Permission.CONVERSATIONS_WORK,
     "conversation": Permission.CONVERSATIONS_WORK,
     "quarantine": Permission.QUARANTINE_WORK,
@@ -180,6 +184,8 @@ async def open_topics(context: WebContext, person: Person, asked: frozenset[str]
         permission = _ASKED.get(kind)
         opened = context.demo and permission in OPEN_IN_DEMOS
         if permission is not None and not person.may(permission) and not opened:
+            continue
+        if kind == "case" and await find_case(context.pool, person, int(number)) is None:
             continue
         if kind == "conversation" and await find_conversation(context.pool, person, int(number)) is None:
             continue
@@ -219,7 +225,8 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
         await response.write(b"retry: 2000\n\n")
         if cursor is not None:
             await client.rest_until_heard(context.settings.live_heartbeat)
-            client.tell(topics_of(client, await read_gap(context.pool, cursor, client.topics)))
+            if not client.ended:
+                client.tell(topics_of(client, await read_gap(context.pool, cursor, client.topics)))
         while not client.ended:
             topics = await client.next(context.settings.live_heartbeat)
             if topics:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain.calls import CallResult, CallState
+from storage.confidential import has_part, hides
 from storage.pool import Pool
 from web.access.people import Person
 from web.access.permissions import Permission
@@ -37,9 +38,9 @@ EXISTS (SELECT FROM call_legs g WHERE g.message_id = c.message_id AND g.user_id 
 _OPEN: Final = f"""
 ((c.task_id IS NULL OR EXISTS (
     SELECT FROM tasks t WHERE t.id = c.task_id
-    AND (t.assignee_id = $1 OR t.requester_id = $1 OR t.team_id = ANY ($2::bigint[])
-         OR ($4 AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential)))))
- AND NOT EXISTS (SELECT FROM cases k WHERE k.id = m.case_id AND k.confidential AND k.owner_id IS DISTINCT FROM $1)
+    AND (t.assignee_id = $1 OR t.requester_id = $1 OR {has_part("t.case_id", "$1")}
+         OR ((t.team_id = ANY ($2::bigint[]) OR $4) AND NOT {hides("t.case_id", "$1")}))))
+ AND NOT {hides("m.case_id", "$1")}
  AND CASE
     WHEN m.conversation_id IS NOT NULL THEN $5 AND EXISTS (
         SELECT FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id WHERE v.id = m.conversation_id AND {VISIBLE})

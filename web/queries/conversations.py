@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain.errors import Unavailable
+from storage.confidential import hides
 from storage.pool import Connection, Pool
 from web.access.people import Person
 from web.access.permissions import Permission
@@ -17,10 +18,10 @@ PAGE: Final = 40
 _SEARCH_SECONDS: Final = 2.0
 
 #: $1 the person, $2 the person's teams, $3 may supervise; `v` the conversation, `q` its queue
-VISIBLE: Final = """
+VISIBLE: Final = f"""
 (v.assignee_id = $1 OR q.team_id = ANY ($2::bigint[])
  OR (NOT coalesce(q.confidential, false) AND (q.team_id IS NULL OR $3)))
-AND NOT EXISTS (SELECT FROM cases k WHERE k.id = v.case_id AND k.confidential AND k.owner_id IS DISTINCT FROM $1)
+AND NOT {hides("v.case_id", "$1")}
 """
 _BASE: Final = "FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id"
 
@@ -31,6 +32,8 @@ q.name AS queue_name, a.name AS assignee_name, c.name AS contact_name, c.organis
 m.id AS message_id, m.direction, x.subject AS message_subject,
 left(coalesce(nullif(x.new_text, ''), x.body, ''), 220) AS preview,
 p.name AS from_name, p.address AS from_address, f.automatic, f.back_on,
+(SELECT r.seconds FROM recordings r WHERE r.message_id = m.id AND r.kind = 'voicemail'
+ AND coalesce(r.transcript, '') = '' LIMIT 1) AS unwritten_seconds,
 (SELECT count(*) FROM attachments t JOIN messages n ON n.id = t.message_id
  WHERE n.conversation_id = v.id AND NOT t.inline) AS files,
 EXISTS (SELECT FROM conversation_drafts d WHERE d.conversation_id = v.id AND d.user_id = $1 AND NOT d.draft ? 'sent')

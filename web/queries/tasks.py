@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from contacts.timeline import Viewer
 from domain.tasks import OPEN_STATES, TaskMove, TaskState, moves_from
+from storage.confidential import has_part, hides
 from storage.pool import Pool
 from web.access.people import Person
 from web.access.permissions import Permission
@@ -42,9 +43,10 @@ EXISTS (SELECT FROM conversations v JOIN queues q ON q.id = v.queue_id
 #: $1 the person, $2 the person's teams, $3 may supervise. What somebody had to do about a conversation before it was moved
 #: into a confidential queue is none of theirs any more; what a rule asks them to do about it afterwards is.
 _VISIBLE: Final = f"""
-((t.assignee_id = $1 OR t.requester_id = $1 OR t.team_id = ANY ($2::bigint[])) AND NOT {_SEALED}
+((t.assignee_id = $1 OR t.requester_id = $1 OR {has_part("t.case_id", "$1")}
+  OR (t.team_id = ANY ($2::bigint[]) AND NOT {hides("t.case_id", "$1")})) AND NOT {_SEALED}
       AND t.opened_at < v.sealed_at)
- OR ($3 AND NOT EXISTS (SELECT FROM cases k WHERE k.id = t.case_id AND k.confidential) AND NOT {_SEALED})))
+ OR ($3 AND NOT {hides("t.case_id", "$1")} AND NOT {_SEALED})))
 """
 _OPEN: Final = "t.state NOT IN ('done','cancelled','declined')"
 
