@@ -24,9 +24,13 @@ ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py
                 "router/task_lists.py", "inbox/desk/conversations.py", "inbox/desk/placements.py", "inbox/desk/drafts.py",
                 "inbox/calls/placing.py", "inbox/desk/preparation.py", "inbox/desk/answers.py", "inbox/arrival/quarantine.py", "inbox/desk/authors.py",
                 "channels/sandbox/carrier/handsets.py", "channels/sandbox/carrier/voice/switch.py",
-                "channels/sandbox/carrier/remote.py", "channels/sandbox/carrier/inbound.py", "inbox/texts/answers.py", "inbox/texts/starting.py", "outbox/texts/letters.py",
+                "channels/sandbox/carrier/remote.py", "channels/sandbox/carrier/inbound.py", "channels/sms/numbers.py",
+                "channels/sms/content.py",
+                "inbox/texts/answers.py", "inbox/texts/starting.py", "outbox/texts/letters.py",
                 "outbox/suppression.py", "outbox/letters/writing.py",
                 "outbox/letters/mail.py", "outbox/letters/requests.py", "web")  # fmt: skip
+#: what a channel says of a message that it cannot take; whoever tells people ends the sentence
+_UNFIT: Final = "Unfit"
 ERRORS: Final = frozenset(
     {
         "InvalidInput",
@@ -37,6 +41,7 @@ ERRORS: Final = frozenset(
         "Unavailable",
         "UnsupportedFeature",
         "NotSignedIn",
+        _UNFIT,
     }
 )
 _KEYWORDS: Final = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
@@ -81,13 +86,27 @@ def _from_errors() -> Iterator[tuple[Text, str]]:
     for room in ROOMS:
         place = ROOT / room
         for path in [place] if place.suffix == ".py" else sorted(place.rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            module = ast.parse(path.read_text("utf-8"))
+            constants = _constants(module)
+            for node in ast.walk(module):
                 if isinstance(node, ast.Call) and _called(node) in ERRORS:
-                    skipped = 1 if _called(node) == "InvalidInput" else 0
+                    skipped = 1 if _called(node) in ("InvalidInput", _UNFIT) else 0
                     for argument in node.args[skipped:]:
+                        if isinstance(argument, ast.Name):  # a sentence that several errors share
+                            argument = constants.get(argument.id, argument)
                         sentence = read_sentence(argument)
                         if sentence and any(char.isalpha() for char in sentence.replace("{0}", "")):
-                            yield sentence, str(path.relative_to(ROOT))
+                            ended = f"{sentence}." if _called(node) == _UNFIT else sentence
+                            yield ended, str(path.relative_to(ROOT))
+
+
+def _constants(module: ast.Module) -> dict[str, ast.expr]:
+    """The constants of a module, by name."""
+    return {
+        node.target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    }
 
 
 def _called(node: ast.Call) -> str:

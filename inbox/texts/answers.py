@@ -29,10 +29,13 @@ from storage.blobs import BlobStore
 from storage.pool import Connection, Pool
 from storage.unit_of_work import UnitOfWork, unit_of_work
 
+#: of the messages, else of the calls: whoever rang from a mobile can be written to
 _NUMBERS: Final = """
-SELECT f.ours, f.theirs, m.contact_id FROM messages AS m JOIN sms_facts AS f ON f.message_id = m.id
-WHERE m.conversation_id = $1 AND f.ours <> '' AND f.theirs <> ''
-ORDER BY m.direction = 'in' DESC, m.id DESC LIMIT 1
+SELECT coalesce(f.ours, c.ours) AS ours, coalesce(f.theirs, c.theirs) AS theirs, m.contact_id, f.message_id IS NULL AS rang
+FROM messages AS m LEFT JOIN sms_facts AS f ON f.message_id = m.id AND f.ours <> '' AND f.theirs <> ''
+  LEFT JOIN calls AS c ON c.message_id = m.id AND c.ours <> '' AND c.theirs <> ''
+WHERE m.conversation_id = $1 AND (f.message_id IS NOT NULL OR c.message_id IS NOT NULL)
+ORDER BY f.message_id IS NULL, m.direction = 'in' DESC, m.id DESC LIMIT 1
 """
 #: the numbers of a contact, and one that wrote; why nothing may be sent to each
 _PHONES: Final = """
@@ -133,10 +136,10 @@ def weigh(text: str) -> Weighed:
 
 
 async def prepare_sms_answer(connection: Connection | Pool, conversation_id: int) -> SmsPrepared:
-    """The numbers that an answer in this conversation goes between: those of the last message, else the contact's."""
+    """The numbers that an answer in this conversation goes between: those of the last message or call, else the contact's."""
     row = await connection.fetchrow(_NUMBERS, conversation_id)
     contact_id = await connection.fetchval(_CONTACT, conversation_id)
-    if row is None:
+    if row is None or (row["rang"] and not takes_texts(row["theirs"])):
         return await prepare_first_sms(connection, contact_id)
     known = await _phones_of(connection, row["contact_id"] or contact_id, row["theirs"])
     return SmsPrepared(row["theirs"], row["ours"], row["contact_id"] or contact_id, known)

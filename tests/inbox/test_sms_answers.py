@@ -199,3 +199,21 @@ def test_a_text_is_weighed_as_it_stands_and_with_lookalikes_replaced() -> None:
     weighed = weigh("It’s " + "x" * 100)
     assert (weighed.segments.segments, weighed.replaced_segments.segments) == (2, 1)
     assert weighed.replaced.replacements[0].sign == "’"
+
+
+@pytest.mark.parametrize(("theirs", "to"), [(CLAIRE, CLAIRE), ("+33199000001", "")])
+async def test_whoever_only_called_is_written_to_at_their_mobile(
+    support: Support, theirs: str, to: str
+) -> None:
+    message = await support.pool.fetchval(
+        "INSERT INTO messages (direction, channel, conversation_id) VALUES ('in', 'voice', $1) RETURNING id",
+        support.conversation,
+    )
+    await support.pool.execute(
+        "INSERT INTO calls (message_id, state, result, ours, theirs, placed_at)"
+        " VALUES ($1, 'ended', 'missed', '+33639980020', $2, now())",
+        message,
+        theirs,
+    )
+    prepared = await prepare_sms_answer(support.pool, support.conversation)
+    assert (prepared.to, prepared.sender) == (to, "+33639980020" if to else "")

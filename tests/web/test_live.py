@@ -18,6 +18,7 @@ from storage.event_store import record
 from storage.pool import Pool
 from tests.web.house import House, Visitor
 from web.access.sessions import SESSION_COOKIE, find_session
+from web.live.clients import Client
 from web.live.reader import ChangeReader
 from web.live.stream import open_topics, read_topics
 
@@ -449,3 +450,11 @@ async def test_a_busy_list_is_told_once_a_second_and_misses_nothing(house: House
     await asyncio.sleep(1.5)
     counting.cancel()
     assert 2 <= messages <= time.monotonic() - began + 1
+
+
+async def test_a_stream_that_is_to_end_waits_for_no_first_look() -> None:
+    client = Client(frozenset({"tasks"}), 1, frozenset(), False)
+    waits = asyncio.ensure_future(client.rest_until_heard(30))
+    await asyncio.sleep(0)
+    client.end()
+    await asyncio.wait_for(waits, 1)

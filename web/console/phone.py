@@ -5,8 +5,9 @@ Everything on it was written by strangers or by ourselves to them: text is text,
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 from aiohttp.web_request import FileField
@@ -15,11 +16,12 @@ from domain.errors import ClytieError, InvalidInput, Unavailable
 from web.access.permissions import Permission
 from web.console.mail_files import SEALED, disposition, safe_type
 from web.console.pages import page
+from web.console.rendering import write_phone
 from web.console.visit import Visit, find_number, read_number
 from web.i18n import N_, _
 from web.mails.cleaning import picture_type
 from web.queries.phones import find_owners
-from web.sentences import translate_error
+from web.sentences import translate_error, translate_sentence
 from web.work.handsets import (
     FILE_LIMIT,
     MOST_FILES,
@@ -37,6 +39,7 @@ from web.work.handsets import (
     read_thread,
 )
 
+_NUMBERS: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _SEE: Final = Permission.MAILBOX_SEE
 _KEYS: Final = "123456789*0#"
 #: what the carrier notes on a line, for the catalogue: the template says it in the reader's language
@@ -95,18 +98,34 @@ async def _phone_values(visit: Visit) -> dict[str, Any]:
     ours = [one.number for one in numbers]
     other = asked if asked in threads or asked in ours else next(iter(threads), next(iter(ours), ""))
     call = find_call(phone)
-    others = {*threads, *ours, other, *([call.other] if call else [])} - {""}
+    entries = read_thread(phone, other)
+    told = [sound.text for one in [call, *(entry.call for entry in entries)] if one for sound in one.sounds]
+    others = {*threads, *ours, other, *([call.other] if call else []), *_NUMBERS.findall(" ".join(told))}
+    names = await name_others(visit.context.pool, numbers, sorted(others - {""}))
     return {
         "number": number,
         "owner": (await find_owners(visit.context.pool, [number])).get(number),
-        "names": await name_others(visit.context.pool, numbers, sorted(others)),
+        "names": names,
+        "is_ours": other in ours,
+        "sound_of": name_sound,
+        "note_of": lambda text: translate_sentence(
+            _NUMBERS.sub(lambda found: names.get(found[0]) or write_phone(found[0]), text)
+        ),
         "numbers": numbers,
         "threads": threads,
         "other": other,
-        "entries": read_thread(phone, other),
+        "entries": entries,
         "call": call,
         "keys": list(zip(_KEYS, _LETTERS, strict=True)),
     }
+
+
+def name_sound(text: str) -> str:
+    """What is played, in a word or two: of an address only the file, and our own music by its name."""
+    if "://" not in text:
+        return translate_sentence(text)
+    path = urlsplit(text).path
+    return _("hold music") if path.endswith("/voice/hold.wav") else path.rpartition("/")[2] or text
 
 
 async def _trick_values(visit: Visit) -> dict[str, Any]:

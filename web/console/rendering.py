@@ -52,6 +52,8 @@ class ConsoleEnvironment(Environment):
 
 def write_phone(number: str | None) -> str:
     """A phone number in groups, with the country's code; as it is when it is none."""
+    if number and "@" in number:  # an address stands where numbers do, too
+        return number
     try:
         return phonenumbers.format_number(
             phonenumbers.parse(number or ""), phonenumbers.PhoneNumberFormat.INTERNATIONAL
@@ -91,6 +93,8 @@ def write_cost(price: Decimal | None, currency: str | None) -> str:
 
 def write_title(conversation: Mapping[str, Any]) -> str:
     """What a conversation is called: its subject, or with whom it is, where it began by phone."""
+    if conversation["subject"] and conversation["channel"] == "voice":  # the name of the line that was called
+        return _("Call to %(line)s") % {"line": conversation["subject"]}
     if conversation["subject"]:
         return str(conversation["subject"])
     name = conversation["contact_name"] or write_phone(conversation["from_address"])

@@ -35,6 +35,7 @@ class Client:
     def end(self) -> None:
         """Let the stream end."""
         self.ended = True
+        self.heard.set()
         self._something.set()
         self._over.set()
 

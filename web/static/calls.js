@@ -4,9 +4,19 @@
 const bar = document.getElementById("calls");
 const trouble = document.getElementById("call-trouble");
 const status = document.getElementById("live-status");
-const dismissed = new Set(JSON.parse(sessionStorage.getItem("calls-dismissed") ?? "[]"));
 const told = new Set();
-const lived = new Set();
+
+/** Numbers of calls that a store remembers: what one window was told need not be told by the next. */
+function notes(store, name) {
+  const read = () => JSON.parse(store.getItem(name) ?? "[]");
+  return {
+    has: (call) => read().includes(call),
+    add: (call) => call && !read().includes(call) && store.setItem(name, JSON.stringify([...read(), call].slice(-50))),
+  };
+}
+const dismissed = notes(localStorage, "calls-dismissed"); // in any window
+const lived = notes(sessionStorage, "calls-lived"); // seen here while they went on
+const placed = notes(sessionStorage, "calls-placed"); // from this window: the one that asks how they ended
 const title = document.title;
 
 /** Seconds as phones show them. */
@@ -57,8 +67,7 @@ function isWriting() {
 }
 
 function dismiss(entry) {
-  dismissed.add(entry.dataset.call ?? "");
-  sessionStorage.setItem("calls-dismissed", JSON.stringify([...dismissed].slice(-50)));
+  dismissed.add(entry.dataset.call);
   entry.remove();
 }
 
@@ -66,7 +75,7 @@ function look() {
   for (const entry of bar.querySelectorAll("[data-call]")) {
     const { call, phase } = entry.dataset;
     const over = phase === "outcome" || phase === "ended";
-    if (over && dismissed.has(call)) {
+    if (over && (dismissed.has(call) || (phase === "ended" && !lived.has(call)))) {
       entry.remove();
       continue;
     }
@@ -77,9 +86,9 @@ function look() {
     if (status) status.textContent = entry.dataset.announce;
     if (phase === "outcome" && (lived.has(call) || location.hash === "#finish")) {
       if (askForOutcome(entry)) dismiss(entry);
-      else if (lived.has(call) && !isWriting()) openTask(entry.dataset.task);
+      else if (placed.has(call) && !isWriting()) openTask(entry.dataset.task);
     }
-    if (phase === "ended") setTimeout(() => entry.remove(), 15000);
+    if (phase === "ended") setTimeout(() => dismiss(entry), 15000);
   }
   const incoming = bar.querySelector("[data-phase=incoming] .who");
   document.title = incoming ? `☎ ${incoming.textContent.trim()} – ${title}` : title;
@@ -87,7 +96,15 @@ function look() {
 }
 
 if (bar) {
-  document.addEventListener("clytie:refreshed", (event) => event.detail === bar && look());
+  // every turn of a call has buttons of its own: whoever was on one stays on the next one's
+  let within = false;
+  document.addEventListener("focusin", (event) => (within = bar.contains(event.target)));
+  document.addEventListener("clytie:refreshed", (event) => {
+    if (event.detail !== bar) return;
+    look();
+    if (within && document.activeElement === document.body) bar.querySelector(".actions button, .actions a")?.focus();
+  });
+  addEventListener("storage", (event) => event.key === "calls-dismissed" && look());
   trouble.addEventListener("click", (event) => event.target.closest("[data-dismiss]") && trouble.replaceChildren());
   bar.addEventListener("click", (event) => {
     const entry = event.target.closest("[data-key]");
@@ -117,6 +134,7 @@ document.addEventListener("submit", async (event) => {
     bar.innerHTML = await answer.text();
     // what went wrong stays until it is read; the bar is fetched again at every turn of a call
     trouble.replaceChildren(...bar.querySelectorAll(".trouble"));
+    for (const entry of bar.querySelectorAll("[data-phase=own_phone]")) placed.add(entry.dataset.call);
     look();
     (trouble.querySelector("a, button") ?? bar.querySelector(".hang-up"))?.focus();
   } catch {

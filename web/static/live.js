@@ -7,7 +7,7 @@ const waiting = new Set();
 const running = new Set();
 let source = null;
 let hiddenSince = 0;
-let cursor = document.documentElement.dataset.cursor; // what happens from here on is not on the page yet
+let cursor = document.body.dataset.cursor; // what happens from here on is not on the page yet
 
 function isBusy(element) {
   return Boolean(

@@ -189,6 +189,7 @@ def _show_call(line: Line) -> PhoneCall:
         status=call.status,
         listening=tuple(word for word in ("digits", "speech") if word in line.listening),
         at=call.created,
+        answered_at=call.started,
         seconds=call.duration or 0,
         sounds=tuple(
             Sound.model_validate({"at": one.at, "kind": one.kind, "text": one.text, "language": one.language})

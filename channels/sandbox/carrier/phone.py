@@ -57,6 +57,7 @@ class PhoneCall(_View):
         default=(), description="what is waited for now"
     )
     at: datetime
+    answered_at: datetime | None = Field(default=None, description="when it was taken")
     seconds: int = Field(default=0, description="how long it lasted, when it has ended")
     sounds: tuple[Sound, ...] = ()
 
