@@ -10,13 +10,14 @@ from typing import Final
 from campaigns.audience import Audience, load_condition, select_audience
 from campaigns.drafts import Campaign, load_campaign
 from campaigns.reach import find_unfit_numbers
-from channels.sms.content import LONGEST
+from channels.http.sending import Unfit
+from channels.sms.content import read_text
 from channels.sms.lookalikes import replace_lookalikes
 from domain.campaigns import CampaignMove, CampaignState, next_state
 from domain.clock import Clock
 from domain.contacts import IdentityKind
 from domain.errors import InvalidInput
-from domain.messages import ChannelKind
+from domain.messages import ChannelKind, Outbound
 from outbox.composing import MailKitchen, read_source
 from storage.pool import Connection, Pool
 from templates.context import Refusal
@@ -28,6 +29,8 @@ from templates.texts import read_text_source
 #: Columns of contacts that templates speak of; `contact.email` is the address itself.
 _COLUMNS: Final = frozenset({"given_name", "family_name", "name", "organisation", "country", "language"})
 _CHUNK: Final = 5000
+#: stands for a reader's number
+_ANYBODY: Final = "+33639980000"
 _SAMPLES: Final = 5
 _CONTACTS: Final = "SELECT c.*, a.address AS email FROM ({}) AS a JOIN contacts AS c ON c.id = a.contact_id"
 
@@ -59,16 +62,20 @@ async def try_plan(
     if not checked:
         trial = await asyncio.to_thread(preview, source, context, [dict(sample) for sample in samples])
         if campaign.channel is ChannelKind.SMS:
-            _refuse_too_long(campaign, trial)
+            _refuse_unfit(campaign, trial)
     return await kitchen.plan(source, context), campaign
 
 
-def _refuse_too_long(campaign: Campaign, trial: Trial) -> None:
-    """A text that no provider takes is refused now, not once for each reader."""
-    replaces = read_text_source(campaign.source).lookalikes
+def _refuse_unfit(campaign: Campaign, trial: Trial) -> None:
+    """What no provider takes, a text or a sender, is refused now and not once for each reader. Raises InvalidInput."""
+    source = read_text_source(campaign.source)
     for text in (one.text.strip("\n") for one in trial.rendered if one is not None):
-        if len(replace_lookalikes(text).text if replaces else text) > LONGEST:
-            raise InvalidInput("text", f"the text is longer than {LONGEST} characters.", "Shorten it.")
+        shown = replace_lookalikes(text).text if source.lookalikes else text
+        try:
+            read_text(Outbound(0, 0, source.sender, _ANYBODY, shown.encode(), True))
+        except Unfit as unfit:
+            field = "sender" if unfit.reason == "sender_refused" else "text"
+            raise InvalidInput(field, f"{unfit}.") from unfit
 
 
 async def find_audience(

@@ -64,6 +64,8 @@ def read_text(message: Outbound, allowed: frozenset[str] = OPTIONS) -> Text:
             "sender_refused", "the messaging service has no number such as MG and 32 hexadecimal digits"
         )
     media = _read_media(options)
+    if media and sender and not sender.lstrip("+").isdigit():
+        raise Unfit("sender_refused", "a name as sender takes no pictures and files")
     body = _read_body(message.content, has_media=bool(media))
     parts = max(1, count(body).segments)
     return Text(

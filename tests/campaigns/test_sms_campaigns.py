@@ -361,7 +361,7 @@ async def test_a_text_that_no_provider_takes_is_told_before_it_is_sent(pool: Poo
     campaign_id = await add_text(pool, text="x" * 1595 + "{{ contact.name }} …", lookalikes=True)
     weight = await weigh_campaign(pool, campaign_id, KITCHEN, CLOCK, Prices())
     assert weight.too_long == 2  # the three dots are what makes it so
-    with pytest.raises(InvalidInput, match=r"text: the text is longer than 1600 characters"):
+    with pytest.raises(InvalidInput, match=r"text: the text has 1602 characters; providers take 1600\."):
         await check_launch(pool, campaign_id, KITCHEN, CLOCK)
     fits = (await weigh_campaign(pool, await _shorter(pool, campaign_id), KITCHEN, CLOCK, Prices())).too_long
     assert fits == 0
@@ -372,3 +372,13 @@ async def _shorter(pool: Pool, campaign_id: int) -> int:
     source = {**TEXT, "text": "x" * 1595 + "{{ contact.name }}"}
     await pool.execute("UPDATE campaigns SET source = $2 WHERE id = $1", campaign_id, source)
     return campaign_id
+
+
+@pytest.mark.parametrize("sender", ["Our lovely company", "+", "MG12", "!!"])
+async def test_a_sender_that_no_provider_knows_is_told_before_everybody_is_refused(
+    pool: Pool, sender: str
+) -> None:
+    await add_phone(pool, "Ana", "+33612000001")
+    campaign_id = await add_text(pool, sender=sender)
+    with pytest.raises(InvalidInput, match="sender: the "):
+        await check_launch(pool, campaign_id, KITCHEN, CLOCK)

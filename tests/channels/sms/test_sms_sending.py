@@ -9,6 +9,8 @@ import time
 import pytest
 
 from channels.http.outcomes import judge_answer, seconds_of
+from channels.http.sending import Unfit
+from channels.sms.content import read_text
 from domain.errors import DeliveryError, UnsupportedFeature
 from domain.messages import DeliveryState, Outcome
 from tests.channels.mails import outcomes_of
@@ -366,3 +368,11 @@ def test_a_rest_is_as_long_as_asked_within_reason(header: str, seconds: float | 
 def test_a_rest_that_is_no_number_is_no_wish() -> None:
     assert seconds_of("nan", 60) is None
     assert seconds_of("inf", 60) == 60
+
+
+def test_a_name_sends_no_pictures() -> None:
+    picture = {"media": "https://hub.example/1.png"}
+    assert read_text(make_text(options=picture)).media
+    with pytest.raises(Unfit, match="a name as sender takes no pictures"):
+        read_text(make_text(sender="CLYTIE", options=picture))
+    assert read_text(make_text(sender="CLYTIE")).sender == "CLYTIE"
