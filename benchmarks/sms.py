@@ -213,7 +213,7 @@ async def _send_campaign(database_url: str, url: str, number: int) -> float:
         "connections": AT_ONCE,
     }
     channel = TwilioSms(TwilioSettings.model_validate(account))
-    settings = SETTINGS.model_copy(update={"window": 2 * AT_ONCE})
+    settings = SETTINGS.model_copy(update={"window": 5 * AT_ONCE})
     sender = Sender(
         pool,
         channel,

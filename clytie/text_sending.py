@@ -21,8 +21,9 @@ from storage.pool import Pool
 from web.callbacks.sms_files import FILES_PATH
 from worker.context import SmsWork
 
-#: Messages marked at once for each connection: one under way, one behind it.
-_WINDOW: Final = 2
+#: Messages marked at once for each connection, one under way and four behind it: steps of fewer messages spend the time on
+#: commits. Never more than the outbox's own window.
+_WINDOW: Final = 5
 
 
 @asynccontextmanager

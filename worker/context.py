@@ -27,15 +27,14 @@ RunImport = Callable[[int], Awaitable[object]]
 class SmsWork:
     """Short messages of a worker: their channel, what composes them, and what looks for those in doubt.
 
-    `window`: how many may be marked and unsettled; more than the channel has under way only adds to what a crash
-    leaves in doubt.
+    `window`: how many may be marked and unsettled, never more than the outbox's own: what a crash leaves in doubt.
     """
 
     channel: Channel
     make_composer: MakeComposer
     letters: Composer
     settle_doubts: Callable[[], Awaitable[bool]]
-    window: int = 40
+    window: int = 100
     pace: Paced | None = None
 
 
