@@ -43,6 +43,20 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "escalate": N_("Escalate"),
         "offer": N_("Offer again"),
     },
+    "offer_state": {
+        "offered": N_("asked"),
+        "accepted": N_("accepted"),
+        "declined": N_("declined"),
+        "timed_out": N_("did not answer in time"),
+        "withdrawn": N_("taken back"),
+    },
+    "work_channel": {
+        "all": N_("Of every kind"),
+        "voice": N_("Calls"),
+        "mail": N_("Mail"),
+        "sms": N_("Short messages"),
+        "other": N_("Anything else"),
+    },
     "priority": {
         "low": N_("low"),
         "normal": N_("normal"),

@@ -17,7 +17,8 @@ IsOpen = Callable[[Mapping[str, Any], datetime], bool]
 #: or rings or talks with them. `rung`: their last call, by number.
 _PEOPLE: Final = """
 SELECT u.id, u.phone, lower(u.email) AS email, u.id = $3 AS is_owner,
-       t.country, t.timezone, t.hours, q.name AS queue, coalesce(q.confidential, false) AS confidential,
+       t.country, t.timezone, t.hours,
+       ARRAY(SELECT day FROM team_days_off d WHERE d.team_id = t.id ORDER BY day) AS days_off, q.name AS queue, coalesce(q.confidential, false) AS confidential,
        (SELECT max(g.message_id) FROM call_legs g WHERE g.user_id = u.id) AS rung,
        EXISTS (SELECT FROM calls c WHERE c.user_id = u.id AND c.state NOT IN ('ended', 'unconfirmed')
                AND c.message_id <> $4)
@@ -39,7 +40,8 @@ SELECT DISTINCT k.owner_id FROM identities i JOIN contacts k ON k.id = i.contact
 WHERE ($1::bigint IS NOT NULL AND k.id = $1) OR ($1::bigint IS NULL AND i.kind = 'phone' AND i.address = $2)
 """
 _TEAM: Final = """
-SELECT t.country, t.timezone, t.hours FROM teams t
+SELECT t.country, t.timezone, t.hours,
+       ARRAY(SELECT day FROM team_days_off d WHERE d.team_id = t.id ORDER BY day) AS days_off FROM teams t
 WHERE t.name = $1::text OR ($1::text IS NULL AND t.id = (SELECT team_id FROM queues WHERE name = $2))
 """
 _CONFIDENTIAL: Final = "SELECT name FROM queues WHERE name = ANY ($1::text[]) AND confidential"

@@ -12,7 +12,7 @@ from router.assignment.offering import Need, Offer, Rota, next_offer
 from router.assignment.rota import keep_turns, load_rota
 from router.assignment.steps import By, Step, Who, read_steps
 from router.settings import RouterSettings
-from storage.pool import Connection
+from storage.pool import Connection, Pool
 
 #: what the next offer of a task depends on: the contact as it is today, and who was asked before
 _NEEDS: Final = """
@@ -149,6 +149,6 @@ async def make_offers(
         )
 
 
-async def list_offers(connection: Connection, task_id: int) -> list[Any]:
+async def list_offers(connection: Connection | Pool, task_id: int) -> list[Any]:
     """Everybody who was asked to take a task, in order, and what became of it."""
     return list(await connection.fetch(_OFFERS, task_id))

@@ -52,6 +52,7 @@ def addresses(world: World, post: Correspondence, phones: Telephony) -> list[str
         "/mailbox/{id}/body": world.mail,
         "/rules/{id}": world.rule,
         "/people/{id}": world.users["rep"],
+        "/people/{id}/work": world.users["rep"],
         "/people/teams/{id}": world.team,
         "/calls/{id}": phones.calls["voicemail"],
         "/calls/{id}/recordings/{recording}": phones.calls["voicemail"],

@@ -13,7 +13,6 @@ from web.api.dispatch import install_routes
 _MODULES: Final = (
     "calls",
     "campaigns",
-    "cases",
     "contacts",
     "conversations",
     "files",
@@ -21,6 +20,7 @@ _MODULES: Final = (
     "lines",
     "me",
     "messages",
+    "people",
     "phones",
     "quarantine",
     "queues",

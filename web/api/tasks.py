@@ -138,8 +138,12 @@ async def get_task(call: Call) -> TaskModel:
     answer=TaskModel,
 )
 async def post_move(call: Call) -> TaskModel:
-    """Accept, decline, reschedule, ask, answer, start, finish, cancel, escalate, offer."""
+    """Accept, decline, reschedule, ask, answer, start, finish, cancel, escalate, offer.
+
+    A task that went to people whose tasks you may not see is given as you last saw it.
+    """
     given: MoveInput = call.body
+    before = await _find(call)
     await make_move(
         call.context,
         call.person,
@@ -152,4 +156,5 @@ async def post_move(call: Call) -> TaskModel:
         assignee_id=given.assignee_id,
         team_id=given.team_id,
     )
-    return await get_task(call)
+    after = await find_task(call.context.pool, call.person, before.id, call.now)
+    return _model(call, after or before)

@@ -11,6 +11,7 @@ def install_console(app: web.Application) -> None:
     """Add all pages; importing their modules declares them."""
     from web.console import (  # noqa: F401 - declared by being imported
         account,
+        availability,
         calls,
         campaigns,
         contacts,
@@ -36,6 +37,7 @@ def install_console(app: web.Application) -> None:
         teams,
         text_drafts,
         texts,
+        undecided,
     )
 
     install_pages(app)

@@ -10,11 +10,13 @@ from domain.errors import InvalidInput
 from inbox.mails.reading import copy_address
 from web.access.permissions import Permission
 from web.access.sessions import make_api_token
+from web.console.availability import show_absences, take_absence
 from web.console.pages import page
 from web.console.visit import LANGUAGE_COOKIE, Visit
 from web.i18n import LANGUAGES, N_
 from web.queries.people import list_api_tokens
 from web.sentences import translate_error
+from web.work.availability import load_working
 from web.work.phones import read_own_phone, read_phone_settings, save_phone
 from web.zones import read_zone
 
@@ -44,7 +46,9 @@ async def _account_page(visit: Visit, *, token: str = "", error: InvalidInput | 
         token=token,
         tokens=await list_api_tokens(visit.context.pool, visit.person.id),
         copies=await _copy_address(visit) if visit.person.may(Permission.CONVERSATIONS_WORK) else "",
+        present=(await load_working(visit.context.pool, visit.person.id)).present,
         errors={error.field: translate_error(error)} if error else {},
+        **await show_absences(visit, visit.person.id),
     )
 
 
@@ -81,6 +85,16 @@ async def save_own_phone(visit: Visit) -> web.StreamResponse:
     except InvalidInput as error:
         return await _account_page(visit, error=error)
     await save_phone(visit.context.pool, visit.person.id, phone, visit.fields.get("takes_calls") == "1")
+    return visit.redirect("/account", "settings_saved")
+
+
+@page("POST", "/account/absences", permission=Permission.TASKS_WORK)
+async def new_own_absence(visit: Visit) -> web.StreamResponse:
+    """I will not be there."""
+    try:
+        await take_absence(visit, visit.person.id)
+    except InvalidInput as error:
+        return await _account_page(visit, error=error)
     return visit.redirect("/account", "settings_saved")
 
 

@@ -26,8 +26,10 @@ MENU: Final = (
     Entry(
         "/conversations", N_("Conversations"), "conversations", Permission.CONVERSATIONS_WORK, primary=True
     ),
+    Entry("/undecided", N_("Undecided"), "alert", Permission.CONVERSATIONS_SUPERVISE),
     Entry("/contacts", N_("Contacts"), "contacts", Permission.CONTACTS_SEE, primary=True),
     Entry("/calls", N_("Calls"), "calls", Permission.TASKS_WORK),
+    Entry("/presence", N_("Who is there"), "clock", Permission.TASKS_SUPERVISE),
     Entry("/campaigns", N_("Campaigns"), "campaigns", Permission.CAMPAIGNS_SEE, primary=True),
     Entry("/imports", N_("Imports"), "imports", Permission.IMPORTS_RUN),
     Entry("/mailbox", N_("Test mailbox"), "mailbox", Permission.MAILBOX_SEE),

@@ -11,6 +11,7 @@ from aiohttp import web
 from contacts.timeline import read_timeline
 from domain.errors import Conflict, InvalidInput, NotFound
 from domain.tasks import OUTCOME_FORMS, DeclineReason, TaskKind, TaskMove
+from router.assignment.offers import list_offers
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls
 from web.console.dialling import offer_call
@@ -98,6 +99,7 @@ async def _task_page(
         decline_reasons=[reason.value for reason in DeclineReason if reason is not DeclineReason.OTHER],
         candidates=await list_candidates(pool) if TaskMove.OFFER in task.moves else [],
         runs=await read_runs(pool, task.id),
+        offers=await list_offers(pool, task.id),
         verdict=await read_verdict(pool, task.event_id),
         timeline=[(event, describe_event(event)) for event in events],
         choice=await offer_call(visit, task=task.id),
@@ -139,7 +141,9 @@ async def move(visit: Visit) -> web.StreamResponse:
         return await _task_page(visit, await _find(visit), status=409, conflict=translate_error(error))
     except InvalidInput as error:
         return await _task_page(visit, task, status=422, errors={error.field: translate_error(error)})
-    back = safe_path(visit.fields.get("back", ""), otherwise=f"/tasks/{task.id}")
+    there = await find_task(visit.context.pool, visit.person, task.id, visit.now)
+    otherwise = f"/tasks/{task.id}" if there is not None else "/tasks"  # it may have gone to others
+    back = safe_path(visit.fields.get("back", ""), otherwise=otherwise)
     return visit.redirect(back, f"task_{wanted.value}")
 
 
