@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ from inbox.arrival.intake import Intake
 from inbox.arrival.own_addresses import OwnAddresses
 from inbox.arrival.pruning import prune as forget_old
 from inbox.desk.files import AnswerFiles, sweep_answer_files
+from inbox.desk.undecided import raise_alarms
 from inbox.sandbox import SandboxMailbox
 from outbox.composing import MailKitchen, Sign
 from outbox.letters.composing import LetterComposer
@@ -53,6 +55,8 @@ UPLOADS_EVERY = 15.0
 #: seconds between looks for files of answers that were never sent
 ANSWER_FILES_EVERY = 600.0
 OLD_MAILS_EVERY = 3600.0
+#: seconds between looks for messages that nobody decided on
+UNDECIDED_EVERY = 20.0
 
 
 @dataclass(slots=True)
@@ -181,6 +185,18 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerContext]:
                     "old mails",
                     partial(forget_old, core.pool, open_blobs(settings), settings.inbox.intake),
                     OLD_MAILS_EVERY,
+                    rings=False,
+                ),
+                Loop(
+                    "undecided",
+                    partial(
+                        raise_alarms,
+                        core.pool,
+                        core.clock,
+                        core.announcer,
+                        timedelta(hours=settings.inbox.reading.undecided_hours),
+                    ),
+                    UNDECIDED_EVERY,
                     rings=False,
                 ),
                 *sms_loops,

@@ -31,6 +31,7 @@ _MODULES: Final = (
     "tasks",
     "texts",
     "unconfirmed",
+    "undecided",
 )
 
 
