@@ -52,6 +52,7 @@ class Decision:
     until: datetime | None = None
     told: bool = False
     task_id: int | None = None
+    case_id: int | None = None  #: that it opened or found: what follows belongs to it
     attempt: int = 1
     deeds: dict[int, dict[str, Any]] = field(default_factory=dict)
 

@@ -28,6 +28,7 @@ from router.passing import PASSING
 from router.settings import RouterSettings
 from router.staff import Staff, load_staff_for
 from router.then import key_of
+from router.then.cases import OpenCaseAction
 from router.then.tasks import OpenTaskAction
 from storage.event_store import record
 from storage.pool import Connection
@@ -199,7 +200,7 @@ async def _act(work: Work, planned: Sequence[Planned]) -> None:
     by_action: dict[type, list[Planned]] = {}
     for item in planned:
         by_action.setdefault(type(item.decision.rule.rule.then[item.number]), []).append(item)
-    for action, items in by_action.items():
+    for action, items in sorted(by_action.items(), key=lambda one: one[0] is not OpenCaseAction):
         await EXECUTORS[action].execute(work, items)
 
 

@@ -19,11 +19,14 @@ from domain.fields import Place, check_condition
 from domain.folding import fold
 from domain.messages import ChannelKind, Direction, TrackingLevel
 from domain.tasks import Priority, TaskKind, TaskState
+from router.cases.type_store import load_types
+from router.cases.types import CaseType
 from router.rule_files import InvalidRules, RuleProblem, Source, WrittenRule
 from router.rules import Rule
 from router.templates import check_template
 from router.then import Action, key_of, order_of
 from router.then.base import Named
+from router.then.cases import CloseCaseAction, MoveCaseAction, OpenCaseAction
 from router.then.notes import NoteAction
 from router.then.people import AssignAction
 from router.then.queues import RouteAction
@@ -61,6 +64,7 @@ _NAMES: Final[Mapping[Named, str]] = {
     "team": "SELECT name FROM teams",
     "queue": "SELECT name FROM queues",
     "person": "SELECT email AS name FROM users WHERE active",
+    "message_template": "SELECT DISTINCT name FROM message_templates",
 }
 
 
@@ -79,10 +83,21 @@ async def load_names(pool: Pool) -> KnownNames:
     named = {
         what: frozenset(row["name"] for row in await pool.fetch(statement))
         for what, statement in _NAMES.items()
-    }
+    } | case_names(await load_types(pool))
     return KnownNames(
         frozenset(row["name"] for row in campaigns), frozenset(row["id"] for row in campaigns), named
     )
+
+
+def case_names(types: Mapping[str, CaseType]) -> dict[Named, frozenset[str]]:
+    """The types of cases, and what they consist of: `sale: won`, and the bare names of stages."""
+    parts = {
+        f"{kind.name}: {one.name}"
+        for kind in types.values()
+        for one in (*kind.stages, *kind.fields, *kind.roles)
+    }
+    stages = {stage.name for kind in types.values() for stage in kind.stages}
+    return {"case_type": frozenset(types), "case_part": frozenset(parts | stages)}
 
 
 async def check_rules(pool: Pool | None, rules: Sequence[WrittenRule]) -> list[RuleProblem]:
@@ -134,6 +149,7 @@ _CALLED: Final[Mapping[Named, str]] = {
     "queue": "queue",
     "person": "person",
     "case_type": "type of case",
+    "case_part": "stage, role or field",
     "message_template": "message template",
     "journey": "automation",
     "task_template": "task template",
@@ -244,6 +260,9 @@ CAUSED: Final[Mapping[type[BaseModel], frozenset[EventType]]] = {
     NoteAction: frozenset({EventType.NOTED}),
     RouteAction: frozenset({EventType.CONVERSATION_MOVED}),
     AssignAction: frozenset({EventType.CONVERSATION_ASSIGNED}),
+    OpenCaseAction: frozenset({EventType.CASE_OPENED, EventType.CASE_JOINED}),
+    MoveCaseAction: frozenset({EventType.CASE_MOVED, EventType.CASE_CLOSED}),
+    CloseCaseAction: frozenset({EventType.CASE_MOVED, EventType.CASE_CLOSED}),
 }
 
 

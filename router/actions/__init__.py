@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from router.actions import assign, changes, escalate, note, open_task, route, webhook
+from router.actions import assign, changes, escalate, move_case, note, open_case, open_task, route, webhook
 from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
+from router.then.cases import CloseCaseAction, MoveCaseAction, OpenCaseAction
 from router.then.changes import SetAction, TagAction, UntagAction
 from router.then.notes import NoteAction
 from router.then.people import AssignAction, EscalateAction
@@ -44,5 +45,8 @@ EXECUTORS: Final[Mapping[type, Executor]] = {
     UntagAction: changes,
     AssignAction: assign,
     EscalateAction: escalate,
+    OpenCaseAction: open_case,
+    MoveCaseAction: move_case,
+    CloseCaseAction: move_case,
     WebhookAction: webhook,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -136,10 +136,16 @@ def show(plan: TaskPlan, work: Work) -> Shown:
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:
     """Open the tasks that were not opened before; tells a TaskOpened for each."""
-    ids = await open_tasks(work, [(item.plan, item.decision.rule.name) for item in planned])
+    ids = await open_tasks(work, [(_in_case(item), item.decision.rule.name) for item in planned])
     for item, task_id in zip(planned, ids, strict=True):
         if task_id is not None:
             item.decision.task_id = item.decision.task_id or task_id
+
+
+def _in_case(item: Planned) -> TaskPlan:
+    """The task in the case that its rule opened for it."""
+    plan: TaskPlan = item.plan
+    return plan if item.decision.case_id is None else replace(plan, case_id=item.decision.case_id)
 
 
 async def open_tasks(work: Work, plans: Sequence[tuple[TaskPlan, str | None]]) -> list[int | None]:

@@ -36,6 +36,14 @@ _PUT: Final = {
     Thing.TASK: "UPDATE tasks SET case_id = $2, version = version + 1 WHERE id = $1",
     Thing.MESSAGE: "UPDATE messages SET case_id = $2 WHERE id = $1",
 }
+#: for rules: $1 the thing, $2 the case; nothing when it belongs to one already
+JOIN: Final = {
+    "conversation": """
+UPDATE conversations SET case_id = $2, version = version + 1, updated_at = now()
+WHERE id = $1 AND case_id IS NULL RETURNING true
+""",
+    "message": "UPDATE messages SET case_id = $2 WHERE id = $1 AND case_id IS NULL AND conversation_id IS NULL RETURNING true",
+}
 _FIRST_CONTACT: Final = """
 INSERT INTO case_contacts (case_id, contact_id) VALUES ($1, $2) ON CONFLICT DO NOTHING
 """

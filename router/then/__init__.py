@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Discriminator, Tag
 
 from router.then.base import Order
+from router.then.cases import CloseCaseAction, MoveCaseAction, OpenCaseAction
 from router.then.changes import SetAction, TagAction, UntagAction
 from router.then.notes import NoteAction
 from router.then.people import AssignAction, EscalateAction
@@ -26,6 +27,9 @@ ACTIONS: Final[dict[str, type[BaseModel]]] = {
     "untag": UntagAction,
     "assign": AssignAction,
     "escalate": EscalateAction,
+    "open_case": OpenCaseAction,
+    "move_case": MoveCaseAction,
+    "close_case": CloseCaseAction,
     "webhook": WebhookAction,
 }
 
@@ -44,6 +48,9 @@ Action = Annotated[
     | Annotated[UntagAction, Tag("untag")]
     | Annotated[AssignAction, Tag("assign")]
     | Annotated[EscalateAction, Tag("escalate")]
+    | Annotated[OpenCaseAction, Tag("open_case")]
+    | Annotated[MoveCaseAction, Tag("move_case")]
+    | Annotated[CloseCaseAction, Tag("close_case")]
     | Annotated[WebhookAction, Tag("webhook")],
     Discriminator(
         _action,
