@@ -9,13 +9,19 @@ from typing import Any, Final
 from contacts.consent import grant, hold_contacts, withdraw
 from domain.consent import ConsentEntry, ConsentState, Purpose
 from domain.contacts import IdentityKind
-from outbox.suppression import explain, lift, suppress
+from outbox.suppression import LONGEST_WORDS, explain, lift, suppress
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork
 
 #: the reason under which numbers stand on the do-not-contact list, and the only one that START lifts
 OPTED_OUT: Final = "opted_out"
 
+#: STOP is remembered in the place of what a machine said of the number, which may be taken off the list as an error; what
+#: a person closed stays closed for the reason they gave
+_CLOSE: Final = """
+UPDATE suppressions SET reason = $2, source = $3, message_id = $4, words = $5
+WHERE kind = 'phone' AND address = $1 AND source IN ('provider', 'report') AND reason <> $2
+"""
 _OWNERS: Final = """
 SELECT DISTINCT contact_id FROM identities WHERE kind = 'phone' AND address = $1 ORDER BY contact_id
 """
@@ -42,7 +48,7 @@ async def opt_out(
 
     Of several people who share a number nobody can tell who spoke, and none of them can be written to.
     """
-    await suppress(
+    closed = await suppress(
         work.connection,
         IdentityKind.PHONE,
         number,
@@ -51,6 +57,8 @@ async def opt_out(
         message_id=message_id,
         words=wording,
     )
+    if not closed:
+        await work.connection.execute(_CLOSE, number, OPTED_OUT, source, message_id, wording[:LONGEST_WORDS])
     entries = [
         ConsentEntry(owner, Purpose.TEXTS, ConsentState.WITHDRAWN, wording, source, at)
         for owner in await _owners(work.connection, number)

@@ -338,3 +338,20 @@ async def test_a_number_that_went_to_somebody_else_begins_a_talk_of_its_own(phon
     after = await phones.write("Hello, a new customer")
     assert after["contact_id"] == ben
     assert after["conversation_id"] != before["conversation_id"]
+
+
+@pytest.mark.parametrize(
+    ("source", "after_stop", "after_start"),
+    [("report", "opted_out", None), ("person", "number_unknown", "number_unknown")],
+)
+async def test_stop_is_remembered_where_a_machine_took_the_number_for_dead(
+    phones: Phones, source: str, after_stop: str, after_start: str | None
+) -> None:
+    await suppress(phones.pool, IdentityKind.PHONE, ANA, "number_unknown", source)
+    reasons = []
+    for word in ("STOP", "START"):
+        await phones.write(word)
+        phones.clock.advance(HOUR)
+        found = await explain(phones.pool, IdentityKind.PHONE, ANA)
+        reasons.append(found and found.reason)
+    assert reasons == [after_stop, after_start]
