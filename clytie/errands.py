@@ -7,12 +7,16 @@ from contextlib import asynccontextmanager
 
 from channels.http.hooks import Hooks, read_secret
 from channels.http.public import read_networks
-from clytie.keys import make_webhook_secret
+from clytie.keys import load_token_keys, make_webhook_secret
 from clytie.settings import Settings
 from domain.clock import Clock
+from outbox.letters.writing import Stationery
+from router.errands.notify import NotifyErrand
+from router.errands.send import AutoAnswerErrand, SendErrand
 from router.errands.webhook import WebhookErrand
 from router.performing import Performer
 from storage.announce import Announcer
+from storage.blobs import BlobStore
 from storage.pool import Pool
 from worker.loops import Loop
 
@@ -34,7 +38,20 @@ async def open_errand_loops(
     hooks = Hooks(
         webhook_secret(settings), read_networks(webhooks.allowed), webhooks.timeout, webhooks.at_once
     )
-    performer = Performer(pool, clock, announcer, settings.router, outside={"webhook": WebhookErrand(hooks)})
+    tokens = load_token_keys(settings.token_keys, settings.var)
+    stationery = Stationery(clock, tokens, settings.outbox, BlobStore(settings.var / "blobs"))
+    performer = Performer(
+        pool,
+        clock,
+        announcer,
+        settings.router,
+        inside={
+            "send": SendErrand(stationery, settings.public_url, settings.router),
+            "auto_answer": AutoAnswerErrand(stationery, settings.inbox.auto_answers),
+            "notify": NotifyErrand(stationery, settings.public_url),
+        },
+        outside={"webhook": WebhookErrand(hooks)},
+    )
     poll = settings.worker.poll
     try:
         yield [

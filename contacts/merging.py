@@ -35,6 +35,7 @@ _MOVES: Final = (
     "DELETE FROM case_contacts WHERE contact_id = $1",
     "UPDATE tasks SET contact_id = $2 WHERE contact_id = $1",
     "UPDATE conversations SET contact_id = $2 WHERE contact_id = $1",
+    "UPDATE marketing_pauses SET contact_id = $2 WHERE contact_id = $1",
     "UPDATE contacts SET organisation_id = $2 WHERE organisation_id = $1",
     "DELETE FROM contacts WHERE id = $1",
 )

@@ -154,6 +154,13 @@ WITH results AS MATERIALIZED (
     SELECT w.message_id, w.attempt, w.claim,
            CASE WHEN s.address IS NOT NULL THEN 'suppressed'
                 WHEN w.campaign_id <> 0 AND c.state IS DISTINCT FROM 'granted' THEN 'consent_withdrawn'
+                WHEN w.campaign_id <> 0 AND EXISTS (
+                    SELECT FROM marketing_pauses AS p
+                    WHERE p.contact_id = w.contact_id AND p.lifted_at IS NULL
+                      AND (p.until > $17::timestamptz
+                           OR EXISTS (SELECT FROM conversations AS v WHERE v.id = p.conversation_id AND v.state <> 'closed')
+                           OR EXISTS (SELECT FROM cases AS k WHERE k.id = p.case_id AND k.state <> 'closed'))
+                ) THEN 'marketing_paused'
                 ELSE w.refusal END AS reason
     FROM wanted AS w
       LEFT JOIN gates AS g ON g.id = w.campaign_id

@@ -96,7 +96,7 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
             else None
         ),
         compared=tuple((name, compile_getter(name)) for name in sorted(compared)),
-        asks=frozenset(name.partition(".")[0] for name in asked),
+        asks=frozenset(name.partition(".")[0] for name in asked) | _asked_by_templates(rule),
         teams=frozenset[str]().union(*(teams_asked(part) for part in conditions)),
         asks_consent=any(isinstance(part, Consent) for condition in conditions for part in _every(condition)),
         history=frozenset(absence.without if absence is not None else ()).union(
@@ -108,6 +108,14 @@ def compile_rule(rule: Rule, *, id: int = 0, version: int = 0) -> CompiledRule:
         definition=rule.model_dump_json(by_alias=True, exclude_unset=True),
         followed=None if absence is None else _compile_absence(absence),
     )
+
+
+def _asked_by_templates(rule: Rule) -> frozenset[str]:
+    """What message templates may show is known when they are filled: all of it is loaded."""
+    named = any(
+        mention.what == "message_template" for action in rule.then for mention in order_of(action).mentions()
+    )
+    return frozenset({"message", "conversation", "content", "case", "task"} if named else ())
 
 
 def _compile_where(rule: Rule) -> Predicate:

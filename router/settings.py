@@ -84,6 +84,12 @@ class RouterSettings(BaseModel):
         timedelta(minutes=1),
         description="Wait before the second attempt; four times as long before each next one.",
     )
+    messages_per_hour: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="Messages of rules that one contact gets in an hour; further ones are not sent.",
+    )
     episodes_kept: int = Field(
         730,
         ge=0,
@@ -95,7 +101,9 @@ class RouterSettings(BaseModel):
         description="Working hours of teams that have none of their own.",
     )
 
-    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    webhooks: WebhookSettings = Field(
+        default_factory=WebhookSettings, description="What rules post to other programs."
+    )
 
     def model_post_init(self, context: object) -> None:
         """Refuse working hours that cannot be used, with the field and the remedy."""

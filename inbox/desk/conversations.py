@@ -41,13 +41,13 @@ UPDATE conversations SET state = $2, assignee_id = $3, queue_id = $4, junk = $5,
        last_message_at = $8, contact_id = $9, version = version + 1, updated_at = now()
 WHERE id = $1 RETURNING version
 """
-#: since when the contact waits: the oldest message of theirs after our last one; what we said by ourselves, and what
-#: was called back, is no answer
+#: since when the contact waits: the oldest message of theirs after our last one; what we said by ourselves, or a rule
+#: or a program wrote, and what was called back, is no answer
 _UNANSWERED: Final = """
 SELECT min(created_at) FROM messages
 WHERE conversation_id = $1 AND direction = 'in'
   AND id > coalesce((SELECT max(m.id) FROM messages m WHERE m.conversation_id = $1 AND m.direction = 'out'
-      AND NOT EXISTS (SELECT FROM letters l WHERE l.message_id = m.id AND l.kind = 'auto_answer')
+      AND NOT EXISTS (SELECT FROM letters l WHERE l.message_id = m.id AND l.kind IN ('auto_answer', 'transactional'))
       AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message_id = m.id AND d.state = 'cancelled')), 0)
 """
 _ADD_PARTY: Final = """

@@ -23,16 +23,16 @@ from outbox.letters.writing import Letter, LetterKind, Stationery, write_letter
 from storage.pool import Connection
 from storage.unit_of_work import UnitOfWork
 
-_ADDRESSES: Final = "SELECT address FROM queue_addresses WHERE queue_id = $1"
+ADDRESSES: Final = "SELECT address FROM queue_addresses WHERE queue_id = $1"
 #: Until the commit, so that readers beside each other keep to the caps together. Taken after all others.
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('automatic answers', 7301))"
-_RECENT: Final = "SELECT answered_at FROM auto_answers WHERE address = $1 AND answered_at > $2"
-_THIS_HOUR: Final = "SELECT count(*) FROM auto_answers WHERE answered_at > $1"
-_KEEP: Final = """
+LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('automatic answers', 7301))"
+RECENT: Final = "SELECT answered_at FROM auto_answers WHERE address = $1 AND answered_at > $2"
+THIS_HOUR: Final = "SELECT count(*) FROM auto_answers WHERE answered_at > $1"
+KEEP: Final = """
 INSERT INTO auto_answers (address, conversation_id, message_id, answered_at) VALUES ($1, $2, $3, $4)
 """
 #: What write_letter sets by itself.
-_WRITTEN: Final = frozenset({"from", "to", "subject", "date", "message-id", "in-reply-to", "references"})
+WRITTEN: Final = frozenset({"from", "to", "subject", "date", "message-id", "in-reply-to", "references"})
 
 
 async def greet(
@@ -48,14 +48,14 @@ async def greet(
     if stationery.clock.now() - deed.arrived.at > timedelta(hours=settings.latest):
         return False  # a mailbox or a file was read for the first time
     connection = work.connection
-    await connection.execute(_LOCK)
-    ours = {row["address"] for row in await connection.fetch(_ADDRESSES, queue.id)}
+    await connection.execute(LOCK)
+    ours = {row["address"] for row in await connection.fetch(ADDRESSES, queue.id)}
     ours |= {deed.mailbox, queue.from_address or deed.mailbox}
     arrived, now = deed.arrived, stationery.clock.now()
     mail, envelope = arrived.understood.mail, arrived.envelope_sender
     recipient = address_of(envelope or arrived.author)
     period = timedelta(hours=settings.hours)
-    recent = [row["answered_at"] for row in await connection.fetch(_RECENT, recipient, now - period)]
+    recent = [row["answered_at"] for row in await connection.fetch(RECENT, recipient, now - period)]
     refusal = may_answer(
         mail,
         envelope,
@@ -63,7 +63,7 @@ async def greet(
         recent,
         now,
         Caps(settings.per_correspondent, period, settings.per_hour),
-        answers_this_hour=await connection.fetchval(_THIS_HOUR, now - timedelta(hours=1)),
+        answers_this_hour=await connection.fetchval(THIS_HOUR, now - timedelta(hours=1)),
     )
     if refusal is not None or not recipient:
         return False
@@ -94,7 +94,7 @@ async def _answer(
         text,
         in_reply_to=mail.message_id if "In-Reply-To" in headers else "",
         references=tuple(one.strip("<>") for one in headers.get("References", "").split()),
-        headers=tuple((name, value) for name, value in written.headers if name.lower() not in _WRITTEN),
+        headers=tuple((name, value) for name, value in written.headers if name.lower() not in WRITTEN),
         contact_id=deed.contact_id,
         conversation_id=deed.conversation_id,
         new_text=queue.auto_answer,
@@ -103,6 +103,6 @@ async def _answer(
         number = await write_letter(connection, letter, stationery)
     except InvalidInput:
         return False  # an address that cannot be written to, or a queue without one
-    await connection.execute(_KEEP, recipient, deed.conversation_id, number, now)
+    await connection.execute(KEEP, recipient, deed.conversation_id, number, now)
     reading_metrics.ANSWERED.inc()
     return True

@@ -55,7 +55,7 @@ _KEEP: Final = """
 INSERT INTO auto_answers (address, conversation_id, message_id, answered_at) VALUES ($1, $2, $3, $4)
 """
 #: Whether nothing may be sent to a number, or it is one of ours: then a machine of ours wrote.
-_CLOSED: Final = """
+CLOSED: Final = """
 SELECT EXISTS (SELECT FROM suppressions WHERE kind = 'phone' AND address = $1)
     OR EXISTS (SELECT FROM queue_addresses WHERE address = $1)
     OR EXISTS (SELECT FROM phone_lines WHERE number = $1)
@@ -106,7 +106,7 @@ async def answer_command(
         return False  # it lay here, or at the provider, for long
     language = await connection.fetchval(_LANGUAGE, place.contact_id) if place.contact_id else None
     text = choose_words(command, language, message, settings)
-    if not text or await connection.fetchval(_CLOSED, message.sender):
+    if not text or await connection.fetchval(CLOSED, message.sender):
         return False
     await connection.execute(_LOCK)
     since = now - timedelta(hours=settings.hours)

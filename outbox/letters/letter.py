@@ -29,13 +29,22 @@ class LetterFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """How the reader of a letter that they allowed unsubscribes: our public address, and the words before the link."""
+
+    base_url: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A letter to be written.
 
     `references` are in the order of the header, oldest first; ids come without brackets. `new_text` is the text
     without quotes and signature, where that is known. `sender` is the envelope's: None for an address that tells which
     message a bounce is about (and for nobody, `<>`, in automatic answers), "" for nobody. `not_before`, in machine
-    time, leaves time to call it back. `contact_id`: whom it is for, None for somebody we do not know.
+    time, leaves time to call it back. `contact_id`: whom it is for, None for somebody we do not know. With a `farewell` it
+    carries a link to unsubscribe, in its text and its headers (RFC 8058), and goes to one recipient.
     """
 
     kind: LetterKind
@@ -58,3 +67,4 @@ class Letter:
     not_before: datetime | None = None
     sender: str | None = None
     new_text: str = ""
+    farewell: Farewell | None = None

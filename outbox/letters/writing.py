@@ -19,7 +19,7 @@ from channels.mail.parsed import Mailbox
 from contacts.addresses import read_mail_address
 from domain.clock import Clock
 from domain.errors import InvalidInput
-from domain.tokens import TokenKeys
+from domain.tokens import TokenKeys, TokenUse
 from outbox.addresses import LETTERS, bounce_address, reply_address
 from outbox.letters.letter import Letter, LetterFile, LetterKind
 from outbox.letters.mail import build_mail, media_type
@@ -130,6 +130,7 @@ async def write_letter(connection: Connection, letter: Letter, stationery: Stati
         letter.case_id,
     )
     ids: list[int] = sorted(row["id"] for row in rows)
+    letter = _with_farewell(letter, ids[0], stationery)
     domain = letter.from_.address.rpartition("@")[2]
     header_id = f"m{ids[0]}.{secrets.token_hex(6)}@{settings.message_id_domain or domain}"
     reply_to = letter.reply_to or _reply_to(letter, ids[0], stationery)
@@ -160,6 +161,20 @@ async def write_letter(connection: Connection, letter: Letter, stationery: Stati
         [one.contact_id for one in recipients],
     )
     return ids[0]
+
+
+def _with_farewell(letter: Letter, message_id: int, stationery: Stationery) -> Letter:
+    """The letter with its link to unsubscribe, which is known when its message is."""
+    if letter.farewell is None:
+        return letter
+    token = stationery.tokens.sign(TokenUse.UNSUBSCRIBE, LETTERS, message_id)
+    url = f"{letter.farewell.base_url}/u/{token}"
+    headers = (("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    return replace(
+        letter,
+        text=f"{letter.text}\n\n{letter.farewell.words} {url}\n",
+        headers=(*letter.headers, *headers),
+    )
 
 
 async def cancel_letter(connection: Connection, message_id: int) -> bool:

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from router.actions import assign, changes, escalate, move_case, note, open_case, open_task, route, webhook
+from router.actions import (
+    assign,
+    changes,
+    escalate,
+    move_case,
+    note,
+    notify,
+    open_case,
+    open_task,
+    pause,
+    route,
+    send,
+    webhook,
+)
 from router.actions.work import Planned, Shown, Work
 from router.decide import Decision
 from router.then.cases import CloseCaseAction, MoveCaseAction, OpenCaseAction
 from router.then.changes import SetAction, TagAction, UntagAction
+from router.then.messages import AutoAnswerAction, SendAction
 from router.then.notes import NoteAction
+from router.then.notices import NotifyAction
+from router.then.pauses import PauseMarketingAction
 from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
@@ -49,4 +65,8 @@ EXECUTORS: Final[Mapping[type, Executor]] = {
     MoveCaseAction: move_case,
     CloseCaseAction: move_case,
     WebhookAction: webhook,
+    SendAction: send,
+    AutoAnswerAction: send,
+    NotifyAction: notify,
+    PauseMarketingAction: pause,
 }

@@ -12,7 +12,10 @@ from pydantic import BaseModel, Discriminator, Tag
 from router.then.base import Order
 from router.then.cases import CloseCaseAction, MoveCaseAction, OpenCaseAction
 from router.then.changes import SetAction, TagAction, UntagAction
+from router.then.messages import AutoAnswerAction, SendAction
 from router.then.notes import NoteAction
+from router.then.notices import NotifyAction
+from router.then.pauses import PauseMarketingAction
 from router.then.people import AssignAction, EscalateAction
 from router.then.queues import RouteAction
 from router.then.tasks import OpenTaskAction
@@ -27,6 +30,10 @@ ACTIONS: Final[dict[str, type[BaseModel]]] = {
     "untag": UntagAction,
     "assign": AssignAction,
     "escalate": EscalateAction,
+    "send": SendAction,
+    "auto_answer": AutoAnswerAction,
+    "notify": NotifyAction,
+    "pause_marketing": PauseMarketingAction,
     "open_case": OpenCaseAction,
     "move_case": MoveCaseAction,
     "close_case": CloseCaseAction,
@@ -48,6 +55,10 @@ Action = Annotated[
     | Annotated[UntagAction, Tag("untag")]
     | Annotated[AssignAction, Tag("assign")]
     | Annotated[EscalateAction, Tag("escalate")]
+    | Annotated[SendAction, Tag("send")]
+    | Annotated[AutoAnswerAction, Tag("auto_answer")]
+    | Annotated[NotifyAction, Tag("notify")]
+    | Annotated[PauseMarketingAction, Tag("pause_marketing")]
     | Annotated[OpenCaseAction, Tag("open_case")]
     | Annotated[MoveCaseAction, Tag("move_case")]
     | Annotated[CloseCaseAction, Tag("close_case")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from campaigns import control
 from domain.messages import DeliveryState, Outcome
@@ -175,6 +176,32 @@ async def test_who_may_not_be_written_to_is_rejected_at_the_mark_with_the_reason
     }
     assert await states(pool) == {"rejected": 3, "sending": 1}
     assert await events(pool) == {"Rejected": 3}
+
+
+async def test_a_contact_whose_marketing_is_paused_is_rejected_at_the_mark_until_the_matter_is_closed(
+    pool: Pool,
+) -> None:
+    campaign_id = await stock_campaign(pool, 6)
+    async with pool.acquire() as connection:
+        rows = await claimed(connection, "w", campaign_id)
+        talk = await connection.fetchval("INSERT INTO conversations DEFAULT VALUES RETURNING id")
+        done = await connection.fetchval("INSERT INTO conversations (state) VALUES ('closed') RETURNING id")
+        case = await connection.fetchval("INSERT INTO cases (kind, title) VALUES ('sale', 'x') RETURNING id")
+        pauses = [(talk, None, None), (None, case, None), (None, None, NOW + timedelta(hours=1))]
+        over = [(done, None, None), (None, None, NOW)]
+        for row, (conversation, matter, until) in zip(rows, [*pauses, *over], strict=False):
+            await connection.execute(
+                "INSERT INTO marketing_pauses (contact_id, key, conversation_id, case_id, until, created_at)"
+                " VALUES ($1, $1::bigint::text, $2, $3, $4, $5)",
+                row.contact_id,
+                conversation,
+                matter,
+                until,
+                NOW,
+            )
+        step = await settle_and_mark(connection, "w", [], rows, 60, NOW)
+    assert step.refused == dict.fromkeys((row.message_id for row in rows[:3]), "marketing_paused")
+    assert step.marked == {row.message_id for row in rows[3:]}
 
 
 async def test_a_pause_waits_for_marks_under_way_and_nothing_is_marked_after_it(pool: Pool) -> None:
