@@ -16,6 +16,8 @@ from router.decide import Question
 from router.loop import Router, answer_carefully
 from router.moments import plan_moments, reach_moments
 from router.passing import PASSING
+from router.promises.counting import count_clocks
+from router.promises.keeping import keep_promises
 from router.retrying import retry_due
 from router.routing import answer
 from router.rulebook import RULES_VERSION
@@ -57,7 +59,9 @@ async def run_due_timers(router: Router) -> int:
     """Do what is due by the business clock; gives the number of timers, 0 when nothing was due."""
     await plan_moments(router)
     return (
-        await reach_moments(router)
+        await count_clocks(router)
+        + await keep_promises(router)
+        + await reach_moments(router)
         + await _run_waits(router)
         + await _run_clocks(router)
         + await retry_due(router)
