@@ -15,7 +15,8 @@ from web.queries.calls import CallView, calls_of_conversation
 from web.queries.conversations import VISIBLE, who
 
 _MESSAGES: Final = """
-SELECT m.id, m.direction, m.channel, m.contact_id, m.conversation_id, m.created_at, x.subject, x.body, x.new_text,
+SELECT m.id, m.direction, m.channel, m.contact_id, m.conversation_id,
+       CASE WHEN x.author_id IS NULL THEN m.created_at ELSE coalesce(x.written_at, m.created_at) END AS created_at, x.subject, x.body, x.new_text,
        x.html IS NOT NULL AND x.html <> '' AS has_html, x.written_at, x.author_id, u.name AS author_name,
        f.header_id, f.mailbox, f.automatic, f.back_on, f.junk, f.virus, f.authentication, f.forwarded, f.defects,
        f.raw_id, l.kind AS letter_kind, g.status AS sms_status, g.reason AS sms_reason, g.encoding, g.segments,
@@ -217,9 +218,9 @@ async def read_thread(pool: Pool, person: Person, conversation_id: int) -> list[
         for message in await read_messages(pool, conversation_id)
         if not message.is_withdrawn and message.channel != "voice"
     ]
-    events = [Entry(row["recorded_at"], event=row) for row in await pool.fetch(_EVENTS, conversation_id)]
+    events = [Entry(row["occurred_at"], event=row) for row in await pool.fetch(_EVENTS, conversation_id)]
     calls = [
-        Entry(call.created_at, call=call)
+        Entry(call.placed_at or call.created_at, call=call)
         for call in await calls_of_conversation(pool, person, conversation_id)
     ]
     return sorted([*messages, *events, *calls], key=lambda entry: entry.at)
