@@ -20,7 +20,7 @@ def test_a_task_of_somebody_else_has_no_title_to_tell() -> None:
     ("language", "sentence"),
     [
         ("en", "What led to the task “Call Ana” is now judged automatic"),
-        ("fr", "Ce qui a motivé la tâche « Call Ana » est désormais jugé automatique"),
+        ("fr", "Ce qui a motivé la tâche «\u00a0Call Ana\u00a0» est désormais jugé automatique"),
     ],
 )
 def test_a_timeline_tells_that_the_evidence_of_a_task_changed(language: str, sentence: str) -> None:
