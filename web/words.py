@@ -185,6 +185,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "The provider or the carrier could not take a picture or file of the message."
         ),
         "consent_withdrawn": N_("The contact withdrew consent before it was sent."),
+        "marketing_paused": N_("Marketing was paused for the contact."),
     },
     "sms_status": {
         "delivered": N_("delivered"),

@@ -21,6 +21,7 @@ def install_console(app: web.Application) -> None:
         dialling,
         door,
         drafts,
+        failed_actions,
         home,
         imports,
         lines,

@@ -10,11 +10,13 @@ from aiohttp import web
 
 from channels.sms.numbers import takes_texts
 from contacts.directory import load_contacts
+from contacts.marketing_pauses import lift_pauses, list_pauses
 from contacts.timeline import PAGE as TIMELINE_PAGE
 from contacts.timeline import read_timeline
 from domain.consent import Purpose
 from domain.contacts import ContactKind, Relation
 from domain.errors import ClytieError, InvalidInput, NotFound
+from storage.pool import transaction
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls, read_spoken
 from web.console.dialling import offer_call
@@ -159,6 +161,7 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
         can_text=visit.person.may(Permission.CONVERSATIONS_WORK)
         and any(one["kind"] == "phone" and takes_texts(one["address"]) for one in identities),
         consents=await read_consents(pool, number),
+        pauses=await list_pauses(pool, number, visit.now),
         ledger=await read_ledger(pool, number),
         purposes=[purpose.value for purpose in Purpose],
         note_kinds=NOTE_KINDS,
@@ -227,6 +230,16 @@ async def add_note(visit: Visit) -> web.StreamResponse:
         text=visit.text("text", longest=20_000),
     )
     return visit.redirect(f"/contacts/{contact['id']}", "note_saved")
+
+
+@page("POST", "/contacts/{id}/pauses/lift", permission=Permission.CONTACTS_EDIT)
+async def lift_pause(visit: Visit) -> web.StreamResponse:
+    """Send campaigns to the contact again."""
+    contact = await load_one(visit)
+    async with transaction(visit.context.pool) as connection:
+        await lift_pauses(connection, contact["id"], actor_id=visit.person.id, now=visit.now)
+    visit.context.announcer.touch()
+    return visit.redirect(f"/contacts/{contact['id']}#consents", "pause_lifted")
 
 
 @page("POST", "/contacts/{id}/consents", permission=Permission.CONSENTS_EDIT)

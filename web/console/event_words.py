@@ -174,6 +174,11 @@ def describe_event(row: Mapping[str, Any]) -> EventLine:
         )
     if kind is EventType.PLACED and data.get("field") == "contact":
         sentence = N_("%(actor)s made the author of a forwarded mail the contact")
+    if kind is EventType.CHANGED and data.get("field") == "marketing_pause":
+        if data.get("new") is None:
+            sentence = N_("%(actor)s lifted the pause of marketing")
+        else:
+            sentence = N_("Marketing was paused")
     if kind is EventType.CHANGED and data.get("field") == "conversation.contact":
         sentence = N_("%(actor)s said whose conversation it is")
     if kind in (EventType.CASE_JOINED, EventType.CASE_LEFT) and data.get("what") in _PUT:

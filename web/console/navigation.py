@@ -35,6 +35,7 @@ MENU: Final = (
     Entry("/mailbox", N_("Test mailbox"), "mailbox", Permission.MAILBOX_SEE),
     Entry("/phone", N_("Test phone"), "mobile", Permission.MAILBOX_SEE),
     Entry("/rules", N_("Rules"), "rules", Permission.RULES_SEE),
+    Entry("/failed-actions", N_("Failed actions"), "broken", Permission.RULES_SEE),
     Entry("/queues", N_("Queues"), "queues", Permission.QUEUES_EDIT),
     Entry("/lines", N_("Phone lines"), "phone", Permission.QUEUES_EDIT),
     Entry("/unreadable", N_("Unreadable messages"), "broken", Permission.QUARANTINE_WORK),
