@@ -40,6 +40,9 @@ class ConversationModel(BaseModel):
     files: int
     created_at: datetime
     waiting_since: datetime | None = Field(description="Since when they wait for our answer.")
+    answer_due: datetime | None = Field(None, description="Until when its queue promises an answer.")
+    resolve_due: datetime | None = Field(None, description="Until when its queue promises that it is closed.")
+    breached_at: datetime | None = Field(None, description="Since when a promise of its queue is broken.")
     last_message_at: datetime | None
     closed_at: datetime | None
 

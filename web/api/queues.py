@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import NotFound
+from router.promises.model import Promises
 from web.access.permissions import Permission
 from web.api.registry import Call, route
 from web.work.queues import QueueInput, list_queues, save_queue
@@ -28,6 +29,8 @@ class QueueModel(BaseModel):
     language: str
     auto_answer: str | None
     confidential: bool
+    promises: Promises
+    hours: dict[str, list[list[str]]] | None
     open: int | None = Field(description="Conversations to answer; null in a confidential queue of others.")
     created_at: datetime
 

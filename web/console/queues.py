@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from domain.errors import InvalidInput, NotFound
+from router.working_time import DAYS
 from web.access.permissions import Permission
+from web.console.availability import name_days
 from web.console.pages import page
 from web.console.rendering import current_locale
 from web.console.visit import Visit
 from web.forms import read_model
 from web.queries.people import list_teams
 from web.sentences import translate_error
+from web.work.availability import read_hours, write_hours
 from web.work.queues import ANSWER_LANGUAGES, QueueInput, list_queues, save_queue
+
+#: the times of a queue's promises, as the form names them
+_TIMES: Final = ("first_answer", "next_answer", "resolution")
 
 
 @page("GET", "/queues", permission=Permission.QUEUES_EDIT)
@@ -71,18 +77,36 @@ def _given(visit: Visit) -> dict[str, Any]:
         "language": fields.get("language", "en"),
         "auto_answer": visit.text("auto_answer").replace("\r\n", "\n") or None,
         "confidential": fields.get("confidential") == "yes",
+        "promises": {
+            **{name: written for name in _TIMES if (written := visit.text(name, longest=60))},
+            "warn_after": fields.get("warn_after") or 75,
+            "escalate": fields.get("escalate") == "yes",
+        },
+        "hours": read_hours({day: fields.get(f"hours-{day}", "") for day in DAYS}) or None,
+    }
+
+
+def _as_written(visit: Visit) -> dict[str, Any]:
+    """The fields as they stand, when hours among them cannot be read."""
+    fields = visit.fields
+    return {
+        **fields,
+        "addresses": fields.get("addresses", "").split("\n"),
+        "promises": {**{name: fields.get(name) for name in _TIMES}, "warn_after": fields.get("warn_after")},
+        "hours": None,
     }
 
 
 async def _save(visit: Visit, queue: Any | None) -> web.StreamResponse:
-    given = _given(visit)
+    given: dict[str, Any] = {}
     try:
+        given = _given(visit)
         await save_queue(
             visit.context, visit.person, read_model(QueueInput, given), queue["id"] if queue else None
         )
     except InvalidInput as error:
-        field = error.field.partition("[")[0]
-        return await _form(visit, queue, given, {field: translate_error(error)})
+        field = error.field.partition("[")[0].removeprefix("promises.")
+        return await _form(visit, queue, given or _as_written(visit), {field: translate_error(error)})
     return visit.redirect("/queues", "queue_saved")
 
 
@@ -96,5 +120,10 @@ async def _form(
         values=values,
         errors=errors or {},
         teams=[(row["id"], row["name"]) for row in await list_teams(visit.context.pool)],
+        days=name_days(),
+        hours={
+            day: visit.fields.get(f"hours-{day}", text)
+            for day, text in write_hours(values["hours"] or {}).items()
+        },
         languages=[(code, current_locale().languages.get(code, code)) for code in ANSWER_LANGUAGES],
     )

@@ -27,7 +27,7 @@ _BASE: Final = "FROM conversations v LEFT JOIN queues q ON q.id = v.queue_id"
 
 _COLUMNS: Final = """
 v.id, v.contact_id, v.case_id, v.queue_id, v.channel, v.state, v.subject, v.assignee_id, v.junk, v.version, v.created_at,
-v.waiting_since, v.last_message_at, v.closed_at, v.sort_at,
+v.waiting_since, v.last_message_at, v.closed_at, v.answer_due, v.resolve_due, v.breached_at, v.sort_at,
 q.name AS queue_name, a.name AS assignee_name, c.name AS contact_name, c.organisation,
 m.id AS message_id, m.direction, x.subject AS message_subject,
 left(coalesce(nullif(x.new_text, ''), x.body, ''), 220) AS preview,

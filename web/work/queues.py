@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contacts.addresses import read_mail_address, read_phone
 from domain.errors import Forbidden, InvalidInput, NotFound
+from inbox.desk.sealing import seal
+from router.promises.model import Promises
+from router.working_time import read_calendar
 from storage.pool import Connection, Pool, transaction
 from web.access.people import Person
 from web.access.permissions import Role
@@ -27,14 +30,18 @@ FROM queues q LEFT JOIN teams t ON t.id = q.team_id WHERE $1::bigint IS NULL OR 
 ORDER BY lower(q.name), q.id
 """
 _INSERT: Final = """
-INSERT INTO queues (name, team_id, from_name, from_address, signature, language, auto_answer, confidential)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id
+INSERT INTO queues (name, team_id, from_name, from_address, signature, language, auto_answer, confidential, promises, hours)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
 """
 _UPDATE: Final = """
 UPDATE queues SET name = $2, team_id = $3, from_name = $4, from_address = $5, signature = $6, language = $7,
-                  auto_answer = $8, confidential = $9
+                  auto_answer = $8, confidential = $9, promises = $10, hours = $11
 WHERE id = $1 RETURNING id
 """
+_BEFORE: Final = "SELECT confidential FROM queues WHERE id = $1 FOR UPDATE"
+#: the clocks of its conversations are counted anew, by what it promises now
+_COUNT_ANEW: Final = "UPDATE conversations SET clock_queue = NULL WHERE queue_id = $1 AND state <> 'closed'"
+_HELD: Final = "SELECT id FROM conversations WHERE queue_id = $1 ORDER BY id FOR UPDATE"
 _TAKEN: Final = """
 SELECT a.address, q.name FROM queue_addresses a JOIN queues q ON q.id = a.queue_id
 WHERE a.address = ANY ($1::text[]) AND a.queue_id <> $2 ORDER BY 1 LIMIT 1
@@ -72,6 +79,14 @@ class QueueInput(BaseModel):
         None, description="Sent by itself when a conversation begins; nothing when left out."
     )
     confidential: bool = Field(False, description="Only the people of the team see it, no supervisor.")
+    promises: Promises = Field(
+        default_factory=Promises,
+        description="Time for answers and for the end, warnings, what happens after it.",
+    )
+    hours: dict[str, list[list[str]]] | None = Field(
+        None,
+        description='When it works, where that is not as its team does: {"mon": [["09:00", "17:00"]], ...}.',
+    )
 
 
 async def list_queues(pool: Pool, person: Person, queue_id: int | None = None) -> list[Any]:
@@ -107,8 +122,12 @@ async def save_queue(
     values = (
         given.name, given.team_id, given.from_name, from_address or first_mail,
         given.signature, given.language, given.auto_answer or None, given.confidential,
+        given.promises.written(), given.hours or None,
     )  # fmt: skip
+    if given.hours:
+        read_calendar(given.hours, "UTC")
     async with transaction(context.pool) as connection:
+        before = None if queue_id is None else await connection.fetchval(_BEFORE, queue_id)
         number = await _write(connection, values, queue_id)
         taken = await connection.fetchrow(_TAKEN, addresses, number)
         if taken is not None:
@@ -119,6 +138,11 @@ async def save_queue(
             )
         await connection.execute(_DROP, number, addresses)
         await connection.execute(_KEEP, number, addresses)
+        if queue_id is not None:
+            await connection.execute(_COUNT_ANEW, number)
+        if before is not None and before != given.confidential:
+            held = [row["id"] for row in await connection.fetch(_HELD, number)]
+            await seal(connection, held, context.clock.now())
     context.announcer.touch()
     return number
 
