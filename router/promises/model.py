@@ -36,7 +36,7 @@ class Promises(BaseModel):
     warn_after: int = Field(75, ge=1, le=99, description="Warn when so many percent of the time are over.")
     escalate: bool = Field(
         True,
-        description="What is too late becomes urgent, and goes to whoever answers for the team when nobody has taken it.",
+        description="What is too late gets a high priority, and goes to whoever answers for the team when nobody has taken it.",
     )
 
     @field_validator("first_answer", "next_answer", "resolution")
