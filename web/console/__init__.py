@@ -38,6 +38,7 @@ def install_console(app: web.Application) -> None:
         teams,
         text_drafts,
         texts,
+        told,
         undecided,
     )
 

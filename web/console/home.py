@@ -13,6 +13,7 @@ from web.console.pages import page
 from web.console.visit import Visit
 from web.i18n import N_, _
 from web.queries.conversations import Box, count_conversations, list_conversations
+from web.queries.notices import list_notices, path_of
 from web.queries.tasks import Scope, count_tasks, list_tasks
 from web.times import local
 
@@ -75,6 +76,8 @@ async def show_home(visit: Visit) -> web.StreamResponse:
         intro=_(_DEMO_INTRO[visit.person.role]) if visit.context.demo else "",
         tiles=await _tiles(visit),
         tasks=tasks[:_SHOWN],
+        notices=await list_notices(visit.context.pool, visit.person),
+        notice_path=path_of,
         campaigns=campaigns,
         **values,
     )

@@ -60,6 +60,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "user_saved": N_("The user is saved."),
     "team_saved": N_("The team is saved."),
     "token_ended": N_("The API token no longer works."),
+    "notices_seen": N_("Seen."),
     "action_again": N_("It is tried again at once."),
     "action_given_up": N_("Given up. The rule's log keeps who said so."),
     "pause_lifted": N_("The pause is lifted. Campaigns are sent to them again."),
