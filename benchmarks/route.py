@@ -60,8 +60,8 @@ INSERT INTO users (email, name, role) SELECT 'u' || n || '@example.org', 'User '
 INSERT INTO teams (name, hours)
 SELECT 'team ' || n, jsonb_object_agg(day, '[["09:00", "12:30"], ["14:00", "18:00"]]'::jsonb)
 FROM generate_series(1, 5) n, unnest(ARRAY['mon', 'tue', 'wed', 'thu', 'fri']) day GROUP BY n;
-INSERT INTO contacts (id, name, relation, country, owner_id, fields)
-SELECT n, 'Person ' || n, (ARRAY['prospect', 'customer', 'partner', 'other'])[1 + n % 4],
+INSERT INTO contacts (id, name, organisation, relation, country, owner_id, fields)
+SELECT n, 'Person ' || n, 'Company ' || n, (ARRAY['prospect', 'customer', 'partner', 'other'])[1 + n % 4],
        (ARRAY['FR', 'DE', 'ES', 'IT', 'PT', 'BE', 'CH', 'GB'])[1 + n % 8], CASE WHEN n % 3 > 0 THEN 1 + n % 20 END,
        jsonb_build_object('size', n % 500)
 FROM generate_series(1, {CONTACTS}) n;

@@ -6,7 +6,7 @@ of that moment: a withdrawal acts on mail that was sent long before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,6 +64,17 @@ _HISTORY: Final = """
 SELECT purpose, state, wording, source, occurred_at, recorded_at FROM consent_ledger
 WHERE contact_id = $1 OR contact_id IN (SELECT old_id FROM contact_aliases WHERE contact_id = $1)
 ORDER BY occurred_at DESC, id DESC LIMIT $2
+"""
+
+
+_STANDING: Final = """
+SELECT contact_id, state, since FROM consents WHERE contact_id = ANY ($1::bigint[]) AND purpose = $2
+"""
+_ENTRIES_OF: Final = """
+SELECT coalesce(a.contact_id, l.contact_id) AS contact_id, l.state, l.occurred_at AS since
+FROM consent_ledger l LEFT JOIN contact_aliases a ON a.old_id = l.contact_id
+WHERE l.purpose = $2 AND (l.contact_id = ANY ($1::bigint[])
+      OR l.contact_id IN (SELECT old_id FROM contact_aliases WHERE contact_id = ANY ($1::bigint[])))
 """
 
 
@@ -185,3 +196,14 @@ async def read_consent_history(
         )
         for row in await connection.fetch(_HISTORY, contact_id, limit)
     ]
+
+
+async def load_entries(
+    connection: Connection, contact_ids: Collection[int], purpose: Purpose, *, past: bool = False
+) -> dict[int, list[tuple[datetime, ConsentState]]]:
+    """What contacts said about a purpose, by contact: what stands now, or with `past` all that they ever said."""
+    found: dict[int, list[tuple[datetime, ConsentState]]] = {}
+    statement = _ENTRIES_OF if past else _STANDING
+    for row in await connection.fetch(statement, list(contact_ids), purpose.value):
+        found.setdefault(row["contact_id"], []).append((row["since"], ConsentState(row["state"])))
+    return found

@@ -21,6 +21,7 @@ from domain.events import EventType
 from domain.predicates import Facts
 from router.actions import EXECUTORS
 from router.actions.work import Work
+from router.call_rights import load_call_rights, opens_callbacks, refuse_whole
 from router.decide import Decision, Episode, Question, Result, decide, sort_out_repeats
 from router.facts import Histories, load_facts
 from router.moments import past_moments
@@ -198,6 +199,12 @@ async def _play(
         for sighting, rules in asked
     ]
     await load_facts(connection, everything, now, settings, histories=histories)
+    callers = {
+        sighting.contact_id
+        for sighting, some in everything
+        if sighting.contact_id is not None and any(map(opens_callbacks, some))
+    }
+    await load_call_rights(connection, staff, callers, None, settings)
     past = await load_past(connection, [sighting for sighting, _ in asked])
     for sighting, rules in asked:
         then = _Then(sighting, past, staff, settings)
@@ -269,7 +276,7 @@ def _works(staff: Staff, at: datetime, name: str) -> bool:
 def _count(connection: Connection, player: _Player, decision: Decision, at: datetime, staff: Staff) -> None:
     """Sort out repeats, and write down what would have been done."""
     side = player.side
-    if decision.result is Result.ACTED:
+    if decision.result is Result.ACTED and not refuse_whole(decision, staff, at):
         player.episodes |= sort_out_repeats([decision], player.episodes)
     side.results[decision.result.value] += 1
     if decision.result is not Result.ACTED:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from domain.errors import ClytieError
 from router.actions import EXECUTORS
 from router.actions.work import Planned, Trouble, Work
+from router.call_rights import load_call_rights, opens_callbacks, refuse_whole
 from router.confidence import keep_confidential, leave_out_uncleared
 from router.decide import (
     Decision,
@@ -152,14 +153,24 @@ async def load_people(
         for action in decision.rule.rule.then
         if isinstance(action, OpenTaskAction)
     ]
-    return await load_staff_for(connection, settings, wanted, now)
+    staff = await load_staff_for(connection, settings, wanted, now)
+    if wanted:
+        callers = {
+            contact
+            for decision in decisions
+            if decision.result is Result.ACTED
+            and (contact := decision.sighting.contact_id) is not None
+            and opens_callbacks(decision.rule)
+        }
+        await load_call_rights(connection, staff, callers, now, settings)
+    return staff
 
 
 def _plan(work: Work, decisions: Sequence[Decision]) -> list[Planned]:
     """What each action would do. A decision of which no action can be planned becomes FAILED."""
     planned: list[Planned] = []
     for decision in decisions:
-        if decision.result is not Result.ACTED:
+        if decision.result is not Result.ACTED or refuse_whole(decision, work.staff, work.now):
             continue
         plans, troubles = [], []
         for number in range(len(decision.rule.rule.then)):

@@ -96,6 +96,12 @@ class RouterSettings(BaseModel):
         description="Days after which it is forgotten for what a rule acted, unless the rule acts once for ever or its "
         "`within` lasts longer. 0: never.",
     )
+    call_consumers_in: Sequence[str] = Field(
+        (),
+        description="Countries (ISO 3166-1, such as GB) whose consumers may be called for prospecting until they object. "
+        "Elsewhere a callback task needs consent, a contract or the contact's own request; in France by law since "
+        "11 August 2026.",
+    )
     hours: Mapping[str, Sequence[Sequence[str]]] = Field(
         default_factory=lambda: dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _DAY),
         description="Working hours of teams that have none of their own.",

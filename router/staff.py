@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from domain.consent import ConsentState
 from domain.errors import InvalidInput, NotFound
 from router.assignment.offering import Rota
 from router.assignment.rota import find_people, load_rota
@@ -19,6 +20,11 @@ from storage.pool import Connection
 
 _TEAMS: Final = f"""
 SELECT t.id, t.name, {CALENDAR_COLUMNS} FROM teams t WHERE t.name = ANY ($1::text[]) OR t.id = ANY ($2::bigint[])
+"""
+_KEEPERS: Final = """
+SELECT q.team_id, (SELECT min(u.id) FROM team_members m JOIN users u ON u.id = m.user_id
+                   WHERE m.team_id = q.team_id AND u.active) AS member
+FROM queues q WHERE q.confidential AND q.team_id = ANY ($1::bigint[]) GROUP BY q.team_id
 """
 _SUPERVISORS: Final = """
 SELECT m.team_id, u.id, u.role FROM users u LEFT JOIN team_members m ON m.user_id = u.id
@@ -44,11 +50,16 @@ class Team:
 
 @dataclass(slots=True)
 class Staff:
-    """The teams and people that a batch of tasks may go to. `named` gives people by mail address."""
+    """The teams and people that a batch of tasks may go to. `named` gives people by mail address.
+
+    `said` is what contacts said about being called, `silent` where consumers may be called until they object.
+    """
 
     teams: Mapping[str, Team] = field(default_factory=dict)
     named: Mapping[str, int] = field(default_factory=dict)
     rota: Rota = field(default_factory=Rota)
+    said: Mapping[int, Sequence[tuple[datetime, ConsentState]]] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
     fallback: WorkingCalendar = field(default_factory=lambda: usual_calendar(RouterSettings()))
 
     def steps_of(self, assign: Assign) -> tuple[Step, ...]:
@@ -133,7 +144,10 @@ async def load_staff_for(
 
 
 async def find_supervisors(connection: Connection, teams: Sequence[int | None]) -> dict[int | None, int]:
-    """Who answers for a team when its own people do not: its manager, else any manager, else an administrator."""
+    """Who answers for a team when its own people do not: its manager, else any manager, else an administrator.
+
+    A team that keeps a confidential queue is answered for by its own people only: its manager, else one of them.
+    """
     rows = await connection.fetch(_SUPERVISORS)
     managers: dict[int | None, int] = {}
     for row in rows:
@@ -143,4 +157,6 @@ async def find_supervisors(connection: Connection, teams: Sequence[int | None]) 
         (row["id"] for row in rows), None
     )
     found = {team: managers.get(team, anyone) if team is not None else anyone for team in teams}
+    for row in await connection.fetch(_KEEPERS, [team for team in found if team is not None]):
+        found[row["team_id"]] = managers.get(row["team_id"], row["member"])
     return {team: person for team, person in found.items() if person is not None}

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from domain.call_basis import CallRefusal
 from domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from domain.events import NewEvent
 from domain.tasks import MOVERS, Priority, TaskKind, TaskMove, TaskMover, TaskState, moves_from
@@ -15,6 +16,7 @@ from router.actions.open_task import TaskPlan, open_tasks
 from router.actions.work import Work
 from router.assignment.handing_on import Decline, keep_move
 from router.calendars import CALENDAR_COLUMNS, calendar_of
+from router.call_rights import may_call_contact
 from router.settings import RouterSettings
 from router.spans import parse_span
 from router.staff import Staff, find_supervisors
@@ -144,6 +146,7 @@ class Request:
     description: str = ""
     decide_within: str = "4 working hours"
     due_within: str = "2 working days"
+    asked: bool = False  #: the contact asked to be called
     key: str | None = None  #: asking twice with the same key opens one task
 
 
@@ -205,11 +208,13 @@ async def open_task(
             spans[name] = parse_span(getattr(request, name))
         except ValueError as error:
             raise InvalidInput(name, f"{error}.") from error
-    details = {name: str(span) for name, span in spans.items()}
+    details: dict[str, Any] = {name: str(span) for name, span in spans.items()}
     if request.description.strip():
         details["description"] = request.description.replace("\x00", "").strip()
     async with pool.acquire() as connection, connection.transaction():
         await _see_people(connection, request.assignee_id, request.team_id)
+        if request.kind is TaskKind.CALLBACK and request.contact_id is not None:
+            details["call"] = await _find_call_right(connection, request, now, settings or RouterSettings())
         calendar = calendar_of(await _team(connection, request.team_id), settings or RouterSettings())
         decide_by = spans["decide_within"].after(now, calendar)
         plan = TaskPlan(
@@ -239,6 +244,25 @@ async def open_task(
     if announcer is not None:
         announcer.touch()
     return task
+
+
+async def _find_call_right(
+    connection: Connection, request: Request, now: datetime, settings: RouterSettings
+) -> dict[str, str]:
+    """What allows the call that a person asks for. Raises InvalidInput when nothing does."""
+    assert request.contact_id is not None
+    right = await may_call_contact(connection, request.contact_id, now, settings, asked=request.asked)
+    if right.refusal is CallRefusal.WITHDRAWN:
+        raise InvalidInput(
+            "contact_id", "does not want to be called.", "Write instead, or wait until they ask for a call."
+        )
+    if right.refusal is not None:
+        raise InvalidInput(
+            "contact_id",
+            "may not be called: there is no consent, no contract and no request of theirs.",
+            "Ask for consent first, or say that they asked to be called.",
+        )
+    return right.written()
 
 
 async def _team(connection: Connection, team_id: int | None) -> Any:
@@ -382,6 +406,12 @@ async def _require_mover(connection: Connection, task: Any, move: TaskMove, acto
             parts.add(TaskMover.REQUESTER)
     if not parts:
         raise Forbidden("This task belongs to other people.")
+    if task["details"].get("not_by") == actor_id and move in (
+        TaskMove.ACCEPT,
+        TaskMove.START,
+        TaskMove.FINISH,
+    ):
+        raise Forbidden("Whoever did this does not check it: a second person looks at it.")
     if not parts & MOVERS[move]:
         may = " or ".join(sorted(mover.value for mover in MOVERS[move]))
         raise Forbidden(f"“{move.value}” is for the {may} of a task.")

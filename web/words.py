@@ -26,6 +26,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cancelled": N_("cancelled"),
         "escalated": N_("escalated"),
     },
+    "step_state": {
+        "waiting": N_("waits its turn"),
+        "open": N_("to do"),
+        "checking": N_("is being checked"),
+        "done": N_("done"),
+        "skipped": N_("left out"),
+    },
     "task_kind": {
         "callback": N_("Call back"),
         "todo": N_("To do"),
@@ -42,6 +49,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "cancel": N_("Cancel the task"),
         "escalate": N_("Escalate"),
         "offer": N_("Offer again"),
+    },
+    "call_basis": {
+        "request": N_("they asked for it"),
+        "consent": N_("they agreed to be called"),
+        "contract": N_("a contract runs, and the call is about it"),
+        "professional": N_("they are called in their profession, and did not object"),
+        "no_objection": N_("they did not object, which is enough there"),
     },
     "offer_state": {
         "offered": N_("asked"),

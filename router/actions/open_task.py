@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from domain.call_basis import REFUSED
 from domain.errors import NotFound
 from domain.events import EventType, NewEvent
 from domain.tasks import Priority, TaskKind, channel_of
@@ -15,6 +16,7 @@ from router.actions.work import Planned, Shown, Work
 from router.assignment.offering import Need, Offer, next_offer
 from router.assignment.rota import keep_turns
 from router.assignment.steps import Step
+from router.call_rights import may_call
 from router.decide import Decision
 from router.staff import Team
 from router.then.tasks import OpenTask, OpenTaskAction
@@ -67,12 +69,29 @@ class TaskPlan:
     details: Mapping[str, Any]
 
 
-def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
-    """The task that this decision opens. Raises NotFound when a team is gone, InvalidInput for a broken calendar."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A task that is not opened, and why: a callback to somebody who may not be called."""
+
+    words: str
+
+
+def plan(decision: Decision, number: int, work: Work) -> TaskPlan | Refusal:
+    """The task that this decision opens, or why it may not.
+
+    Raises NotFound when a team is gone, InvalidInput for a broken calendar.
+    """
     compiled, sighting = decision.rule.actions[number], decision.sighting
     assert isinstance(compiled.action, OpenTaskAction)
     wanted = compiled.action.open_task
     facts = sighting.facts(work.now)
+    right = None
+    if wanted.kind is TaskKind.CALLBACK and sighting.contact_id is not None:
+        right = may_call(sighting, wanted, work.staff, work.now)
+        if right.refusal is not None:
+            words = REFUSED[right.refusal]
+            decision.deeds[number] = {"state": "refused", "reason": words}
+            return Refusal(words)
     steps = work.staff.steps_of(wanted.assign)
     answers = work.staff.team(wanted.assign.teams[0]) if wanted.assign.teams else None
     offer = _first_offer(decision, wanted, steps, answers, work)
@@ -86,6 +105,8 @@ def plan(decision: Decision, number: int, work: Work) -> TaskPlan:
     }
     if offer.deputy_of is not None:
         details["deputy_of"] = offer.deputy_of
+    if right is not None:
+        details["call"] = right.written()
     text = compiled.texts["description"](facts)
     if text:
         details["description"] = text
@@ -128,14 +149,19 @@ def _first_offer(
     return offer or Offer(len(steps) - 1, None, need.team_id)
 
 
-def show(plan: TaskPlan, work: Work) -> Shown:
-    """The task's title, and who it would be offered to."""
+def show(plan: TaskPlan | Refusal, work: Work) -> Shown:
+    """The task's title, and who it would be offered to; or why not."""
+    if isinstance(plan, Refusal):
+        return Shown("refused", plan.words)
     team = next((team.name for team in work.staff.teams.values() if team.id == plan.team_id), None)
     return Shown("open_task", plan.title, plan.assignee_id, team)
 
 
 async def execute(work: Work, planned: Sequence[Planned]) -> None:
     """Open the tasks that were not opened before; tells a TaskOpened for each."""
+    planned = [item for item in planned if not isinstance(item.plan, Refusal)]
+    if not planned:
+        return
     ids = await open_tasks(work, [(_in_case(item), item.decision.rule.name) for item in planned])
     for item, task_id in zip(planned, ids, strict=True):
         if task_id is not None:

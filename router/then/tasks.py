@@ -80,6 +80,11 @@ class OpenTask(Order):
     )
     priority: Priority = Field(Priority.NORMAL, description="low, normal, high or urgent")
     assign: Assign = Field(description="who gets it")
+    asked: Literal[True] | None = Field(
+        None,
+        description="true: by this event the contact asks to be called (a link “call me back”, a form); a message or call "
+        "of the contact says so by itself",
+    )
     decide_within: WrittenSpan = Field(
         default_factory=lambda: parse_span("4 working hours"),
         description="time to accept, decline, reschedule or ask; then the next step is asked, at last a supervisor",
@@ -87,6 +92,12 @@ class OpenTask(Order):
     due_within: WrittenSpan = Field(
         default_factory=lambda: parse_span("2 working days"), description="time to have it done"
     )
+
+    @model_validator(mode="after")
+    def _asked_for_a_call(self) -> OpenTask:
+        if self.asked and self.kind is not TaskKind.CALLBACK:
+            raise ValueError("asked: only a callback can be asked for by the contact")
+        return self
 
     @model_validator(mode="after")
     def _some_time(self) -> OpenTask:

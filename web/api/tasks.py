@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.call_basis import CallBasis
 from domain.errors import NotFound
 from domain.tasks import Priority, TaskKind, TaskMove, TaskState
 from router.task_lists import read_cursor, write_cursor
@@ -45,6 +46,9 @@ class TaskModel(BaseModel):
     reason: str = Field(description="Why it exists, in words, in the language asked for.")
     moves: list[TaskMove] = Field(description="What you may do to it now.")
     outcome: dict[str, Any]
+    call_basis: CallBasis | None = Field(
+        None, description="For a callback: what allows the call. Null for tasks that are older than this."
+    )
 
 
 class TaskPage(BaseModel):
@@ -86,9 +90,18 @@ class MoveInput(BaseModel):
 
 
 def _model(call: Call, task: TaskView) -> TaskModel:
-    values = {name: task.row[name] for name in TaskModel.model_fields if name not in ("reason", "moves")}
+    values = {
+        name: task.row[name]
+        for name in TaskModel.model_fields
+        if name not in ("reason", "moves", "call_basis")
+    }
     return TaskModel.model_validate(
-        {**values, "reason": describe_reason(task), "moves": moves_for(call.person, task)}
+        {
+            **values,
+            "reason": describe_reason(task),
+            "moves": moves_for(call.person, task),
+            "call_basis": task.row["details"].get("call", {}).get("basis"),
+        }
     )
 
 

@@ -100,6 +100,7 @@ async def _task_page(
         candidates=await list_candidates(pool) if TaskMove.OFFER in task.moves else [],
         runs=await read_runs(pool, task.id),
         offers=await list_offers(pool, task.id),
+        call_right=_read_call_right(task.details.get("call")),
         verdict=await read_verdict(pool, task.event_id),
         timeline=[(event, describe_event(event)) for event in events],
         choice=await offer_call(visit, task=task.id),
@@ -107,6 +108,14 @@ async def _task_page(
         earliest=f"{here:%Y-%m-%dT%H:%M}",
         soonest=f"{_next_morning(here):%Y-%m-%dT%H:%M}",
     )
+
+
+def _read_call_right(written: dict[str, str] | None) -> dict[str, Any] | None:
+    """What allows the call, as it stood when the task was opened."""
+    if not written:
+        return None
+    since = written.get("since")
+    return {"basis": written["basis"], "since": datetime.fromisoformat(since) if since else None}
 
 
 def _next_morning(here: datetime) -> datetime:
