@@ -26,6 +26,7 @@ SELECT v.id, q.name FROM conversations v JOIN queues q ON q.id = v.queue_id
 WHERE v.id = ANY ($1::bigint[]) AND q.confidential
 """
 _NAMED: Final = "SELECT name FROM queues WHERE confidential AND name = ANY ($1::text[])"
+_DEFINITION: Final = "SELECT definition FROM rules WHERE id = $1"
 _ACTED: Final = """
 SELECT event_id, rule_id FROM rule_runs WHERE event_id = ANY ($1::bigint[]) AND result = 'acted'
 """
@@ -100,6 +101,17 @@ def _behind_what_stopped(rules: Sequence[CompiledRule], done: frozenset[int]) ->
 def is_cleared(rule: CompiledRule, queue: str) -> bool:
     """Whether a rule may look at what this confidential queue holds."""
     return fold(queue) in _named(rule.rule)
+
+
+async def is_sealed_from(connection: Connection, rule_id: int, conversation_id: int | None) -> bool:
+    """Whether a conversation became confidential since this rule acted on it, so that what it put down is not done."""
+    if conversation_id is None:
+        return False
+    names = await confidential_queues(connection, [conversation_id])
+    if not names:
+        return False
+    definition = await connection.fetchval(_DEFINITION, rule_id)
+    return definition is None or fold(names[conversation_id]) not in _named(Rule.model_validate(definition))
 
 
 def _named(rule: Rule) -> frozenset[str]:

@@ -18,6 +18,7 @@ from domain.clock import Clock
 from domain.errors import ClytieError
 from domain.events import NewEvent
 from router.actions.work import UNDER_WAY
+from router.confidence import is_sealed_from
 from router.deeds import tell_run, wait_after
 from router.passing import PASSING
 from router.settings import RouterSettings
@@ -129,7 +130,10 @@ class Performer:
         now = self.clock.now()
         try:
             async with connection.transaction():
-                outcome = await self.inside[task.action](connection, task, now)
+                if await is_sealed_from(connection, task.rule_id, task.conversation_id):
+                    outcome = Outcome.nothing("the conversation has become confidential")
+                else:
+                    outcome = await self.inside[task.action](connection, task, now)
                 await record(connection, outcome.events)
         except PASSING:
             raise

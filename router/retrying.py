@@ -8,6 +8,7 @@ from typing import Any, Final
 from domain.errors import Conflict, NotFound
 from router.actions import EXECUTORS
 from router.actions.work import UNDER_WAY, Work
+from router.confidence import is_sealed_from
 from router.decide import Decision, Result
 from router.deeds import tell_run, wait_after
 from router.facts import load_facts
@@ -72,6 +73,8 @@ async def _do(connection: Connection, row: Any, router: Router) -> tuple[Work, d
     if row["event_id"] not in sightings:
         raise NotFound("The event is gone.")
     sighting = sightings[row["event_id"]]
+    if await is_sealed_from(connection, row["rule_id"], sighting.conversation_id):
+        raise NotFound("The conversation has become confidential.")
     now = router.clock.now()
     await load_campaigns(connection, [sighting])
     await load_facts(connection, [(sighting, [rule])], now, router.settings)

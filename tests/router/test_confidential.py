@@ -12,6 +12,7 @@ import pytest
 from domain.events import EventType
 from inbox.desk.conversations import Desk, move_to_queue
 from router.confiding import Confider
+from router.staff import find_supervisors
 from storage.pool import Pool
 from tests.inbox.post import PostRoom, open_post_room, write_mail
 from tests.router.world import World
@@ -194,3 +195,32 @@ async def test_moving_a_conversation_seals_it_and_moving_it_back_opens_it(
         await move_to_queue(desk, message["conversation_id"], number)
         row = await post.conversation(message["conversation_id"])
         assert (row["sealed_at"] is not None) is sealed
+
+
+async def test_what_failed_is_not_tried_again_once_the_conversation_is_confidential(
+    pool: Pool, world: World, post: PostRoom
+) -> None:
+    await world.apply(
+        "- {name: ask, when: Received, then: [{open_task: {kind: callback, title: Call, assign: {team: sales}}}, {note: Hm}]}"
+    )
+    await pool.execute("UPDATE teams SET name = 'gone' WHERE name = 'sales'")
+    message = await post.receive(write_mail(text="Hello"))
+    await world.route()
+    await pool.execute("UPDATE teams SET name = 'sales' WHERE name = 'gone'")
+    queue = await pool.fetchval("SELECT id FROM queues WHERE name = 'HR'")
+    await move_to_queue(Desk(pool, world.clock, None, world.mona), message["conversation_id"], queue)
+    await pool.execute("UPDATE rule_deeds SET due_at = now()")
+    await world.pass_time(timedelta(0))
+    assert await world.tasks() == []
+    assert "confidential" in await pool.fetchval("SELECT trouble FROM rule_deeds")
+
+
+async def test_who_answers_for_a_team_with_a_confidential_queue_is_one_of_it(
+    pool: Pool, world: World, post: PostRoom
+) -> None:
+    team = await pool.fetchval("SELECT id FROM teams WHERE name = 'HR'")
+    async with pool.acquire() as connection:
+        assert await find_supervisors(connection, [team, world.sales]) == {world.sales: world.mona}
+        await pool.execute("INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)", team, world.zoe)
+        found = await find_supervisors(connection, [team, world.sales])
+    assert found == {team: world.zoe, world.sales: world.mona}
