@@ -288,6 +288,24 @@ async def test_the_bar_follows_a_call_of_mine(house: House, pool: Pool, exchange
     assert call
 
 
+async def test_a_call_that_was_given_up_asks_for_no_outcome(
+    house: House, pool: Pool, exchange: Exchange
+) -> None:
+    rosa = await house.signed_in("rep")
+    me = await pool.fetchval("SELECT id FROM users WHERE role = 'rep'")
+    contact = await house.contact("Anna")
+    task = await house.task(contact, assignee_id=me, state="accepted")
+
+    async def bar(result: str) -> str:
+        await pool.execute("DELETE FROM calls")
+        about = {"contact": contact, "user_id": me, "task_id": task, "ago": timedelta(seconds=40)}
+        await exchange.call("out", "ended", result, **about)
+        return (await rosa.get("/calls/bar", headers={"X-Fragment": "1"})).words
+
+    assert "How did it end?" in await bar("no_answer")
+    assert "How did it end?" not in await bar("cancelled")
+
+
 async def test_who_calls_is_shown_to_whom_it_rings_and_to_nobody_else(
     house: House, pool: Pool, exchange: Exchange
 ) -> None:
@@ -348,6 +366,31 @@ async def test_pages_about_calls_speak_french(house: House, pool: Pool, exchange
     call = await exchange.call("out", result="no_answer", user_id=me)
     assert "personne n'a répondu" in (await rosa.get(f"/calls/{call}")).words
     assert "Appels" in (await rosa.get("/calls")).words
+
+
+async def test_the_list_says_in_the_reader_s_language_what_nobody_has_written_down(
+    house: House, pool: Pool, exchange: Exchange
+) -> None:
+    agent = await house.signed_in("agent")
+    number = await pool.fetchval(
+        "INSERT INTO conversations (channel, subject, state) VALUES ('voice', 'Support', 'open') RETURNING id"
+    )
+    message = await exchange.call("in", "ended", "voicemail", conversation=number)
+    await pool.execute(
+        "INSERT INTO message_contents (message_id, body) VALUES ($1, 'Message vocal de 14 secondes.')",
+        message,
+    )
+    await pool.execute(
+        "INSERT INTO recordings (message_id, provider_id, kind, state, seconds, url) VALUES ($1, 'RE1', 'voicemail', 'there', 14, '')",
+        message,
+    )
+    words = (await agent.get("/conversations?box=unassigned")).words
+    assert "Call to Support" in words
+    assert "Voice message · 0:14" in words
+    assert "secondes" not in words
+    await pool.execute("UPDATE recordings SET transcript = 'Call me back'")
+    await pool.execute("UPDATE message_contents SET body = 'Call me back'")
+    assert "Call me back" in (await agent.get("/conversations?box=unassigned")).words
 
 
 async def test_a_voice_message_is_heard_read_and_answered_in_its_conversation(

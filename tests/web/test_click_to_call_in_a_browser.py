@@ -117,6 +117,25 @@ async def test_on_another_page_the_talk_leads_to_its_task(page: Page, floor: Flo
     await expect(page.get_by_role("radio", name="Wants another call")).to_be_checked()
 
 
+async def test_the_window_that_placed_the_call_asks_and_others_stay_where_they_are(
+    page: Page, floor: Floor
+) -> None:
+    task = await callback(floor)
+    other = await page.context.new_page()
+    await open_page(other, floor, "/contacts")
+    await open_page(page, floor, "/tasks")
+    await page.get_by_role("button", name="Call +33 6 39 98 00 01").click()
+    await expect(other.locator("#calls")).to_contain_text("Your phone rings")
+    await floor.take_and_press()
+    await expect(page.locator("#calls")).to_contain_text("It rings there.")
+    await expect(page.locator("#calls").get_by_role("button", name="Give up")).to_be_focused()
+    await floor.carrier.phones.hang_up((await floor.phone(ANNA, "ringing")).sid)
+    await page.wait_for_url(f"**/tasks/{task}#finish")
+    await expect(page.get_by_role("radio", name="Wants another call")).to_be_checked()
+    await expect(other.locator("#calls")).to_be_empty()  # the first one has asked
+    assert other.url.endswith("/contacts")
+
+
 async def test_whoever_writes_elsewhere_is_not_taken_away(page: Page, floor: Floor) -> None:
     task = await callback(floor)
     await open_page(page, floor, f"/tasks/{task}")
