@@ -12,6 +12,7 @@ from typing import Any, Final
 from domain.events import EventType
 from domain.tasks import UNDECIDED_STATES, TaskMove, TaskState, escalates, next_state
 from router.assignment.handing_on import keep_escalation, widen
+from router.cases.steps import go_on
 from router.decide import Question
 from router.loop import Router, answer_carefully
 from router.moments import plan_moments, reach_moments
@@ -65,6 +66,7 @@ async def run_due_timers(router: Router) -> int:
         + await _run_waits(router)
         + await _run_clocks(router)
         + await retry_due(router)
+        + await go_on(router)
     )
 
 

@@ -21,12 +21,13 @@ from web.i18n import LANGUAGES, catalogue_path
 ROOT: Final = Path(__file__).parents[1]
 #: folders and files whose errors reach the console and the API (those of rule files reach the command line only)
 ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py", "router/task_moves.py",
-                "router/task_lists.py", "inbox/desk/conversations.py", "inbox/desk/placements.py", "inbox/desk/drafts.py",
+                "router/task_lists.py", "router/cases", "inbox/desk/conversations.py", "inbox/desk/placements.py", "inbox/desk/drafts.py",
                 "inbox/calls/placing.py", "inbox/desk/preparation.py", "inbox/desk/answers.py", "inbox/arrival/quarantine.py", "inbox/desk/authors.py",
                 "channels/sandbox/carrier/handsets.py", "channels/sandbox/carrier/voice/switch.py",
                 "channels/sandbox/carrier/remote.py", "channels/sandbox/carrier/inbound.py", "channels/sms/numbers.py",
                 "channels/sms/content.py",
                 "inbox/texts/answers.py", "inbox/texts/starting.py", "outbox/texts/letters.py",
+                "router/message_templates.py", "router/failures.py",
                 "outbox/suppression.py", "outbox/letters/writing.py",
                 "outbox/letters/mail.py", "outbox/letters/requests.py", "web")  # fmt: skip
 #: what a channel says of a message that it cannot take; whoever tells people ends the sentence

@@ -11,6 +11,7 @@ from contacts.directory import resolve
 from domain.errors import InvalidInput
 from domain.events import EventType, NewEvent
 from inbox.desk.conversations import Desk
+from router.cases.beginning import begin_template
 from router.cases.fields import check_fields
 from router.cases.moves import read_title
 from router.cases.store import lock_case, require_somebody, see_people
@@ -113,6 +114,9 @@ async def insert_case(
         return None, []
     await connection.execute(_CONTACTS, number, [id for id, _ in contacts], [part for _, part in contacts])
     await connection.execute(_MEMBERS, number, list(new.members))
+    for template in kind.templates:
+        if template.starts:
+            await begin_template(connection, number, template)
     case = await lock_case(connection, number)
     return number, [case.tell(EventType.CASE_OPENED, now, actor_id, {"stage": case.stage} | dict(data or {}))]
 

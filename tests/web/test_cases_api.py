@@ -51,12 +51,12 @@ async def test_a_case_is_opened_moved_changed_closed_and_reopened(house: House, 
     assert (await rep.call("POST", f"{path}/close", {"stage": "won"}))[0] == 204
     _status, closed = await rep.call("GET", path)
     assert (closed["state"], closed["stage"], closed["fields"]) == ("closed", "won", {"product": "Tiles"})
-    assert (await rep.call("GET", "/cases"))[1]["items"] == []
+    assert case["id"] not in [one["id"] for one in (await rep.call("GET", "/cases"))[1]["items"]]
     assert [one["id"] for one in (await rep.call("GET", "/cases?state=closed"))[1]["items"]] == [case["id"]]
     assert (await rep.call("POST", f"{path}/reopen", {}))[0] == 204
-    for query in ("kind=sale", "stage=negotiation", "q=roof", "q=Dubreuil", f"owner_id={world.users['rep']}"):
+    for query in ("kind=sale&q=roof", "stage=negotiation", "q=two+roofs", "q=Dubreuil&stage=negotiation"):
         assert len((await rep.call("GET", f"/cases?{query}"))[1]["items"]) == 1, query
-    for query in ("kind=tender", "stage=won", "q=fence", "q=%25", "owner_id=999"):
+    for query in ("kind=tender", "stage=won", "q=fence", "q=%25", "owner_id=999", "kind=sale&stage=need"):
         assert (await rep.call("GET", f"/cases?{query}"))[1]["items"] == [], query
     _status, timeline = await rep.call("GET", f"{path}/timeline")
     told = [line["sentence"] for line in reversed(timeline["items"])]
@@ -69,8 +69,8 @@ async def test_a_list_of_cases_goes_on_where_the_page_before_ended(house: House,
     rep = await enter(house, "rep")
     for number in range(5):
         await rep.call("POST", "/cases", {"kind": "sale", "title": f"Roof {number}"})
-    _status, first = await rep.call("GET", "/cases?limit=3")
-    _status, second = await rep.call("GET", f"/cases?limit=3&after={first['next']}")
+    _status, first = await rep.call("GET", "/cases?limit=3&q=Roof")
+    _status, second = await rep.call("GET", f"/cases?limit=3&q=Roof&after={first['next']}")
     titles = [one["title"] for one in first["items"] + second["items"]]
     assert titles == [f"Roof {number}" for number in (4, 3, 2, 1, 0)]
     assert second["next"] is None
@@ -149,7 +149,7 @@ async def test_a_confidential_case_and_what_belongs_to_it_exist_for_its_people_o
         "search": "Secret" in str(await person.call("GET", "/cases?q=Dubreuil")),
         "task": (await person.call("GET", f"/tasks/{secret['task']}"))[0] == 200,
         "tasks": "Answer the lawyer" in str(await person.call("GET", "/tasks?scope=mine&limit=200")),
-        "events": "case" in str(await person.call("GET", f"/contacts/{ana}/events")).lower()
+        "events": "CaseOpened" in str(await person.call("GET", f"/contacts/{ana}/events"))
         or "Received" in str(await person.call("GET", f"/contacts/{ana}/events")),
         "page": "Secret" in (await person.get(f"/contacts/{ana}")).text
         or "I sue you" in (await person.get(f"/contacts/{ana}")).text,

@@ -54,6 +54,7 @@ def addresses(world: World, post: Correspondence, phones: Telephony) -> list[str
         "/people/{id}": world.users["rep"],
         "/people/{id}/work": world.users["rep"],
         "/people/teams/{id}": world.team,
+        "/cases/{id}": world.case,
         "/calls/{id}": phones.calls["voicemail"],
         "/calls/{id}/recordings/{recording}": phones.calls["voicemail"],
         "/lines/{id}": phones.line,

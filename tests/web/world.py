@@ -48,6 +48,7 @@ class World:
     rule: int
     job: int
     mail: int
+    case: int
 
 
 async def build_world(pool: Pool) -> World:
@@ -75,7 +76,20 @@ async def build_world(pool: Pool) -> World:
     tasks = await _make_story(pool, users, team, contacts, campaign, rule, now)
     job = await _make_import(pool, users["marketer"])
     mail = await _make_mail(pool, source)
-    return World(users, team, contacts, campaign, draft, tasks, rule, job, mail)
+    case = await _make_case(pool, users, team, contacts[0])
+    return World(users, team, contacts, campaign, draft, tasks, rule, job, mail, case)
+
+
+async def _make_case(pool: Pool, users: dict[str, int], team: int, contact: int) -> int:
+    number: int = await pool.fetchval(
+        "INSERT INTO cases (kind, title, stage, owner_id, team_id, fields)"
+        " VALUES ('sale', 'Forty panels for the workshop', 'offer', $1, $2, $3) RETURNING id",
+        users["rep"], team, {"amount": 48000, "product": "Panels", "expected": "2026-12-18"},
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO case_contacts (case_id, contact_id, part) VALUES ($1, $2, 'buyer')", number, contact
+    )
+    return number
 
 
 async def _make_people(pool: Pool) -> tuple[dict[str, int], int]:

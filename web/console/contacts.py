@@ -25,6 +25,7 @@ from web.console.pages import page
 from web.console.visit import Visit, find_number
 from web.forms import read_model
 from web.i18n import N_
+from web.queries.cases import list_cases_of_contact
 from web.queries.contacts import (
     PAGE,
     list_contacts,
@@ -38,6 +39,7 @@ from web.queries.people import list_users
 from web.queries.tasks import as_viewer, list_tasks_of_contact
 from web.sentences import translate_error
 from web.words import WORDS
+from web.work.cases import case_types
 from web.work.contacts import (
     ContactInput,
     change_contact,
@@ -166,6 +168,9 @@ async def show_contact(visit: Visit) -> web.StreamResponse:
         purposes=[purpose.value for purpose in Purpose],
         note_kinds=NOTE_KINDS,
         owner=owners.get(contact["owner_id"]),
+        cases=await list_cases_of_contact(pool, visit.person, number),
+        types=await case_types(visit.context),
+        language=visit.language,
         choice=await offer_call(visit, contact=number),
         **values,
     )

@@ -28,6 +28,7 @@ MENU: Final = (
     ),
     Entry("/undecided", N_("Undecided"), "alert", Permission.CONVERSATIONS_SUPERVISE),
     Entry("/contacts", N_("Contacts"), "contacts", Permission.CONTACTS_SEE, primary=True),
+    Entry("/cases", N_("Cases"), "case", Permission.CASES_WORK),
     Entry("/calls", N_("Calls"), "calls", Permission.TASKS_WORK),
     Entry("/presence", N_("Who is there"), "clock", Permission.TASKS_SUPERVISE),
     Entry("/campaigns", N_("Campaigns"), "campaigns", Permission.CAMPAIGNS_SEE, primary=True),
