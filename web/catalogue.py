@@ -28,7 +28,6 @@ ROOMS: Final = ("domain", "templates", "contacts", "campaigns", "router/tasks.py
                 "channels/sms/content.py",
                 "inbox/texts/answers.py", "inbox/texts/starting.py", "outbox/texts/letters.py",
                 "router/message_templates.py", "router/failures.py",
-                "router/message_templates.py", "router/failures.py",
                 "outbox/suppression.py", "outbox/letters/writing.py",
                 "outbox/letters/mail.py", "outbox/letters/requests.py", "web")  # fmt: skip
 #: what a channel says of a message that it cannot take; whoever tells people ends the sentence
