@@ -38,7 +38,7 @@ WHERE d.id = $3 AND d.state = 'failed' AND {_VISIBLE} FOR UPDATE OF d
 _AGAIN: Final = (
     "UPDATE rule_deeds SET state = 'due', attempts = 0, due_at = now(), settled_at = NULL WHERE id = $1"
 )
-_GIVE_UP: Final = "UPDATE rule_deeds SET state = 'given_up', settled_at = now() WHERE id = $1"
+_GIVE_UP: Final = "UPDATE rule_deeds SET state = 'given_up', settled_at = now(), payload = '{\"settled\": true}' WHERE id = $1"
 
 
 async def list_failures(

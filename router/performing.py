@@ -43,10 +43,11 @@ UPDATE rule_deeds SET attempts = attempts + 1, due_at = now() + $3 WHERE id = AN
     ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING {_COLUMNS}
 """
-#: $2 attempts that the claim counted; a row that was claimed anew, tried again or given up meanwhile stays as it is
+#: What was said lies with the message from then on, and not here. $2 attempts that the claim counted; a row that was claimed anew, tried again or given up meanwhile stays as it is
 _SETTLE: Final = """
 UPDATE rule_deeds SET state = $3, trouble = $4, attempts = $5, due_at = now() + $6,
-       settled_at = CASE WHEN $3 <> 'due' THEN now() END
+       settled_at = CASE WHEN $3 <> 'due' THEN now() END,
+       payload = CASE WHEN $3 = 'done' THEN '{"settled": true}'::jsonb ELSE payload END
 WHERE id = $1 AND attempts = $2 AND state = 'due' RETURNING true
 """
 _HIDDEN: Final = """

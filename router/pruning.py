@@ -1,4 +1,4 @@
-"""What is forgotten of what rules did: episodes that can keep no rule from acting any more.
+"""What is forgotten of what rules did: episodes that can keep no rule from acting any more, and errands that are done.
 
 An episode of a rule that acts once for ever is kept for ever, also while the rule is switched off. Of a rule that acts
 once within some time, and of one that acts once per event, old ones are only weight.
@@ -30,11 +30,23 @@ DELETE FROM rule_episodes AS e USING old WHERE e.key = old.key RETURNING 1
 """
 
 
+#: What failed stays until somebody tries it again or gives it up.
+_FORGET_DEEDS: Final = """
+WITH old AS (
+    SELECT id FROM rule_deeds WHERE state IN ('done', 'given_up') AND settled_at < now() - $1::interval
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+DELETE FROM rule_deeds AS d USING old WHERE d.id = old.id RETURNING 1
+"""
+
+
 async def prune(pool: Pool, now: datetime, settings: RouterSettings) -> bool:
     """Forget what is old at business time `now`; true when there may be more."""
-    if not settings.episodes_kept:
-        return False
-    return await forget_episodes(pool, now, timedelta(days=settings.episodes_kept)) == _AT_ONCE
+    more = False
+    if settings.episodes_kept:
+        more = await forget_episodes(pool, now, timedelta(days=settings.episodes_kept)) == _AT_ONCE
+    deeds = await pool.fetch(_FORGET_DEEDS, timedelta(days=settings.deeds_kept), _AT_ONCE)
+    return len(deeds) == _AT_ONCE or more
 
 
 async def forget_episodes(pool: Pool, now: datetime, kept: timedelta) -> int:

@@ -90,6 +90,11 @@ class RouterSettings(BaseModel):
         le=1000,
         description="Messages of rules that one contact gets in an hour; further ones are not sent.",
     )
+    deeds_kept: int = Field(
+        90,
+        ge=1,
+        description="Days after which an action that was tried again, or done apart, is forgotten once done.",
+    )
     episodes_kept: int = Field(
         730,
         ge=0,

@@ -114,6 +114,7 @@ async def test_a_rule_sends_a_mail_to_the_contact_from_a_queue(world: World, mak
     assert (letter["address"], letter["subject"]) == ("ana@example.net", "Your order, Ana Sousa")
     assert letter["body"] == "It left.\n\n-- \nHelianthe, Lyon"
     assert letter["contact_id"] == contact
+    assert "It left" not in str(await world.pool.fetchval("SELECT payload FROM rule_deeds"))
     assert "Auto-Submitted: auto-generated" in letter["bytes"]
     assert "List-Unsubscribe" not in letter["bytes"]
 

@@ -44,6 +44,20 @@ async def act(world: World, contact: int) -> int:
     return after - before
 
 
+async def test_errands_that_are_done_are_forgotten_and_failed_ones_stay(world: World) -> None:
+    for state, days in (("done", 100), ("given_up", 100), ("failed", 100), ("done", 10)):
+        await world.pool.execute(
+            "INSERT INTO rule_deeds (key, rule_id, event_id, event_recorded_at, number, action, state, due_at, settled_at)"
+            " VALUES ($1, 1, 1, now(), 0, 'send', $2, now(), now() - make_interval(days => $3))",
+            f"{state} {days}",
+            state,
+            days,
+        )
+    await prune(world.pool, world.clock.now(), world.router.settings)
+    left = {row["key"] for row in await world.pool.fetch("SELECT key FROM rule_deeds")}
+    assert left == {"failed 100", "done 10"}
+
+
 async def test_old_episodes_go_unless_they_hold_for_ever_or_longer(world: World) -> None:
     await world.apply(RULES)
     contact = await world.contact()
