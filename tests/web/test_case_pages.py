@@ -35,7 +35,7 @@ async def test_a_case_is_opened_from_a_contact_and_goes_its_way(
     page = await rep.post(f"/cases/{case}/change", given)
     assert (page.status, "Write it like 1200" in page.words) == (422, True)
     page = await rep.post(f"/cases/{case}/change", given | {"fields.amount": "1 200"})
-    assert "Amount (€): – → 1200" in page.words
+    assert "Amount (€): – → 1,200" in page.words
     page = await rep.post(f"/cases/{case}/notes", {"text": "They compare three offers."})
     assert "They compare three offers." in page.words
     assert "Roof" in (await rep.get("/cases?kind=sale&view=board")).words

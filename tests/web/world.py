@@ -89,6 +89,38 @@ async def _make_case(pool: Pool, users: dict[str, int], team: int, contact: int)
     await pool.execute(
         "INSERT INTO case_contacts (case_id, contact_id, part) VALUES ($1, $2, 'buyer')", number, contact
     )
+    for no, (name, state, words, after) in enumerate(
+        (
+            ("measure", "done", "Measure the roof", []),
+            ("plan", "checking", "Draw the plan", ["measure"]),
+            ("date", "waiting", "Agree on a date with the fitters", ["plan"]),
+        )
+    ):
+        await pool.execute(
+            "INSERT INTO case_steps (case_id, template, no, name, state, definition, done_by, rounds)"
+            " VALUES ($1, 'installation', $2, $3, $4, $5, $6, 1)",
+            number, no, name, state, {"task": words, "after": after}, users["rep"] if state != "waiting" else None,
+        )  # fmt: skip
+    async with pool.acquire() as connection:
+        happened = (
+            (EventType.CASE_OPENED, {"stage": "lead"}),
+            (EventType.CASE_MOVED, {"old": "lead", "new": "offer"}),
+            (EventType.CASE_CHANGED, {"field": "fields.amount", "old": None, "new": 48000}),
+        )
+        await record(
+            connection,
+            [
+                NewEvent(
+                    kind,
+                    datetime.now(UTC) - timedelta(hours=9 - hour),
+                    contact,
+                    case_id=number,
+                    actor_id=users["rep"],
+                    data={"kind": "sale"} | data,
+                )
+                for hour, (kind, data) in enumerate(happened)
+            ],
+        )
     return number
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from datetime import date
+from typing import Any, Final
 
 from aiohttp import web
+from babel.dates import format_date
+from babel.numbers import format_decimal
 
 from contacts.timeline import PAGE as TIMELINE_PAGE
 from contacts.timeline import read_case_timeline
-from router.cases.types import CaseType
+from router.cases.types import CaseField, CaseType, FieldKind
 from web.access.permissions import Permission
 from web.console.call_lines import fold_calls, read_spoken
 from web.console.event_words import describe_event
 from web.console.pages import page
 from web.console.visit import Visit
+from web.i18n import _
 from web.queries.case_things import list_addable, list_inside
 from web.queries.cases import (
     PAGE,
@@ -28,7 +33,7 @@ from web.queries.people import list_teams, list_users
 from web.queries.tasks import as_viewer
 from web.work.cases import case_types, see_case
 
-_BOARD: int = 400  #: cases of a board
+_BOARD: Final = 400  #: cases of a board
 
 
 @page("GET", "/cases", permission=Permission.CASES_WORK)
@@ -127,9 +132,29 @@ def tell_change(kind: CaseType | None, row: Mapping[str, Any], language: str) ->
     field = kind.field(name.removeprefix("fields.")) if name.startswith("fields.") else None
     if field is None:
         return f"{old or '–'} → {new or '–'}" if name == "title" else ""
-    words = {choice.name: choice.said(language) for choice in field.choices}
-    shown = ["–" if one is None else words.get(str(one), str(one)) for one in (old, new)]
-    return f"{field.said(language)}: {shown[0]} → {shown[1]}"
+    told = {
+        "field": field.said(language),
+        "old": say_value(field, old, language),
+        "new": say_value(field, new, language),
+    }
+    return _("%(field)s: %(old)s → %(new)s") % told
+
+
+def say_value(field: CaseField, value: Any, language: str) -> str:
+    """What a field holds, as people of a language write it."""
+    if value is None:
+        return "–"
+    match field.kind:
+        case FieldKind.NUMBER if isinstance(value, int | float):
+            return str(format_decimal(value, locale=language))
+        case FieldKind.DATE:
+            with suppress(ValueError, TypeError):
+                return str(format_date(date.fromisoformat(value), "d MMM y", locale=language))
+        case FieldKind.YES_NO:
+            return _("yes") if value else _("no")
+        case FieldKind.CHOICE:
+            return next((one.said(language) for one in field.choices if one.name == value), str(value))
+    return str(value)
 
 
 def say_stage(kind: CaseType | None, name: str | None, language: str) -> str:
@@ -142,6 +167,7 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
     """Stage, owner, fields, people, what belongs to it, and what might."""
     pool = visit.context.pool
     types = await case_types(visit.context)
+    kind = types.get(found["kind"])
     contacts = await read_case_contacts(pool, found["id"])
     steps = await read_steps(pool, found["id"])
     templates: dict[str, list[Any]] = {}
@@ -149,8 +175,13 @@ async def side_values(visit: Visit, found: Any) -> dict[str, Any]:
         templates.setdefault(step["template"], []).append(step)
     return {
         "case": found,
-        "kind": types.get(found["kind"]),
+        "kind": kind,
         "stage_name": say_stage(types.get(found["kind"]), found["stage"], visit.language),
+        "shown_fields": [
+            (field.said(visit.language), say_value(field, found["fields"][field.name], visit.language))
+            for field in (kind.fields if kind is not None else ())
+            if found["fields"].get(field.name) is not None
+        ],
         "contacts": contacts,
         "members": await read_members(pool, found["id"]),
         "inside": await list_inside(pool, visit.person, found["id"], visit.now),
