@@ -69,6 +69,7 @@ rules:
 #: how the page calls the models and types of Python
 _WORDS: Final[dict[str, str]] = {
     "str": "text",
+    "dict": "mapping",
     "bool": "true or false",
     "timedelta": "length of time",
     "Span": "length of time",

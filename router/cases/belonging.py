@@ -52,9 +52,9 @@ INSERT INTO case_contacts (case_id, contact_id) VALUES ($1, $2) ON CONFLICT DO N
 async def put_into_case(desk: Desk, case_id: int, thing: Thing, number: int) -> None:
     """Put a conversation, task or message into a case. Raises NotFound; Conflict when it belongs to another one."""
     async with unit_of_work(desk.pool, desk.announcer) as work:
+        found = await _lock(work.connection, thing, number)  # what belongs first, then the case: as rules do
         case = await lock_case(work.connection, case_id)
         next_case_state(case.state, CaseMove.JOIN)
-        found = await _lock(work.connection, thing, number)
         if found["part_of"] is not None:
             raise Conflict("This message is part of a conversation. Put the conversation into the case.")
         if found["case_id"] == case_id:
@@ -70,10 +70,10 @@ async def put_into_case(desk: Desk, case_id: int, thing: Thing, number: int) -> 
 async def take_out_of_case(desk: Desk, case_id: int, thing: Thing, number: int) -> None:
     """Take it out again. Raises NotFound when it does not belong to this case."""
     async with unit_of_work(desk.pool, desk.announcer) as work:
-        case = await lock_case(work.connection, case_id)
         found = await _lock(work.connection, thing, number)
         if found["case_id"] != case_id:
             raise NotFound(f"This {thing.value} does not belong to case {case_id}.")
+        case = await lock_case(work.connection, case_id)
         await work.connection.execute(_PUT[thing], number, None)
         work.tell(_told(EventType.CASE_LEFT, case, thing, found, desk))
 
