@@ -155,6 +155,20 @@ def channel_of(kind: TaskKind, conversation: str | None = None) -> str:
     return conversation if conversation in WORK_CHANNELS else OTHER_CHANNEL
 
 
+class CloseReason(StrEnum):
+    """Why a task closes by itself: the reason for it went away."""
+
+    ANSWERED = "answered"  #: the contact replied
+    CALLED = "called"  #: somebody spoke with the contact on the phone
+    WITHDRAWN = "withdrawn"  #: the contact does not want to be called any more
+
+
+#: when tasks of a kind close by themselves, unless their rule says otherwise
+CLOSED_WHEN: Final[Mapping[TaskKind, tuple[CloseReason, ...]]] = {
+    TaskKind.CALLBACK: (CloseReason.ANSWERED, CloseReason.CALLED, CloseReason.WITHDRAWN),
+}
+
+
 class CallOutcome(StrEnum):
     """How a callback ended."""
 

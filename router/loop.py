@@ -10,16 +10,17 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from domain.clock import Clock
+from router.closing import close_by_themselves
 from router.decide import Question, fail
 from router.passing import PASSING
 from router.revisions import find_answered, tell_tasks
 from router.routing import answer, fail_all
 from router.rulebook import RULES_VERSION, CompiledRule, RuleBook, load_rule_book
 from router.settings import RouterSettings
-from router.sightings import EVENT_COLUMNS, load_campaigns, read_sighting
+from router.sightings import EVENT_COLUMNS, Sighting, load_campaigns, read_sighting
 from storage.announce import Announcer, Bell
 from storage.pool import Connection, Pool
 
@@ -86,9 +87,11 @@ async def _route(router: Router, *, carefully: bool) -> int:
         if not rows:
             return 0
         book = await router.book_of(connection, rows[0]["rules_version"])
-        questions = await _ask_whom(connection, book, rows)
+        sightings = [read_sighting(row) for row in rows if row["id"] is not None]
+        closed = await close_by_themselves(connection, sightings, router.clock.now())
+        questions = await _ask_whom(connection, book, sightings)
         judged = [question.sighting for question in questions if question.sighting.stands]
-        acted = await tell_tasks(connection, judged, router.clock.now())
+        acted = await tell_tasks(connection, judged, router.clock.now()) or closed
         if carefully:
             for question in questions:
                 acted |= await answer_carefully(connection, question, router)
@@ -99,8 +102,7 @@ async def _route(router: Router, *, carefully: bool) -> int:
     return len(rows)
 
 
-async def _ask_whom(connection: Connection, book: RuleBook, rows: Sequence[Any]) -> list[Question]:
-    sightings = [read_sighting(row) for row in rows if row["id"] is not None]
+async def _ask_whom(connection: Connection, book: RuleBook, sightings: Sequence[Sighting]) -> list[Question]:
     wanted = [sighting for sighting in sightings if sighting.type in book.interests]
     await load_campaigns(connection, wanted)
     answered = await find_answered(connection, [sighting for sighting in wanted if sighting.stands])

@@ -78,6 +78,7 @@ _WORDS: Final[dict[str, str]] = {
     "TaskKind": "kind",
     "Once": "mapping",
     "AssignStep": "step",
+    "CloseReason": "word",
     "By": "word",
     "int": "number",
     "float": "number",

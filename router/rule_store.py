@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from router.closing import LOOKED_AT
 from router.rule_checks import require_sound
 from router.rule_files import WrittenRule
 from router.rulebook import RULES_VERSION
@@ -97,7 +98,10 @@ async def apply_rules(
         )
         await connection.execute(
             _INTERESTS,
-            sorted({kind.value for written in rules if written.rule.active for kind in written.rule.types}),
+            sorted(
+                {kind.value for written in rules if written.rule.active for kind in written.rule.types}
+                | {kind.value for kind in LOOKED_AT}
+            ),
         )
     if announcer is not None:
         announcer.touch()

@@ -11,7 +11,17 @@ from uuid import uuid4
 from domain.call_basis import CallRefusal
 from domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from domain.events import NewEvent
-from domain.tasks import MOVERS, Priority, TaskKind, TaskMove, TaskMover, TaskState, moves_from
+from domain.tasks import (
+    CLOSED_WHEN,
+    MOVERS,
+    CloseReason,
+    Priority,
+    TaskKind,
+    TaskMove,
+    TaskMover,
+    TaskState,
+    moves_from,
+)
 from router.actions.open_task import TaskPlan, open_tasks
 from router.actions.work import Work
 from router.assignment.handing_on import Decline, keep_move
@@ -211,6 +221,11 @@ async def open_task(
     details: dict[str, Any] = {name: str(span) for name, span in spans.items()}
     if request.description.strip():
         details["description"] = request.description.replace("\x00", "").strip()
+    closes_when = CLOSED_WHEN.get(request.kind, ())
+    if closes_when:
+        details["close_when"] = [
+            reason for reason in closes_when if not request.asked or reason is not CloseReason.ANSWERED
+        ]
     async with pool.acquire() as connection, connection.transaction():
         await _see_people(connection, request.assignee_id, request.team_id)
         if request.kind is TaskKind.CALLBACK and request.contact_id is not None:

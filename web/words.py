@@ -50,6 +50,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "escalate": N_("Escalate"),
         "offer": N_("Offer again"),
     },
+    "close_reason": {
+        "answered": N_("the contact replied"),
+        "called": N_("somebody spoke with the contact"),
+        "withdrawn": N_("the contact does not want to be called any more"),
+    },
     "call_basis": {
         "request": N_("they asked for it"),
         "consent": N_("they agreed to be called"),

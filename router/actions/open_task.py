@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from domain.call_basis import REFUSED
+from domain.call_basis import REFUSED, CallBasis
 from domain.errors import NotFound
 from domain.events import EventType, NewEvent
 from domain.tasks import Priority, TaskKind, channel_of
@@ -105,6 +105,9 @@ def plan(decision: Decision, number: int, work: Work) -> TaskPlan | Refusal:
     }
     if offer.deputy_of is not None:
         details["deputy_of"] = offer.deputy_of
+    requested = right is not None and right.basis is CallBasis.REQUEST
+    if closes_when := wanted.closes_when(requested=requested):
+        details["close_when"] = list(closes_when)
     if right is not None:
         details["call"] = right.written()
     text = compiled.texts["description"](facts)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from domain.tasks import Priority, TaskKind
+from domain.tasks import CLOSED_WHEN, CloseReason, Priority, TaskKind
 from router.spans import Measure, WrittenSpan, parse_span
 from router.then.base import LONGEST_NOTE, LONGEST_TITLE, Mention, Order, Template, Written
 from router.then.steps import AssignStep
@@ -85,6 +85,11 @@ class OpenTask(Order):
         description="true: by this event the contact asks to be called (a link “call me back”, a form); a message or call "
         "of the contact says so by itself",
     )
+    close_when: tuple[CloseReason, ...] | None = Field(
+        None,
+        description="when it closes by itself, a list: answered (the contact replied), called (somebody spoke with the "
+        "contact), withdrawn (consent to calls was withdrawn); a callback does so with all of them, one that the contact asked for not with answered; [] never",
+    )
     decide_within: WrittenSpan = Field(
         default_factory=lambda: parse_span("4 working hours"),
         description="time to accept, decline, reschedule or ask; then the next step is asked, at last a supervisor",
@@ -108,6 +113,13 @@ class OpenTask(Order):
         if decide.measure is due.measure is not Measure.WORKING_DAYS and due.length < decide.length:
             raise ValueError("due_within ends before decide_within; give at least as much time to do it")
         return self
+
+    def closes_when(self, *, requested: bool) -> tuple[CloseReason, ...]:
+        """What closes it by itself. A call that the contact asked for (`requested`) is still owed after a written reply."""
+        if self.close_when is not None:
+            return self.close_when
+        usual = CLOSED_WHEN.get(self.kind, ())
+        return tuple(reason for reason in usual if not requested or reason is not CloseReason.ANSWERED)
 
     def templates(self) -> Mapping[str, Template]:
         """Title and description."""

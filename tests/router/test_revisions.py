@@ -17,7 +17,7 @@ CALL_READERS = """
 - name: call-readers
   when: [Opened, Clicked]
   once: {per: [contact, campaign], within: 30d}
-  then: [{open_task: {kind: callback, title: "Call {contact.name}", assign: {team: sales}}}]
+  then: [{open_task: {kind: todo, title: "Look after {contact.name}", assign: {team: sales}}}]
 """
 REMIND = """
 - name: remind
@@ -84,7 +84,7 @@ async def test_a_task_whose_click_turns_out_automatic_stays_and_tells_its_people
     (told,) = await world.events(EventType.CHANGED)
     assert (told["task_id"], told["contact_id"]) == (task["id"], letter.contact_id)
     assert told["data"] == {
-        "kind": "callback",
+        "kind": "todo",
         "field": "task.evidence",
         "old": "human",
         "new": "machine",

@@ -250,3 +250,5 @@ CREATE TABLE marketing_pauses (
 CREATE INDEX ix_marketing_pauses_contact_id ON marketing_pauses (contact_id) WHERE lifted_at IS NULL;
 
 CREATE INDEX ix_rule_deeds_contact_id ON rule_deeds (contact_id, settled_at) WHERE action = 'send';
+
+INSERT INTO router_interests (type) VALUES ('Answered'), ('CallEnded'), ('Withdrawn') ON CONFLICT DO NOTHING;
