@@ -15,6 +15,7 @@ from router.confiding import Confider
 from router.staff import find_supervisors
 from storage.pool import Pool
 from tests.inbox.post import PostRoom, open_post_room, write_mail
+from tests.inbox.texts import open_phones
 from tests.router.world import World
 
 RULES = """
@@ -224,3 +225,14 @@ async def test_who_answers_for_a_team_with_a_confidential_queue_is_one_of_it(
         await pool.execute("INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)", team, world.zoe)
         found = await find_supervisors(connection, [team, world.sales])
     assert found == {team: world.zoe, world.sales: world.mona}
+
+
+async def test_a_short_message_is_routed_while_it_is_stored_too(
+    pool: Pool, world: World, post: PostRoom, tmp_path: Path
+) -> None:
+    async with open_phones(pool, tmp_path / "phones") as phones:
+        phones.reader.confide = Confider(world.clock).confide
+        message = await phones.write("I resign.")
+    assert await _queue_of(pool, message) == "HR"
+    await world.route()
+    assert await _notes(pool) == ["A letter", "For HR"]

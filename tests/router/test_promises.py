@@ -196,7 +196,11 @@ async def test_in_a_confidential_queue_only_its_own_people_get_what_is_too_late(
     talk = await _talk(world, queue)
     await world.pass_time(timedelta(hours=2))
     row = await _row(world, talk)
-    assert (row["assignee_id"], row["priority"]) == (None, "high")
+    assert (row["assignee_id"], row["priority"]) == (world.claire, "high")
+    await pool.execute("DELETE FROM team_members")
+    talk = await _talk(world, queue)
+    await world.pass_time(timedelta(hours=2))
+    assert (await _row(world, talk))["assignee_id"] is None
 
 
 async def test_rules_act_on_what_is_nearly_late(world: World, pool: Pool) -> None:
