@@ -30,9 +30,3 @@ def _people(row: str, viewer: str) -> str:
 def visible(row: str, viewer: str) -> str:
     """SQL for lists of cases: whether the user may know of the case in `row`, an alias of the table `cases`."""
     return f"(NOT {row}.confidential OR {_people(row, viewer)})"
-
-
-def is_confidential(case: str) -> str:
-    """SQL that tells whether a case is confidential, whoever looks."""
-    return f"""({case} IS NOT NULL AND EXISTS (
-  SELECT FROM cases its_case WHERE its_case.id = {case} AND its_case.confidential))"""
