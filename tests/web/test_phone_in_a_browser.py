@@ -51,8 +51,8 @@ async def house(pool: Pool, database_url: str, telephone: Telephone) -> AsyncIte
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page that fails the test when a script or the policy complains."""
+async def page(house: House) -> AsyncIterator[Page]:
+    """A page that fails the test when a script or the policy complains; it is closed before its house."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = await browser.new_context(locale="en", viewport={"width": 1280, "height": 900})
@@ -114,8 +114,10 @@ async def test_a_call_rings_is_answered_by_keyboard_and_hung_up(
     await telephone.call(ANNA)
     await expect(page.get_by_text("calls you")).to_be_visible(timeout=5000)
     await expect(page.locator("[aria-current=page]").filter(has_text="Claire")).to_contain_text("rings")
+    await expect(page.get_by_role("button", name="Answer")).to_be_visible()
+    await expect(page.locator("#live-status")).to_have_text("The phone rings.")
     await page.keyboard.press("c")
-    await expect(page.locator("#call")).to_contain_text("talking", timeout=5000)
+    await expect(page.locator("#call")).to_contain_text(re.compile(r"talking\s+0:0[1-9]"), timeout=5000)
     await expect(page.locator("#call")).to_contain_text("Un conseiller va vous parler.", timeout=5000)
     await page.keyboard.press("h")
     await expect(page.get_by_text(re.compile("Call from us"))).to_be_visible(timeout=5000)

@@ -97,7 +97,7 @@ def write_title(conversation: Mapping[str, Any]) -> str:
         return _("Call to %(line)s") % {"line": conversation["subject"]}
     if conversation["subject"]:
         return str(conversation["subject"])
-    name = conversation["contact_name"] or write_phone(conversation["from_address"])
+    name = write_phone(conversation["contact_name"]) or write_phone(conversation["from_address"])
     words = {"sms": N_("SMS with %(name)s"), "voice": N_("Call with %(name)s")}.get(conversation["channel"])
     if words is None:
         return _("(no subject)")

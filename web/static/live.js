@@ -64,7 +64,8 @@ async function refresh(part) {
     const holder = document.createElement("template");
     holder.innerHTML = await answer.text();
     const fresh = merge(part, holder.content);
-    if (fresh && status && part.dataset.liveMessage) status.textContent = part.dataset.liveMessage;
+    const words = part.querySelector(".fresh[data-say]")?.dataset.say ?? part.dataset.liveMessage;
+    if (fresh && status && words) status.textContent = words;
     document.dispatchEvent(new CustomEvent("clytie:refreshed", { detail: part }));
   } catch {
     // the connection is away; the next change or the next minute tries again

@@ -49,8 +49,9 @@ class Handset:
 
     @property
     def name(self) -> str:
-        """Whose it is; empty for nobody's."""
-        return self.owner.name if self.owner else self.summary.name
+        """Whose it is; empty for nobody's, and for somebody of whom no more than the number is known."""
+        name = self.owner.name if self.owner else self.summary.name
+        return "" if name == self.summary.number else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ async def name_others(pool: Pool, numbers: Sequence[OwnNumber], others: Sequence
     """What a phone shows for whoever it talks with: our numbers by their names, people by theirs."""
     owners = await find_owners(pool, others)
     named = {one.number: one.name for one in numbers if one.name}
-    return {other: named.get(other) or (owners[other].name if other in owners else "") for other in others}
+    people = {other: owner.name for other, owner in owners.items() if owner.name != other}
+    return {other: named.get(other) or people.get(other, "") for other in others}
 
 
 async def act_on_call(
