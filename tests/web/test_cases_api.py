@@ -149,7 +149,7 @@ async def test_a_confidential_case_and_what_belongs_to_it_exist_for_its_people_o
         "search": "Secret" in str(await person.call("GET", "/cases?q=Dubreuil")),
         "task": (await person.call("GET", f"/tasks/{secret['task']}"))[0] == 200,
         "tasks": "Answer the lawyer" in str(await person.call("GET", "/tasks?scope=mine&limit=200")),
-        "events": "CaseOpened" in str(await person.call("GET", f"/contacts/{ana}/events"))
+        "events": "dispute" in str(await person.call("GET", f"/contacts/{ana}/events"))
         or "Received" in str(await person.call("GET", f"/contacts/{ana}/events")),
         "page": "Secret" in (await person.get(f"/contacts/{ana}")).text
         or "I sue you" in (await person.get(f"/contacts/{ana}")).text,
