@@ -13,6 +13,7 @@ from web.api.dispatch import install_routes
 _MODULES: Final = (
     "calls",
     "campaigns",
+    "cases",
     "contacts",
     "conversations",
     "failed_actions",
