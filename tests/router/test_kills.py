@@ -54,6 +54,8 @@ async def until_zero(world: World, query: str) -> None:
 async def test_killed_routers_lose_nothing_and_do_nothing_twice(world: World, database_url: str) -> None:
     await world.apply(EVERY_OPEN + CALLBACK)
     contacts = [await world.contact(f"Contact {number}") for number in range(60)]
+    for contact in contacts:
+        await world.consent(contact, "calls")
     held = []
     dice = random.Random(7)
     processes = [await start(database_url) for _ in range(2)]
