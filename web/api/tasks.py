@@ -61,7 +61,10 @@ class TaskPage(BaseModel):
 class TaskQuery(PageQuery):
     """Which tasks."""
 
-    scope: Scope = Field(Scope.MINE, description="mine, team, all (for supervisors) or closed.")
+    scope: Scope = Field(
+        Scope.MINE,
+        description="mine, team, all (for supervisors), asked (by you, until you saw how they ended) or closed.",
+    )
     contact_id: int | None = None
     campaign_id: int | None = None
 

@@ -22,7 +22,16 @@ from web.console.visit import Visit, find_number
 from web.i18n import N_
 from web.queries.people import list_candidates
 from web.queries.reasons import read_runs, read_verdict
-from web.queries.tasks import Scope, TaskView, as_viewer, find_task, group_tasks, list_tasks
+from web.queries.tasks import (
+    Scope,
+    TaskView,
+    as_viewer,
+    count_ended,
+    find_task,
+    group_tasks,
+    list_tasks,
+    see_outcome,
+)
 from web.sentences import translate_error
 from web.times import local
 from web.work.calls import suggest_for_task
@@ -42,12 +51,19 @@ async def show_tasks(visit: Visit) -> web.StreamResponse:
     groups: list[tuple[str, list[TaskView]]]
     if scope is Scope.CLOSED:
         groups = [("closed", tasks)] if tasks else []
+    elif scope is Scope.ASKED:
+        ended = [task for task in tasks if not task.is_open]
+        waiting = group_tasks(
+            [task for task in tasks if task.is_open], end_of_today(visit.now, visit.person.timezone)
+        )
+        groups = [*([("ended", ended)] if ended else []), *waiting]
     else:
         groups = group_tasks(tasks, end_of_today(visit.now, visit.person.timezone))
     return visit.page(
         "task_list.html" if visit.is_fragment else "tasks.html",
         groups=groups,
         scope=scope.value,
+        ended=0 if visit.is_fragment else await count_ended(visit.context.pool, visit.person),
     )
 
 
@@ -63,6 +79,7 @@ async def show_task(visit: Visit) -> web.StreamResponse:
     task = await _find(visit)
     if visit.is_fragment:
         return visit.page("task_clocks.html", task=task)
+    await see_outcome(visit.context.pool, visit.person, task)
     return await _task_page(visit, task)
 
 

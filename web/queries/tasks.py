@@ -71,6 +71,20 @@ SELECT {_COLUMNS} FROM (
     ORDER BY t.closed_at DESC NULLS LAST, t.id DESC LIMIT $5
 ) t {_JOINS} ORDER BY t.closed_at DESC NULLS LAST, t.id DESC
 """
+#: what the person asked of others: still open, or ended and not looked at since
+_ASKED: Final = f"""
+SELECT {_COLUMNS} FROM (
+    SELECT * FROM tasks t
+    WHERE {_VISIBLE} AND t.requester_id = $1 AND $4 = 'asked' AND ({_OPEN} OR t.outcome_seen_at IS NULL)
+      AND ($6::timestamptz IS NULL OR (t.due, t.id) > ($6, $7))
+      AND ($8::bigint IS NULL OR t.contact_id = $8) AND ($9::int IS NULL OR t.campaign_id = $9)
+    ORDER BY t.due, t.id LIMIT $5
+) t {_JOINS} ORDER BY t.due, t.id
+"""
+_ENDED: Final = f"""
+SELECT count(*) FROM tasks t WHERE t.requester_id = $1 AND NOT ({_OPEN}) AND t.outcome_seen_at IS NULL
+"""
+_SEEN: Final = "UPDATE tasks SET outcome_seen_at = $2 WHERE id = $1 AND outcome_seen_at IS NULL"
 _ONE: Final = f"SELECT {_COLUMNS} FROM tasks t {_JOINS} WHERE {_VISIBLE} AND t.id = $4"
 _OF_CONTACT: Final = f"""
 SELECT {_COLUMNS} FROM tasks t {_JOINS} WHERE {_VISIBLE} AND t.contact_id = $4
@@ -95,6 +109,7 @@ class Scope(StrEnum):
     MINE = "mine"  #: assigned to me, or offered to one of my teams
     TEAM = "team"
     ALL = "all"
+    ASKED = "asked"  #: what I asked of others: open, or ended and not looked at
     CLOSED = "closed"
 
 
@@ -174,6 +189,8 @@ async def list_tasks(
     query, whose = _LIST, scope.value
     if scope is Scope.CLOSED:
         query, whose = _CLOSED, "all" if person.may(Permission.TASKS_SUPERVISE) else "mine"
+    elif scope is Scope.ASKED:
+        query = _ASKED
     arguments = (*_who(person), whose, limit, *(after or (None, None)), contact_id, campaign_id)
     return _views(await pool.fetch(query, *arguments), now)
 
@@ -182,6 +199,18 @@ async def find_task(pool: Pool, person: Person, task_id: int, now: datetime) -> 
     """One task; None when there is none or this person may not see it."""
     rows = await pool.fetch(_ONE, *_who(person), task_id)
     return _views(rows, now)[0] if rows else None
+
+
+async def count_ended(pool: Pool, person: Person) -> int:
+    """How many of the tasks that the person asked for have ended since the person looked."""
+    count: int = await pool.fetchval(_ENDED, person.id)
+    return count
+
+
+async def see_outcome(pool: Pool, person: Person, task: TaskView) -> None:
+    """Whoever asked for a task that has ended has looked at how."""
+    if task.requester_id == person.id and not task.is_open:
+        await pool.execute(_SEEN, task.id, task.now)
 
 
 async def list_tasks_of_contact(pool: Pool, person: Person, contact_id: int, now: datetime) -> list[TaskView]:
