@@ -105,7 +105,9 @@ FIELDS: Final[dict[str, Field]] = {
         Field("event.attachments", _O, "how many files a mail brought"),
         Field("event.direction", _O, "in for a call of theirs, out for one of ours"),
         Field(
-            "event.result", _O, "how a call ended: answered, voicemail, missed, abandoned, no_answer and others"
+            "event.result",
+            _O,
+            "how a call ended: answered, voicemail, missed, abandoned, no_answer and others",
         ),
         Field("event.seconds", _O, "how long a talk, or a message on a line, lasted"),
         Field("event.line", _O, "the number of ours that a call came to, or that was shown"),

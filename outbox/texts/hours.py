@@ -82,6 +82,10 @@ class TextHours(BaseModel):
 def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # what somebody wrote there is no zone, or no zone that this machine knows
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ):  # what somebody wrote there is no zone, or no zone that this machine knows
         return False
     return True

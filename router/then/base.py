@@ -13,7 +13,9 @@ LONGEST_TITLE: Final = 200
 LONGEST_NOTE: Final = 4000
 
 #: what the house has under a name
-Named = Literal["team", "queue", "person", "case_type", "case_part", "message_template", "journey", "task_template"]
+Named = Literal[
+    "team", "queue", "person", "case_type", "case_part", "message_template", "journey", "task_template"
+]
 
 
 class Written(BaseModel):

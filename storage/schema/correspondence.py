@@ -70,7 +70,9 @@ conversations = Table(
     moment("resolve_due", nullable=True),  # closed until then
     moment("clock_since", nullable=True),  # waiting_since and queue_id that these two were counted for
     Column("clock_queue", BigInteger),
-    moment("breached_at", nullable=True),  # since when a promise is broken; null once it is answered or closed
+    moment(
+        "breached_at", nullable=True
+    ),  # since when a promise is broken; null once it is answered or closed
     moment("sealed_at", nullable=True),  # when it was moved into a confidential queue; business time
     Index("ix_conversations_contact_id", "contact_id"),
     Index(

@@ -157,7 +157,9 @@ tasks = Table(
     Index("ix_tasks_assignee_closed", "assignee_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_team_closed", "team_id", "closed_at", "id", postgresql_where=_CLOSED_TASK),
     Index("ix_tasks_contact_id", "contact_id"),
-    Index("ix_tasks_conversation_id", "conversation_id", postgresql_where=text("conversation_id IS NOT NULL")),
+    Index(
+        "ix_tasks_conversation_id", "conversation_id", postgresql_where=text("conversation_id IS NOT NULL")
+    ),
     Index("ix_tasks_requester_id", "requester_id", "id", postgresql_where=text("requester_id IS NOT NULL")),
     Index("ix_tasks_case_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("ix_tasks_campaign_id", "campaign_id", postgresql_where=text("campaign_id IS NOT NULL")),

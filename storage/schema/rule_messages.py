@@ -36,18 +36,20 @@ notices = Table(  # what a rule tells a person who works here, until they have s
     Index("ix_notices_unseen", "user_id", postgresql_where=text("seen_at IS NULL")),
 )
 
-marketing_pauses = Table(  # no campaign is sent to the contact meanwhile; it ends by its time, its matter, or a person
-    "marketing_pauses",
-    metadata,
-    identity(),
-    Column("contact_id", BigInteger, nullable=False),
-    Column("key", Text, nullable=False, unique=True),  # of the action, so that it is made once
-    Column("rule", Text, nullable=False, server_default=""),
-    Column("conversation_id", BigInteger),  # while it is not closed
-    Column("case_id", BigInteger),  # while it is open
-    moment("until", nullable=True),  # business time
-    moment("created_at"),
-    moment("lifted_at", nullable=True),
-    Column("lifted_by", BigInteger),
-    Index("ix_marketing_pauses_contact_id", "contact_id", postgresql_where=text("lifted_at IS NULL")),
+marketing_pauses = (
+    Table(  # no campaign is sent to the contact meanwhile; it ends by its time, its matter, or a person
+        "marketing_pauses",
+        metadata,
+        identity(),
+        Column("contact_id", BigInteger, nullable=False),
+        Column("key", Text, nullable=False, unique=True),  # of the action, so that it is made once
+        Column("rule", Text, nullable=False, server_default=""),
+        Column("conversation_id", BigInteger),  # while it is not closed
+        Column("case_id", BigInteger),  # while it is open
+        moment("until", nullable=True),  # business time
+        moment("created_at"),
+        moment("lifted_at", nullable=True),
+        Column("lifted_by", BigInteger),
+        Index("ix_marketing_pauses_contact_id", "contact_id", postgresql_where=text("lifted_at IS NULL")),
+    )
 )

@@ -42,7 +42,10 @@ async def write_all(caller: Caller, dice: random.Random) -> int:
         nonlocal answered
         for place in range(EACH):
             form = inbound_form(
-                MessageSid=f"SM{person * EACH + place:032x}", From=f"+336399800{person:02}", To=OURS, Body=WORDS[place]
+                MessageSid=f"SM{person * EACH + place:032x}",
+                From=f"+336399800{person:02}",
+                To=OURS,
+                Body=WORDS[place],
             )
             status, _ = await caller.post("/callbacks/sms/inbound", form)
             assert status == 200

@@ -162,9 +162,7 @@ async def test_a_slow_receiver_counts_as_a_failure(world: World, receiver: Recei
     assert (await state(world))["trouble"] == "The receiver did not answer in time."
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"])
 async def test_an_address_inside_is_refused_for_good(world: World, receiver: Receiver, host: str) -> None:
     port = receiver.url.rpartition(":")[2]
     await world.apply(f"- {{name: tell, when: Received, then: [{{webhook: 'http://{host}:{port}/'}}]}}")

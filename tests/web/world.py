@@ -102,7 +102,7 @@ async def _make_case(pool: Pool, users: dict[str, int], team: int, contact: int)
             number, no, name, state, {"task": words, "after": after}, users["rep"] if state != "waiting" else None,
         )  # fmt: skip
     async with pool.acquire() as connection:
-        happened = (
+        happened: tuple[tuple[EventType, dict[str, object]], ...] = (
             (EventType.CASE_OPENED, {"stage": "lead"}),
             (EventType.CASE_MOVED, {"old": "lead", "new": "offer"}),
             (EventType.CASE_CHANGED, {"field": "fields.amount", "old": None, "new": 48000}),
@@ -116,7 +116,7 @@ async def _make_case(pool: Pool, users: dict[str, int], team: int, contact: int)
                     contact,
                     case_id=number,
                     actor_id=users["rep"],
-                    data={"kind": "sale"} | data,
+                    data={"kind": "sale", **data},
                 )
                 for hour, (kind, data) in enumerate(happened)
             ],

@@ -149,7 +149,8 @@ def phase_of(call: CallView, person: Person) -> str:
     state = CallState(call.state)
     if state is CallState.ENDED:
         asks = (
-            suggest_outcome(call.result) is not None  # whoever gave up before anybody rang has nothing to tell
+            suggest_outcome(call.result)
+            is not None  # whoever gave up before anybody rang has nothing to tell
             and call.task_id is not None
             and call.task_state is not None
             and TaskState(call.task_state) in OPEN_STATES
