@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from domain.events import EventType
-from domain.tasks import OPEN_STATES, Priority, TaskMove, TaskState, next_state
+from domain.tasks import OPEN_STATES, OfferState, Priority, TaskMove, TaskState, next_state
 from router.actions.changes import load_people_by_mail
 from router.actions.editing import Edit, write_edits
 from router.actions.work import Planned, Shown, Work
+from router.assignment.handing_on import keep_escalation
 from router.decide import Decision
 from router.staff import find_supervisors
 from router.task_events import tell_of
@@ -90,6 +91,8 @@ async def _pass_on_tasks(work: Work, wanted: Sequence[tuple[Planned, int | None]
             [task["assignee_id"] for task in changed.values()],
             work.now,
         )
+        passed = [(task, task["assignee_id"]) for task in changed.values()]
+        await keep_escalation(work.connection, passed, work.now, OfferState.WITHDRAWN)
 
 
 async def _pass_on_talks(work: Work, wanted: Sequence[tuple[Planned, int | None]]) -> None:

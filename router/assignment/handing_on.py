@@ -206,10 +206,13 @@ def _details(offer: Offer) -> str:
 
 
 async def keep_escalation(
-    connection: Connection, passed: Sequence[tuple[Mapping[str, Any], int | None]], now: datetime
+    connection: Connection,
+    passed: Sequence[tuple[Mapping[str, Any], int | None]],
+    now: datetime,
+    why: OfferState = OfferState.TIMED_OUT,
 ) -> None:
-    """Tasks that a clock passed on to a supervisor (each with its person): their offers follow."""
-    await settle_offers(connection, [task["id"] for task, _ in passed], OfferState.TIMED_OUT, now)
+    """Tasks that a clock, or a rule, passed on to a supervisor (each with its person): their offers follow."""
+    await settle_offers(connection, [task["id"] for task, _ in passed], why, now)
     offers = [
         (task["id"], Offer(max(len(task["details"].get("steps", ())) - 1, 0), person, task["team_id"]))
         for task, person in passed

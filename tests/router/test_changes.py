@@ -233,6 +233,11 @@ async def test_an_escalated_task_goes_to_the_manager_of_its_team(world: World) -
     await world.route()
     [task] = await world.tasks()
     assert (task["state"], task["assignee_id"]) == ("escalated", world.mona)
+    offers = await world.pool.fetch(
+        "SELECT user_id, state FROM task_offers WHERE task_id = $1 ORDER BY id", task["id"]
+    )
+    assert tuple(offers[-1]) == (world.mona, "offered")
+    assert [offer["state"] for offer in offers].count("offered") == 1
     [event] = await world.events(EventType.TASK_ESCALATED)
     assert (event["data"]["to"], event["data"]["rule"]) == (world.mona, "help")
 
