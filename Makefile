@@ -34,7 +34,7 @@ demo: install
 	$(BIN)/clytie demo $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

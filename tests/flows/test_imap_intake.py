@@ -215,8 +215,11 @@ async def test_how_a_folder_is_doing_is_there_for_people_to_see(
     bad = dovecot.account(user, name="bad", password="wrong")
     async with house.watching(good, bad) as mailboxes:
         await until(lambda: [status.state.value for status in mailboxes.statuses] == ["watching", "failed"])
-        await asyncio.sleep(0.1)
-        states = {watched.status.account: watched.status for watched in await house.ledger.states()}
+        states: dict[str, Any] = {}
+        async with asyncio.timeout(10):  # between two attempts; during one it is connecting
+            while "bad" not in states or states["bad"].state is not FolderState.FAILED:
+                await asyncio.sleep(0.05)
+                states = {watched.status.account: watched.status for watched in await house.ledger.states()}
     assert (states["good"].state, states["good"].done) == (FolderState.WATCHING, 2)
     assert states["good"].contact_at is not None
     assert (states["bad"].state, states["bad"].trouble) == (FolderState.FAILED, "login")

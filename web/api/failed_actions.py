@@ -62,14 +62,14 @@ async def get_failed(call: Call) -> FailedActionPage:
 
 
 @route("POST", "/failed-actions/{id}/again", summary="Try it again", permission=Permission.RULES_SEE)
-async def post_again(call: Call) -> None:
+async def retry_failed_action(call: Call) -> None:
     """At once, with all its attempts."""
     person = call.person
     await try_again(call.context.pool, call.context.announcer, person.id, person.teams, call.number())
 
 
 @route("POST", "/failed-actions/{id}/give-up", summary="Give it up", permission=Permission.RULES_SEE)
-async def post_give_up(call: Call) -> None:
+async def give_up_failed_action(call: Call) -> None:
     """It leaves the list for good; the rule's log keeps who said so."""
     person = call.person
     await give_up(call.context.pool, person.id, person.teams, call.number(), person.name)
