@@ -18,8 +18,11 @@ from tests.web.house import House, Visitor
 from tests.web.world import World, build_world
 from web.access.permissions import Role, may
 from web.access.sessions import make_api_token
+from web.api import declare_routes
 from web.api.openapi import describe_api
 from web.api.registry import PREFIX, ROUTES
+
+declare_routes()  # also for a test that runs alone
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def get_pauses(call: Call) -> PauseList:
     summary="Send campaigns again",
     permission=Permission.CONTACTS_EDIT,
 )
-async def post_lift(call: Call) -> None:
+async def lift_marketing_pause(call: Call) -> None:
     """Ends every pause; 404 when none holds."""
     async with transaction(call.context.pool) as connection:
         await lift_pauses(connection, call.number(), actor_id=call.person.id, now=call.context.clock.now())
