@@ -80,7 +80,7 @@ async def watching(memory: Memory, *accounts: ImapAccount, **ports: Any) -> Asyn
         await mailboxes.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 15) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until the condition holds. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
